@@ -1,0 +1,61 @@
+/** What the tests of this folder share: seeded words, an independent definition of binary32, short program syntax. */
+import type { Arg, Instr, Word } from './types.ts'
+
+/** A small seeded generator of words (mulberry32); print the seed in every test that uses it. */
+export function words(seed: number): () => Word {
+  let state = seed >>> 0
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0
+    let x = state
+    x = Math.imul(x ^ (x >>> 15), x | 1)
+    x ^= x + Math.imul(x ^ (x >>> 7), x | 61)
+    return (x ^ (x >>> 14)) >>> 0
+  }
+}
+
+const SPECIAL: readonly Word[] = [
+  0, 0x80000000, 0x7f800000, 0xff800000, 0x7fc00000, 0x7f800001, 0xffc12345, 1, 0x80000001, 0x007fffff, 0x807fffff,
+  0x00800000, 0x80800000, 0x00800001, 0x7f7fffff, 0xff7fffff, 0x3f800000, 0xbf800000, 0x3f800001, 0x3f7fffff,
+  0x4b000000, 0x4b7fffff, 0x4f000000, 0xcf000000, 0x4effffff, 0xcf000001, 0x34000000, 0x33800000,
+]
+
+/** Words that hurt: special values, few-bit significands, exponents near the limits, plain random ones. */
+export function nasty(next: () => Word): Word {
+  const word = next()
+  switch (next() % 6) {
+    case 0:
+      return SPECIAL[word % SPECIAL.length]!
+    case 1:
+      return (word & 0x80f00000) >>> 0
+    case 2:
+      return (word & 0x807fffff) >>> 0
+    case 3:
+      return ((word & 0x807fffff) | ((110 + (next() % 34)) << 23)) >>> 0
+    case 4:
+      return ((word & 0xff80000f) | 0) >>> 0
+    default:
+      return word
+  }
+}
+
+export const load = (n: number): Arg => ({ from: 'load', n })
+export const instr = (n: number): Arg => ({ from: 'instr', n })
+export const axis = (n: number): Arg => ({ from: 'axis', n })
+export const bits = (word: Word): Arg => ({ from: 'const', bits: word })
+export const acc: Arg = { from: 'acc' }
+export const other: Arg = { from: 'other' }
+export const run = (block: Instr['block'], ...args: Arg[]): Instr => ({ block, args })
+
+const view = new DataView(new ArrayBuffer(4))
+
+/** The word of the binary32 nearest to x. */
+export function word(x: number): Word {
+  view.setFloat32(0, x)
+  return view.getUint32(0)
+}
+
+/** The value of a binary32 word. */
+export function float(w: Word): number {
+  view.setUint32(0, w)
+  return view.getFloat32(0)
+}
