@@ -18,6 +18,7 @@ export const ERROR_CODES = {
   'bad-signature': 'A signature is malformed, not canonical (high s), or by another account.',
   'bad-entry': 'An entry breaks a rule of its job: range, cell, window, epoch or continuity.',
   equivocation: 'Two different signed entries of one solver cover one range in one epoch.',
+  'bad-plan': 'A plan breaks a rule of the lanes and replicas, or an action does not fit it.',
   // programs and numbers
   'bad-graph': 'A step graph fails the checker: types, order, arity or attributes.',
   'bad-shape': 'Operand shapes or dtypes do not fit a primitive.',
@@ -25,6 +26,7 @@ export const ERROR_CODES = {
   'not-exact': 'This machine or engine does not reproduce the conformance vectors to the bit.',
   'no-engine': 'No engine of the wanted name can run here.',
   // machines
+  'bad-state': 'A training state or tensor list has the wrong length, order or root.',
   'wrong-state': 'An event does not apply to the state a machine is in.',
   stale: 'A message belongs to an older plan epoch, window or step.',
   'not-drawn': 'A verdict or bid comes from somebody the seed did not draw.',
