@@ -1,0 +1,182 @@
+/** Answers requests: admission, bounded reading, the handler under a deadline, a response at the reader's pace. */
+import type { Connection, Libp2p, Stream } from '@libp2p/interface'
+import { AssayError, check, fail } from '#proto/errors.ts'
+import { networkError } from './errors.ts'
+import { StreamReader, send } from './framing.ts'
+import {
+  DEFAULT_HANDLER_MS,
+  DEFAULT_MAX_CONCURRENT,
+  DEFAULT_MAX_REQUEST,
+  MAX_BODY_BYTES,
+  type NetLimits,
+} from './limits.ts'
+import { encodeError, REQUEST_HEAD_BYTES, readRequestHead, responseHead, STATUS_ERROR, STATUS_OK } from './message.ts'
+
+/**
+ * Answers one request. `signal` aborts when the asking peer gives up, the time-out passes or the peer stops. The bytes
+ * returned are sent without a copy and must not change before they are gone: hand out a copy of a buffer that is reused.
+ */
+export type Handler = (
+  request: Uint8Array,
+  from: string,
+  signal: AbortSignal,
+) => Promise<Uint8Array | readonly Uint8Array[]>
+
+export interface HandlerLimits {
+  /** Request body, bytes. Default 1 MiB. */
+  readonly maxRequest?: number
+  /** Requests of all peers handled at once; one more is answered `rate-limited`. Default 256. */
+  readonly maxConcurrent?: number
+  /** Time of the handler, milliseconds. Default 60 s; a handler that waits for something to be computed sets its own. */
+  readonly timeoutMs?: number
+}
+
+/** Streams above the admission limit that libp2p still lets in, so that a peer is told why it is refused. */
+const REFUSAL_STREAMS = 64
+/** How long a refused peer may take to read the refusal, milliseconds. */
+const REFUSAL_MS = 5_000
+
+export class Server {
+  private readonly node: Libp2p
+  private readonly limits: NetLimits
+  private readonly onError: (error: AssayError, protocol: string, from: string) => void
+  private readonly perPeer = new Map<string, number>()
+  private readonly running = new Set<AbortController>()
+  /** Requests answered, refused and failed since the start. */
+  readonly counts = { served: 0, refused: 0, failed: 0 }
+
+  constructor(node: Libp2p, limits: NetLimits, onError: Server['onError']) {
+    this.node = node
+    this.limits = limits
+    this.onError = onError
+  }
+
+  async handle(protocol: string, handler: Handler, limits: HandlerLimits = {}): Promise<void> {
+    const bounds = {
+      maxRequest: limits.maxRequest ?? DEFAULT_MAX_REQUEST,
+      maxConcurrent: limits.maxConcurrent ?? DEFAULT_MAX_CONCURRENT,
+      timeoutMs: limits.timeoutMs ?? DEFAULT_HANDLER_MS,
+    }
+    let active = 0
+    await this.node.handle(
+      protocol,
+      async (stream, connection) => {
+        const from = connection.remotePeer.toString()
+        const mine = this.perPeer.get(from) ?? 0
+        if (active >= bounds.maxConcurrent || mine >= this.limits.requestsPerPeer) {
+          this.counts.refused++
+          await this.refuse(stream, new AssayError('rate-limited', `too many requests at once on ${protocol}`))
+          return
+        }
+        active++
+        this.perPeer.set(from, mine + 1)
+        try {
+          await this.serve(stream, connection, protocol, handler, bounds)
+        } finally {
+          active--
+          const left = (this.perPeer.get(from) ?? 1) - 1
+          if (left === 0) this.perPeer.delete(from)
+          else this.perPeer.set(from, left)
+        }
+      },
+      { maxInboundStreams: this.limits.requestsPerPeer + REFUSAL_STREAMS },
+    )
+  }
+
+  /** Aborts every request in progress. */
+  stop(): void {
+    for (const controller of this.running) controller.abort(new AssayError('cancelled', 'this peer is stopping'))
+  }
+
+  private async serve(
+    stream: Stream,
+    connection: Connection,
+    protocol: string,
+    handler: Handler,
+    bounds: Required<HandlerLimits>,
+  ): Promise<void> {
+    const from = connection.remotePeer.toString()
+    const controller = new AbortController()
+    const { signal } = controller
+    this.running.add(controller)
+    // Closed by both sides is the normal end; with an error the asking peer is gone.
+    stream.addEventListener('close', (event) => {
+      if (event.error !== undefined) controller.abort(networkError(event.error, 'the asking peer gave up'))
+    })
+    let deadline = this.deadline(controller, this.limits.requestReadMs, 'the request did not arrive in time')
+    let work: Promise<unknown> | undefined
+    let answering = false
+    try {
+      const request = await aborted(signal, readRequest(stream, this.limits.stallMs, bounds.maxRequest))
+      clearTimeout(deadline)
+      deadline = this.deadline(controller, bounds.timeoutMs, `no answer within ${bounds.timeoutMs} ms`)
+      const answer = (work = Promise.resolve(handler(request, from, signal)))
+      const response = await aborted(signal, answer as ReturnType<Handler>)
+      clearTimeout(deadline)
+      const parts = response instanceof Uint8Array ? [response] : response
+      let size = 0
+      for (const part of parts) size += part.length
+      check(size <= MAX_BODY_BYTES, 'over-limit', `a response of ${size} bytes is above ${MAX_BODY_BYTES}`)
+      const allowed = this.limits.stallMs + (size / this.limits.minRate) * 1000
+      deadline = this.deadline(controller, allowed, `the response was read slower than ${this.limits.minRate} B/s`)
+      answering = true
+      await aborted(signal, this.finish(stream, STATUS_OK, size, parts))
+      this.counts.served++
+    } catch (error) {
+      this.counts.failed++
+      const known = error instanceof AssayError
+      const reason = known ? error : new AssayError('internal', 'the handler failed', { cause: error })
+      this.onError(reason, protocol, from)
+      // A half-sent response cannot become an error frame: a reset is all the peer can be told.
+      if (answering) stream.abort(reason)
+      else await this.refuse(stream, reason)
+    } finally {
+      clearTimeout(deadline)
+      this.running.delete(controller)
+      controller.abort(new AssayError('cancelled', 'the request is over'))
+      // The slot stays taken until the handler really ends: a handler deaf to its signal still holds memory.
+      await work?.catch(() => {})
+    }
+  }
+
+  private deadline(controller: AbortController, ms: number, message: string): NodeJS.Timeout {
+    return setTimeout(() => controller.abort(new AssayError('timeout', message)), ms)
+  }
+
+  private async finish(stream: Stream, status: number, size: number, parts: readonly Uint8Array[]): Promise<void> {
+    await send(stream, responseHead(status, size), parts, this.limits.stallMs)
+    await stream.close({ signal: AbortSignal.timeout(this.limits.stallMs) })
+  }
+
+  /** Sends an error frame if the stream still takes one, and gets rid of the stream. */
+  private async refuse(stream: Stream, error: AssayError): Promise<void> {
+    if (stream.status !== 'open') return
+    if (stream.readStatus === 'readable') stream.pause()
+    const timer = setTimeout(() => stream.abort(error), REFUSAL_MS)
+    timer.unref()
+    stream.addEventListener('close', () => clearTimeout(timer))
+    const body = encodeError(error)
+    await this.finish(stream, STATUS_ERROR, body.length, [body]).catch(() => stream.abort(error))
+  }
+}
+
+async function readRequest(stream: Stream, stallMs: number, maxRequest: number): Promise<Uint8Array> {
+  const reader = new StreamReader(stream, stallMs)
+  const head = new Uint8Array(REQUEST_HEAD_BYTES)
+  await reader.read(head)
+  const size = readRequestHead(head)
+  if (size > maxRequest) fail('over-limit', `a request of ${size} bytes is above ${maxRequest}`)
+  const request = await reader.body(size)
+  await reader.end()
+  return request
+}
+
+/** `promise`, or the signal's reason as soon as it aborts. */
+export function aborted<T>(signal: AbortSignal, promise: Promise<T>): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const onAbort = (): void => reject(signal.reason)
+    if (signal.aborted) onAbort()
+    signal.addEventListener('abort', onAbort, { once: true })
+    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort))
+  })
+}
