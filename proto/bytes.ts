@@ -226,7 +226,7 @@ export function fromHex(text: string, size?: number): Uint8Array {
   return new Uint8Array(Buffer.from(digits, 'hex'))
 }
 
-export function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
+export function bytesEqual(a: Uint8Array, b: Uint8Array): boolean {
   if (a.length !== b.length) return false
   for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false
   return true

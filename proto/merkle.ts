@@ -3,7 +3,7 @@
  * (docs/spec/protocol.md, "Commitments"). The last node of a level may have fewer children, down to one; so every leaf
  * of a tree has the same depth.
  */
-import { equalBytes } from '#proto/bytes.ts'
+import { bytesEqual } from '#proto/bytes.ts'
 import { check, fail } from '#proto/errors.ts'
 import { ARITY, HASH_BYTES, LEAF_BYTES, leafHash, nodeHash, sha256, sha256Into } from '#proto/hash.ts'
 
@@ -113,7 +113,7 @@ export function hashTree(hashes: readonly Uint8Array[]): Uint8Array {
 }
 
 /** H(0x02 || dtype code || rank || dims (u32 LE) || tree root). Throws `bad-shape` above rank 8. */
-export function tensorRootOf(dtypeCode: number, shape: readonly number[], treeRoot: Uint8Array): Uint8Array {
+export function tensorRoot(dtypeCode: number, shape: readonly number[], treeRoot: Uint8Array): Uint8Array {
   check(shape.length <= MAX_RANK, 'bad-shape', `rank ${shape.length} is above ${MAX_RANK}`)
   const head = new Uint8Array(3 + shape.length * 4)
   const view = new DataView(head.buffer)
@@ -133,12 +133,12 @@ export function tensorRootOf(dtypeCode: number, shape: readonly number[], treeRo
  * @param dtypeCode one of `DTYPE_CODE`
  * @param bytes the row-major elements as little-endian words (u8: bytes); their number is checked against `shape`
  */
-export function tensorRoot(dtypeCode: number, shape: readonly number[], bytes: Uint8Array): Uint8Array {
+export function tensorRootOf(dtypeCode: number, shape: readonly number[], bytes: Uint8Array): Uint8Array {
   let elements = 1
   for (const dim of shape) elements *= dim
   const size = elements * (dtypeCode === DTYPE_CODE.u8 ? 1 : 4)
   check(bytes.length === size, 'bad-shape', `[${shape}] needs ${size} bytes, got ${bytes.length}`)
-  return tensorRootOf(dtypeCode, shape, bytesRoot(bytes))
+  return tensorRoot(dtypeCode, shape, bytesRoot(bytes))
 }
 
 /** A path from a leaf to the root: per level the other children of the node, in order. */
@@ -197,7 +197,7 @@ export function verifyProof(root: Uint8Array, count: number, index: number, leaf
     width = Math.ceil(width / ARITY)
     at = Math.floor(at / ARITY)
   }
-  return level === path.length && equalBytes(hash, root)
+  return level === path.length && bytesEqual(hash, root)
 }
 
 /** Number of transfer frames of a byte string of `size` bytes: at least one. */
