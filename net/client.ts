@@ -1,5 +1,6 @@
 /** Asks a peer: one stream a request, one deadline over all of it, a bounded response. */
 import type { Connection, Libp2p, PeerId, Stream } from '@libp2p/interface'
+import { peerIdFromString } from '@libp2p/peer-id'
 import { AssayError, check, fail } from '#proto/errors.ts'
 import { networkError } from './errors.ts'
 import { StreamReader, send } from './framing.ts'
@@ -32,6 +33,7 @@ export class Client {
   private readonly node: Libp2p
   private readonly limits: NetLimits
   private readonly running = new Set<AbortController>()
+  private stopped = false
   readonly counts = { asked: 0, failed: 0 }
 
   constructor(node: Libp2p, limits: NetLimits) {
@@ -39,12 +41,16 @@ export class Client {
     this.limits = limits
   }
 
+  /** Aborts every request in progress and takes no more. */
   stop(): void {
+    this.stopped = true
     for (const controller of this.running) controller.abort(new AssayError('cancelled', 'this peer is stopping'))
   }
 
-  async request(peer: PeerId, protocol: string, body: Uint8Array, options: RequestOptions): Promise<Uint8Array> {
+  async request(peer: string, protocol: string, body: Uint8Array, options: RequestOptions): Promise<Uint8Array> {
     const { timeoutMs, signal: outer } = options
+    const id = parsePeer(peer)
+    check(!this.stopped, 'wrong-state', 'the peer is stopped')
     check(body.length <= MAX_BODY_BYTES, 'over-limit', `a request of ${body.length} bytes is above ${MAX_BODY_BYTES}`)
     check(timeoutMs > 0 && timeoutMs <= MAX_TIMEOUT_MS, 'bad-input', `${timeoutMs} ms is not a time-out`)
     const controller = new AbortController()
@@ -60,7 +66,7 @@ export class Client {
     if (outer?.aborted) onOuter()
     outer?.addEventListener('abort', onOuter, { once: true })
     try {
-      return await aborted(signal, this.exchange(peer, protocol, body, options, signal))
+      return await aborted(signal, this.exchange(id, protocol, body, options, signal))
     } catch (error) {
       this.counts.failed++
       throw networkError(error, protocol)
@@ -119,5 +125,14 @@ export class Client {
   private async post(stream: Stream, body: Uint8Array): Promise<void> {
     await send(stream, requestHead(body.length), [body], this.limits.stallMs)
     await stream.close({ signal: AbortSignal.timeout(this.limits.stallMs) })
+  }
+}
+
+/** Throws `bad-input` for a malformed peer id. */
+function parsePeer(peer: string): PeerId {
+  try {
+    return peerIdFromString(peer)
+  } catch (cause) {
+    throw new AssayError('bad-input', `${JSON.stringify(peer.slice(0, 100))} is not a peer id`, { cause })
   }
 }

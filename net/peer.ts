@@ -201,11 +201,12 @@ class Libp2pPeer implements Peer {
     const id = peerOf(targets[0] as Multiaddr)
     if (id !== undefined && this.node.getConnections(peerIdFromString(id)).length > 0) return id
     const key = id ?? addresses.join(' ')
-    const running = this.dials.get(key)
-    if (running !== undefined) return running
-    const dial = this.dial(targets, addresses).finally(() => this.dials.delete(key))
-    this.dials.set(key, dial)
-    return dial
+    let dial = this.dials.get(key)
+    if (dial === undefined) {
+      dial = this.dial(targets, addresses).finally(() => this.dials.delete(key))
+      this.dials.set(key, dial)
+    }
+    return await dial
   }
 
   private async dial(targets: Multiaddr[], addresses: readonly string[]): Promise<string> {
@@ -232,9 +233,8 @@ class Libp2pPeer implements Peer {
     })
   }
 
-  async request(peer: string, protocol: string, request: Uint8Array, options: RequestOptions): Promise<Uint8Array> {
-    check(this.stopped === undefined, 'wrong-state', 'the peer is stopped')
-    return this.client.request(parsePeer(peer), protocol, request, options)
+  request(peer: string, protocol: string, request: Uint8Array, options: RequestOptions): Promise<Uint8Array> {
+    return this.client.request(peer, protocol, request, options)
   }
 
   penalise(peer: string): void {
@@ -282,14 +282,6 @@ function parse(address: string): Multiaddr {
     return multiaddr(address)
   } catch (cause) {
     throw new AssayError('bad-input', `${JSON.stringify(address.slice(0, 200))} is not a multiaddr`, { cause })
-  }
-}
-
-function parsePeer(peer: string): PeerId {
-  try {
-    return peerIdFromString(peer)
-  } catch (cause) {
-    throw new AssayError('bad-input', `${JSON.stringify(peer.slice(0, 100))} is not a peer id`, { cause })
   }
 }
 

@@ -104,14 +104,14 @@ export class Server {
       if (event.error !== undefined) controller.abort(networkError(event.error, 'the asking peer gave up'))
     })
     let deadline = this.deadline(controller, this.limits.requestReadMs, 'the request did not arrive in time')
-    let work: Promise<unknown> | undefined
+    let work: ReturnType<Handler> | undefined
     let answering = false
     try {
       const request = await aborted(signal, readRequest(stream, this.limits.stallMs, bounds.maxRequest))
       clearTimeout(deadline)
       deadline = this.deadline(controller, bounds.timeoutMs, `no answer within ${bounds.timeoutMs} ms`)
-      const answer = (work = Promise.resolve(handler(request, from, signal)))
-      const response = await aborted(signal, answer as ReturnType<Handler>)
+      work = handler(request, from, signal)
+      const response = await aborted(signal, work)
       clearTimeout(deadline)
       const parts = response instanceof Uint8Array ? [response] : response
       let size = 0
