@@ -12,6 +12,8 @@ export interface Codec<T> {
   readonly describe: string
   write(writer: Writer, value: T, path: string): void
   read(reader: Reader, path: string): T
+  /** The canonical value nearest to a caller's: only real numbers change. Absent: the value itself. */
+  round?(value: T): T
 }
 
 export type Of<C> = C extends Codec<infer T> ? T : never
@@ -59,6 +61,7 @@ export function f32(min: number, max: number): Codec<number> {
   }
   return {
     describe: `f32, ${min}..${max}`,
+    round: (value) => Math.fround(value) + 0,
     write: (writer, value, path) => writer.f32(verify(value, path)),
     read: (reader, path) => verify(reader.f32(), path),
   }
@@ -121,6 +124,7 @@ export function list<T>(item: Codec<T>, min: number, max: number): Codec<readonl
   }
   return {
     describe: `u32 count ${min}..${max}, each: ${item.describe}`,
+    round: (values) => values.map((value) => item.round?.(value) ?? value),
     write: (writer, values, path) => {
       bounds(values.length, path)
       writer.array(values, max, (w, value) => item.write(w, value, `${path}[]`))
@@ -144,6 +148,13 @@ export function struct<F extends Fields>(fields: F): Struct<F> {
   return {
     fields,
     describe: entries.map(([name]) => name).join(', '),
+    round: (value) => {
+      const out: Record<string, unknown> = { ...(value as Record<string, unknown>) }
+      for (const [name, codec] of entries) {
+        if (codec.round !== undefined && out[name] !== undefined) out[name] = codec.round(out[name])
+      }
+      return out as Value
+    },
     write: (writer, value, path) => {
       for (const [name, codec] of entries) {
         const field = (value as Record<string, unknown>)[name]
@@ -172,6 +183,7 @@ export function union<V extends Variants>(variants: V): Union<V> {
   return {
     variants,
     describe: `u8: ${names.map((name, i) => `${i} ${name}`).join(', ')}; then its fields`,
+    round: (value) => (variants[value.type as string]?.round?.(value) ?? value) as Value,
     write: (writer, value, path) => {
       const index = names.indexOf(value.type as string)
       check(index >= 0, 'bad-input', `${join(path, 'type')}: ${String(value.type)} is none of ${names.join(', ')}`)

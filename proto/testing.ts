@@ -1,4 +1,6 @@
-/** Seeded pseudo-random values for tests and simulations (mulberry32); never for anything committed. */
+/** For tests and simulations: seeded pseudo-random values (mulberry32, never for anything committed) and sample jobs. */
+import { ALWAYS } from '#proto/draw.ts'
+import { createJob, type JobDraft, type JobSpec } from '#proto/job.ts'
 
 export interface SeededRandom {
   /** Uniform u32. */
@@ -43,4 +45,46 @@ export function seededRandom(seed: number): SeededRandom {
       return out
     },
   }
+}
+
+/** A small valid GPT job over text; `changes` replace its fields. */
+export function sampleJob(changes: Partial<JobDraft> = {}): JobSpec {
+  return createJob({
+    model: { type: 'gpt', width: 32, layers: 2, heads: 2, context: 16, dropout: 0 },
+    data: {
+      format: 'text',
+      root: new Uint8Array(32).fill(0xda),
+      size: 16_001,
+      dtype: 'u8',
+      stride: 16,
+      recordLength: 17,
+      trainRecords: 900,
+      evalFrom: 900,
+      evalTo: 1000,
+      height: 0,
+      width: 0,
+      features: 16,
+      classes: 256,
+    },
+    programRoot: new Uint8Array(32).fill(0x9a),
+    steps: 12,
+    batch: 16,
+    microBatches: 4,
+    optimizer: {
+      type: 'adamw',
+      learningRate: 0.001,
+      beta1: 0.9,
+      beta2: 0.95,
+      epsilon: 1e-8,
+      weightDecay: 0.1,
+      warmup: 0,
+    },
+    seed: 1n,
+    replicas: 2,
+    entrySteps: 2,
+    entriesPerWindow: 2,
+    depth: 2,
+    policy: { sampleRate: ALWAYS },
+    ...changes,
+  })
 }
