@@ -1,0 +1,146 @@
+/** The parts of the test run: what each executes and how its tests are counted. */
+import { mkdirSync, readFileSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { execute, type Outcome } from './command.ts'
+
+export interface Counts {
+  readonly passed: number
+  readonly failed: number
+  readonly skipped: number
+}
+
+export interface Part {
+  readonly name: string
+  readonly about: string
+  /** Runs only when asked for by name or with `--deep`. */
+  readonly deep?: boolean
+  run(): Promise<Counts>
+}
+
+/** Seconds after which a part is killed. */
+const LIMIT = { check: 300, tests: 900, deep: 7200 }
+
+/** All parts in the order in which they run: the quick and telling ones first. */
+export function parts(root: string): readonly Part[] {
+  return [
+    check(root, 'typecheck', 'TypeScript, strict', 'tsc', ['--noEmit', '-p', '.']),
+    check(root, 'lint', 'Biome: format, imports, rules', 'biome', ['check', '.']),
+    check(root, 'knip', 'unused files, exports and dependencies', 'knip', []),
+    check(root, 'licences', 'every dependency is permissively licensed', 'node', ['tools/licences.ts']),
+    vitest(root, 'unit', 'beside the source, and the boundaries between folders'),
+    vitest(root, 'property', 'random inputs from printed seeds'),
+    forge(root),
+    vitest(root, 'sim', 'whole protocol, seeded clock and network'),
+    vitest(root, 'e2e', 'real processes, chain and sockets'),
+    { ...vitest(root, 'deep', 'longer property runs and simulations'), deep: true },
+  ]
+}
+
+/** A check is one test: it passes if its command does; its output is shown only if it does not. */
+function check(root: string, name: string, about: string, command: string, args: readonly string[]): Part {
+  return {
+    name,
+    about,
+    async run() {
+      const outcome = await execute(command, args, { cwd: root, limit: LIMIT.check, show: false })
+      if (outcome.code === 0) return { passed: 1, failed: 0, skipped: 0 }
+      process.stdout.write(outcome.output)
+      return { passed: 0, failed: 1, skipped: 0 }
+    },
+  }
+}
+
+/** The parts of Vitest's JSON report that are read here. */
+interface VitestReport {
+  readonly numPassedTests: number
+  readonly numFailedTests: number
+  readonly numPendingTests: number
+  readonly numTodoTests: number
+  readonly testResults: readonly { readonly status: string; readonly assertionResults: readonly unknown[] }[]
+}
+
+function vitest(root: string, project: string, about: string): Part {
+  return {
+    name: project,
+    about,
+    async run() {
+      const report = join(root, '.tmp', `test-${project}.json`)
+      mkdirSync(join(root, '.tmp'), { recursive: true })
+      rmSync(report, { force: true })
+      const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${report}`]
+      const outcome = await execute('vitest', ['run', '--project', project, ...reporters], {
+        cwd: root,
+        env: project === 'deep' ? { ASSAY_DEEP: '1' } : {},
+        limit: project === 'deep' ? LIMIT.deep : LIMIT.tests,
+        show: true,
+      })
+      return countVitest(outcome, report)
+    },
+  }
+}
+
+/** A file that fails before its first test counts as one failure, and so does any other reason for a bad exit. */
+function countVitest(outcome: Outcome, file: string): Counts {
+  const report = parse<VitestReport>(() => readFileSync(file, 'utf8'))
+  if (report === undefined) return { passed: 0, failed: 1, skipped: 0 }
+  const broken = report.testResults.filter((one) => one.status === 'failed' && one.assertionResults.length === 0)
+  return withExit(outcome, {
+    passed: report.numPassedTests,
+    failed: report.numFailedTests + broken.length,
+    skipped: report.numPendingTests + report.numTodoTests,
+  })
+}
+
+/** `forge test --json`: results by contract, then by test. */
+type ForgeReport = Record<string, { readonly test_results: Record<string, { readonly status: string }> }>
+
+function forge(root: string): Part {
+  return {
+    name: 'forge',
+    about: 'contracts: unit, fuzz and invariant tests',
+    async run() {
+      const args = ['contracts/forge.ts', 'test', '--json']
+      const outcome = await execute('node', args, { cwd: root, limit: LIMIT.tests, show: false })
+      const report = parse<ForgeReport>(() => outcome.stdout.slice(outcome.stdout.indexOf('{')))
+      const counts = report === undefined ? { passed: 0, failed: 1, skipped: 0 } : countForge(report)
+      const result = withExit(outcome, counts)
+      if (result.failed > 0) process.stdout.write(report === undefined ? outcome.output : `${failures(report)}\n`)
+      return result
+    },
+  }
+}
+
+const forgeTests = (report: ForgeReport): [string, string, { readonly status: string }][] =>
+  Object.entries(report).flatMap(([contract, { test_results }]) =>
+    Object.entries(test_results).map(([test, result]): [string, string, { readonly status: string }] => [
+      contract,
+      test,
+      result,
+    ]),
+  )
+
+function countForge(report: ForgeReport): Counts {
+  const statuses = forgeTests(report).map(([, , { status }]) => status)
+  const count = (wanted: string): number => statuses.filter((status) => status === wanted).length
+  return { passed: count('Success'), failed: count('Failure'), skipped: count('Skipped') }
+}
+
+const failures = (report: ForgeReport): string =>
+  forgeTests(report)
+    .filter(([, , { status }]) => status === 'Failure')
+    .map(([contract, test, result]) => `${contract} ${test}\n  ${JSON.stringify(result)}`)
+    .join('\n')
+
+/** A part that found no test at all has not shown anything: it fails. */
+function withExit(outcome: Outcome, counts: Counts): Counts {
+  const silent = counts.failed === 0 && (outcome.code !== 0 || counts.passed === 0)
+  return silent ? { ...counts, failed: 1 } : counts
+}
+
+function parse<T>(read: () => string): T | undefined {
+  try {
+    return JSON.parse(read()) as T
+  } catch {
+    return undefined
+  }
+}
