@@ -34,7 +34,7 @@ function kill(pid: number): void {
 }
 
 /** Output goes through a pipe: the tools are told whether a terminal is at its end. */
-const COLOUR = process.stdout.isTTY ? { FORCE_COLOR: '1' } : { NO_COLOR: '1', FORCE_COLOR: '0' }
+const COLOUR = process.stdout.isTTY ? { FORCE_COLOR: '1' } : { NO_COLOR: '1' }
 
 /** Runs `command` to its end. Never throws: a command that cannot be started has code 127. */
 export function execute(command: string, args: readonly string[], options: CommandOptions): Promise<Outcome> {
