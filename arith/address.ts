@@ -26,7 +26,7 @@ export function checkAddress(p: ElementProgram, load: Load, n: number, size: num
   const factors = guards.map(() => 0)
   let best = bounds(narrowed, load, factors)
   for (let round = 0; round < 2; round++) {
-    guards.forEach((guard, g) => {
+    for (const [g, guard] of guards.entries()) {
       for (const factor of quotients(load.at, guard)) {
         const kept = factors[g]!
         factors[g] = factor
@@ -34,7 +34,7 @@ export function checkAddress(p: ElementProgram, load: Load, n: number, size: num
         if (range.max - range.min < best.max - best.min) best = range
         else factors[g] = kept
       }
-    })
+    }
   }
   const reach = load.via === undefined ? 0 : load.via.stride * (load.via.limit - 1)
   const min = best.min + Math.min(0, reach)
@@ -64,10 +64,10 @@ function narrow(dims: readonly number[], guards: readonly (Affine & { readonly b
 
 function quotients(at: Affine, guard: Affine): number[] {
   const found = new Set<number>([0])
-  at.strides.forEach((stride, axis) => {
+  for (const [axis, stride] of at.strides.entries()) {
     const by = guard.strides[axis]!
     if (by !== 0 && stride % by === 0) found.add(stride / by)
-  })
+  }
   return [...found]
 }
 
@@ -75,20 +75,18 @@ function bounds(box: readonly Range[], load: Load, factors: readonly number[]): 
   const guards = load.guard ?? []
   let min = load.at.base
   let max = load.at.base
-  guards.forEach((guard, g) => {
+  for (const [g, guard] of guards.entries()) {
     const factor = factors[g]!
     const constant = -factor * guard.base
     const reach = factor * (guard.below - 1)
     min += constant + Math.min(0, reach)
     max += constant + Math.max(0, reach)
-  })
-  box.forEach((range, axis) => {
+  }
+  for (const [axis, range] of box.entries()) {
     let stride = load.at.strides[axis]!
-    guards.forEach((guard, g) => {
-      stride -= factors[g]! * guard.strides[axis]!
-    })
+    for (const [g, guard] of guards.entries()) stride -= factors[g]! * guard.strides[axis]!
     min += Math.min(stride * range.min, stride * range.max)
     max += Math.max(stride * range.min, stride * range.max)
-  })
+  }
   return { min, max }
 }

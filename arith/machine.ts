@@ -79,9 +79,9 @@ export class Machine {
       u32[axis] = axis < this.#outRank ? rest % dim : 0
       if (axis < this.#outRank) rest = Math.floor(rest / dim)
     }
-    this.#affines.forEach(({ base, strides }, i) => {
+    for (const [i, { base, strides }] of this.#affines.entries()) {
       this.#values[i] = strides.reduce((sum, stride, axis) => sum + stride * u32[axis]!, base)
-    })
+    }
     this.#bring(this.#once)
   }
 
@@ -210,9 +210,9 @@ export class Machine {
 
   #assemble(straight: Straight): Int32Array {
     const code = new Int32Array(straight.length * INSTRUCTION)
-    straight.forEach(({ block, args }, i) => {
+    for (const [i, { block, args }] of straight.entries()) {
       code.set([BLOCK_CODE[block], this.#results + i, ...args.map((arg) => this.#register(arg))], i * INSTRUCTION)
-    })
+    }
     return code
   }
 

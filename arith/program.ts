@@ -48,9 +48,7 @@ export function checkProgram(p: ElementProgram, sizes: readonly number[]): void 
   checkShape(p.loop, 'loop')
   checkWord(p.init, 'init')
   if (p.loads.length > MAX_LOADS) fail('over-limit', `${p.loads.length} loads, at most ${MAX_LOADS}`)
-  p.loads.forEach((load, n) => {
-    checkLoad(p, load, n, sizes)
-  })
+  for (const [n, load] of p.loads.entries()) checkLoad(p, load, n, sizes)
   const loops = p.loop.length > 0
   if (loops !== p.step.length > 0 || loops !== p.join.length > 0) {
     fail('bad-program', 'step and join must be present with a loop and absent without one')
@@ -102,11 +100,11 @@ function checkAffine(p: ElementProgram, { base, strides }: Affine, what: string)
 function checkStraight(p: ElementProgram, straight: Straight, part: 'step' | 'join' | 'finish'): void {
   if (straight.length > MAX_STRAIGHT)
     fail('over-limit', `${part} has ${straight.length} blocks, at most ${MAX_STRAIGHT}`)
-  straight.forEach(({ block, args }, i) => {
+  for (const [i, { block, args }] of straight.entries()) {
     if (!Object.hasOwn(BLOCK_CODE, block)) fail('bad-program', `${part} ${i}: there is no block '${block}'`)
     if (args.length !== ARITY[block]) fail('bad-program', `${part} ${i}: ${block} takes ${ARITY[block]} arguments`)
     for (const arg of args) checkArg(p, arg, part, i)
-  })
+  }
 }
 
 function checkArg(p: ElementProgram, arg: Arg, part: 'step' | 'join' | 'finish', i: number): void {
