@@ -27,7 +27,7 @@ export function sampleRate(probability: number): bigint {
 
 /**
  * Whether an entry is sampled: u64 of the first 8 bytes of H("assay/sample/1" || seed || entryHash) < rate; the rate
- * 2^64-1 takes all. The first entry of a solver in a job and plan epoch is sampled whatever this says (probation).
+ * 2^64-1 takes all. The first entries of a plan epoch (every cell's in the first slot) are sampled whatever this says: probation.
  */
 export function isSampled(seed: Hash, entryHash: Hash, rate: bigint): boolean {
   check(rate >= 0n && rate <= ALWAYS, 'bad-input', `${rate} is not a sample rate`)
@@ -35,50 +35,84 @@ export function isSampled(seed: Hash, entryHash: Hash, rate: bigint): boolean {
   return uint(taggedHash('assay/sample/1', (p) => p.b32(seed).b32(entryHash)).subarray(0, 8)) < rate
 }
 
-/** Index of the candidate under ticket `x` of the cumulative stakes, in list order. */
-function holderOf(x: bigint, candidates: readonly Candidate[]): number {
-  let sum = 0n
-  for (const [i, candidate] of candidates.entries()) {
-    sum += candidate.stake
-    if (x < sum) return i
-  }
-  return candidates.length - 1
-}
+/** Candidates of which some are taken out, walked by cumulative weight in list order. */
+class Urn {
+  private readonly weights: bigint[]
+  private total = 0n
 
-function totalStake(candidates: readonly Candidate[]): bigint {
-  let total = 0n
-  for (const { stake } of candidates) {
-    check(stake >= 0n, 'bad-input', 'a stake is negative')
-    total += stake
+  constructor(candidates: readonly Candidate[]) {
+    this.weights = candidates.map(({ stake }) => stake)
+    for (const weight of this.weights) {
+      check(weight >= 0n, 'bad-input', 'a stake is negative')
+      this.total += weight
+    }
   }
-  check(total > 0n, 'not-found', 'there is no stake to draw from', { next: 'Wait for a bonded candidate to join.' })
-  return total
+
+  /** Takes out the candidate under ticket `draw` mod the weight left. Undefined when nothing is left. */
+  take(draw: bigint): number | undefined {
+    if (this.total === 0n) return undefined
+    let ticket = draw % this.total
+    let at = 0
+    for (let weight = this.weights[0] as bigint; ticket >= weight; weight = this.weights[at] as bigint) {
+      ticket -= weight
+      at++
+    }
+    this.total -= this.weights[at] as bigint
+    this.weights[at] = 0n
+    return at
+  }
 }
 
 /**
- * Index of the drawn verifier, stake-weighted: x = uint256(H("assay/verifier/1" || seed || entryHash || round u8)) mod
- * total stake, then the first candidate, in list order, whose cumulative stake exceeds x. Throws `not-found` without stake.
+ * Index of an entry's verifier in a round (0, 1, ..), stake-weighted: the ticket of round r is
+ * uint256(H("assay/verifier/1" || seed || entryHash || r u8)) mod the stake not drawn in earlier rounds, and names the
+ * first candidate, in list order, whose cumulative stake exceeds it. Undefined when no stake is left.
  */
-export function drawVerifier(seed: Hash, entryHash: Hash, round: number, candidates: readonly Candidate[]): number {
-  const total = totalStake(candidates)
-  return holderOf(uint(taggedHash('assay/verifier/1', (p) => p.b32(seed).b32(entryHash).u8(round))) % total, candidates)
-}
-
-/**
- * Indices of the drawn solvers, one per cell in order, without replacement: for cell c, x = uint256(H("assay/solver/1" ||
- * seed || c u16)) mod the stake not yet drawn, then the first candidate left, in list order, whose cumulative stake
- * exceeds x. Throws `not-found` with fewer staked candidates than cells.
- */
-export function drawSolvers(seed: Hash, cells: number, candidates: readonly Candidate[]): number[] {
-  const left = candidates.map(({ address, stake }) => ({ address, stake }))
-  const drawn: number[] = []
-  for (let cell = 0; cell < cells; cell++) {
-    const total = totalStake(left)
-    const index = holderOf(uint(taggedHash('assay/solver/1', (p) => p.b32(seed).u16(cell))) % total, left)
-    drawn.push(index)
-    left[index] = { ...(left[index] as Candidate), stake: 0n }
+export function drawVerifier(
+  seed: Hash,
+  entryHash: Hash,
+  round: number,
+  candidates: readonly Candidate[],
+): number | undefined {
+  check(Number.isInteger(round) && round >= 0 && round <= 0xff, 'bad-input', `${round} is not a round`)
+  const urn = new Urn(candidates)
+  let drawn: number | undefined
+  for (let r = 0; r <= round; r++) {
+    drawn = urn.take(uint(taggedHash('assay/verifier/1', (p) => p.b32(seed).b32(entryHash).u8(r))))
   }
   return drawn
+}
+
+/** Tags of the orders that are drawn at assignment: solvers of cells and standby, and candidates for the lease. */
+export const ORDER_TAG = { solver: 'assay/cell/1', coordinator: 'assay/coordinator/1' } as const
+
+/**
+ * The first `size` indices of the drawn order of candidates, without replacement: the ticket of position i is
+ * uint256(H(tag || seed || i u16)) mod the stake not drawn before. Throws `not-found` with fewer staked candidates.
+ */
+export function drawOrder(tag: string, seed: Hash, candidates: readonly Candidate[], size: number): number[] {
+  const urn = new Urn(candidates)
+  return Array.from({ length: size }, (_, i) => {
+    const drawn = urn.take(uint(taggedHash(tag, (p) => p.b32(seed).u16(i))))
+    const next = 'Wait for more bonded candidates to join.'
+    check(drawn !== undefined, 'not-found', `there is no stake left to draw ${size} from`, { next })
+    return drawn
+  })
+}
+
+/** Indices of the solvers of `cells` cells, cell by cell. Throws `not-found` with fewer staked candidates than cells. */
+export function drawSolvers(seed: Hash, cells: number, candidates: readonly Candidate[]): number[] {
+  return drawOrder(ORDER_TAG.solver, seed, candidates, cells)
+}
+
+/** Seed of an assignment: H("assay/assign/1" || jobId || epoch u32 || randomness). */
+export function assignmentSeed(jobId: Hash, epoch: number, randomness: Hash): Hash {
+  return taggedHash('assay/assign/1', (p) => p.b32(jobId).u32(epoch).b32(randomness))
+}
+
+/** Audit seed of a window: H("assay/audit/1" || jobId || epoch u32 || window u32 || randomness). */
+export function auditSeed(jobId: Hash, epoch: number, window: number, randomness: Hash): Hash {
+  return taggedHash('assay/audit/1', (p) => p.b32(jobId).u32(epoch).u32(window).b32(randomness))
 }
 
 /** The activation of the entry's last step that a proof of replay must show. */
