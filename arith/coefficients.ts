@@ -16,9 +16,9 @@ export const SQRT_2_OVER_PI: Word = 0x3f4c422a
 /** 1 / sqrt(2 pi) */
 export const INV_SQRT_2PI: Word = 0x3ecc422a
 /** below it tanh is its odd polynomial */
-export const TANH_SMALL: Word = 0x3f100000
+export const TANH_SMALL: Word = 0x3f300000
 /** below it erf is its odd polynomial */
-export const ERF_SMALL: Word = 0x3f700000
+export const ERF_SMALL: Word = 0x3f600000
 /** above it erf is 1 */
 export const ERF_LARGE: Word = 0x40800000
 
@@ -44,32 +44,32 @@ export const LOG: readonly Word[] = [
   0xbe03e4b2, // -0.128802091
 ]
 
-/** tanh(x) = x + TANH[0] x^3 + TANH[1] x^5 + ... on |x| <= 0.5625; relative error 2^-29.4 */
+/** tanh(x) = x + TANH[0] x^3 + TANH[1] x^5 + ... on |x| <= 0.6875; relative error 2^-26.2 */
 export const TANH: readonly Word[] = [
-  0xbeaaaaa4, // -0.333333135
-  0x3e08862f, // 0.133324370
-  0xbd5c82e2, // -0.0538357571
-  0x3cac08fb, // 0.0210003760
-  0xbbca2a79, // -0.00616961392
+  0xbeaaaa82, // -0.333332121
+  0x3e087ed0, // 0.133296251
+  0xbd5b86cc, // -0.0535953492
+  0x3ca56b39, // 0.0201927293
+  0xbbab7e83, // -0.00523358723
 ]
 
-/** erf(x) = x + ERF[0] x + ERF[1] x^3 + ... on |x| <= 0.9375; relative error 2^-25.6 */
+/** erf(x) = x + ERF[0] x + ERF[1] x^3 + ... on |x| <= 0.875; relative error 2^-26.1 */
 export const ERF: readonly Word[] = [
   0x3e0375d3, // 0.128379151
-  0xbec0936e, // -0.376124799
-  0x3de70c2b, // 0.112816177
-  0xbcdb34c7, // -0.0267585646
-  0x3ba33509, // 0.00498068752
-  0xba1b52d7, // -0.000592512486
+  0xbec09376, // -0.376125038
+  0x3de70dc3, // 0.112819217
+  0xbcdb4dc7, // -0.0267704856
+  0x3ba3ce0c, // 0.00499892794
+  0xba1dd2d5, // -0.000602049113
 ]
 
-/** -log(erfc(t)) = t + ERFC[0] t + ERFC[1] t^2 + ... on 0.9375 <= t <= 4, relative to erf; relative error 2^-30.5 */
+/** -log(erfc(t)) = t + ERFC[0] t + ERFC[1] t^2 + ... on 0.875 <= t <= 4, relative to erf; relative error 2^-29.8 */
 export const ERFC: readonly Word[] = [
-  0x3e03bf0f, // 0.128658518
-  0x3f22969f, // 0.635110795
-  0x3dd9b5af, // 0.106303565
-  0xbcc3208c, // -0.0238192305
-  0x3b7079b2, // 0.00366936298
-  0xb9acb21b, // -0.000329390954
-  0x37476c7a, // 0.0000118865810
+  0x3e03b5b9, // 0.128622904
+  0x3f22a032, // 0.635256886
+  0x3dd935cd, // 0.106059648
+  0xbcc163fc, // -0.0236072466
+  0x3b69da0b, // 0.00356829423
+  0xb99f8fd2, // -0.000304339977
+  0x371d2140, // 0.00000936567085
 ]

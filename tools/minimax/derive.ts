@@ -11,8 +11,8 @@ import { minimax } from './remez.ts'
 const TARGET = new URL('../../arith/coefficients.ts', import.meta.url)
 
 /** Where tanh and erf change from their odd polynomial to the form 1 - something. */
-const TANH_SMALL = 0.5625
-const ERF_SMALL = 0.9375
+const TANH_SMALL = 0.6875
+const ERF_SMALL = 0.875
 const ERF_LARGE = 4
 
 interface Polynomial extends Problem {
