@@ -106,6 +106,7 @@ interface IAssay {
         Role role;
         bool left; //        no longer takes part (slashed, disputed or replaced)
         bool equivocated; // already slashed for signing two entries for one range
+        uint16 accused; //   open disputes over the account's entries
     }
 
     /// @notice A member of the verifier pool and its weight in the draw.

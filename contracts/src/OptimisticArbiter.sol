@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity ^0.8.37;
+
+import {IArbiter} from "./IArbiter.sol";
+
+/// @title The arbiter without a game
+/// @notice An accusation the solver does not contest within the response period refutes its claim; a contested one stays
+/// undecided. It names no liar when both sides insist: that takes the pinpoint challenge.
+contract OptimisticArbiter is IArbiter {
+    struct Dispute {
+        address solver;
+        uint64 contestUntil;
+        bool contested;
+    }
+
+    /// @notice A dispute was opened; its solver may contest it up to the given block.
+    event Opened(
+        address indexed court, bytes32 indexed entryHash, bytes32 jobId, address solver, address accuser, uint64 contestUntil
+    );
+    event Contested(address indexed court, bytes32 indexed entryHash);
+
+    /// @notice Thrown when the caller is not the accused solver of an open dispute.
+    error NotAccused(bytes32 entryHash);
+    /// @notice Thrown when the solver already contested, or its time is over.
+    error TooLate(uint64 until);
+
+    mapping(address court => mapping(bytes32 entryHash => Dispute)) public disputes;
+
+    function open(Claim calldata claim, address accuser) external {
+        Dispute storage d = disputes[msg.sender][claim.entryHash];
+        if (d.solver == address(0)) {
+            d.solver = claim.solver;
+            d.contestUntil = uint64(block.number) + claim.responsePeriod;
+        }
+        emit Opened(msg.sender, claim.entryHash, claim.jobId, d.solver, accuser, d.contestUntil);
+    }
+
+    /// @notice The accused solver insists on its claim.
+    function contest(address court, bytes32 entryHash) external {
+        Dispute storage d = disputes[court][entryHash];
+        if (d.solver != msg.sender) revert NotAccused(entryHash);
+        if (d.contested || block.number > d.contestUntil) revert TooLate(d.contestUntil);
+        d.contested = true;
+        emit Contested(court, entryHash);
+    }
+
+    function ruling(address court, bytes32 entryHash) external view returns (Ruling) {
+        Dispute storage d = disputes[court][entryHash];
+        if (d.contested) return Ruling.Contested;
+        return d.solver != address(0) && block.number > d.contestUntil ? Ruling.Refuted : Ruling.Pending;
+    }
+}
