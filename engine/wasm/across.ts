@@ -1,0 +1,142 @@
+/** The general kernel: four neighbouring outputs at a time, any loop, any order. */
+import { CHAIN, LANE_BLOCK, LANES } from '#arith/interpret.ts'
+import { elements as count } from '#arith/program.ts'
+import type { ElementProgram } from '#arith/types.ts'
+import type { Vector } from './access.ts'
+import { Elements, type Frame, share, storeWords, unflatten } from './elements.ts'
+import type { Expr, Local } from './ir.ts'
+import { i32, pick, v128 } from './ir.ts'
+
+/** Vectors that share a walk through the loop. */
+const GROUP = 4
+const VECTOR = 16
+
+/** Bytes of scratch memory a thread needs. */
+export function acrossScratch(p: ElementProgram): number {
+  if (p.order !== 'lanes32' || p.loop.length === 0) return 0
+  return levels(count(p.loop)).length * LANES * VECTOR * GROUP
+}
+
+/** Numbers of block values: of the first level, and of each level that reduces those before, down to one. */
+function levels(positions: number): number[] {
+  const counts = [Math.ceil(positions / LANE_BLOCK)]
+  while (counts.at(-1)! > 1) counts.push(Math.ceil(counts.at(-1)! / LANE_BLOCK))
+  return counts
+}
+
+export function emitAcross(frame: Frame, program: ElementProgram): void {
+  const { body, out } = frame
+  const e = new Elements(frame, program, (nest) => nest.out.length - 1)
+  if (e.size === 0) return
+  const inner = e.nest.out.at(-1) ?? 1
+  const outer = e.nest.out.slice(0, -1)
+  const rows = e.size / inner
+  const work = e.size * Math.max(1, e.positions)
+  const byRows = rows >= 2 * frame.threads
+  const row = byRows ? share(frame, rows, 1, work) : { from: i32.const(0), to: i32.const(rows) }
+  const column = byRows ? { from: i32.const(0), to: i32.const(inner) } : share(frame, inner, 16, work)
+
+  const vectors = (group: readonly Vector[], base: Local): void => {
+    const words = e.finish(group, fold(frame, e, group))
+    const address = body.let(i32.add(base, i32.mul(group[0]!.at, i32.const(4))))
+    words.forEach((word, u) => {
+      storeWords(body, address, word, group[u]!.lanes, 4 * group[u]!.offset)
+    })
+  }
+  body.range(row.from, row.to, 1, (r) => {
+    e.access.row(unflatten(body, r, outer))
+    const base = body.let(i32.add(out, i32.mul(r, i32.const(4 * inner))))
+    const j = body.let(column.from)
+    if (inner >= 4 * GROUP && e.positions > 0) {
+      const group = Array.from({ length: GROUP }, (_, u): Vector => ({ at: j, offset: 4 * u, lanes: 4 }))
+      const last = i32.sub(column.to, i32.const(4 * GROUP - 1))
+      body.while(i32.ltS(j, last), () => {
+        vectors(group, base)
+        body.set(j, i32.add(j, i32.const(4 * GROUP)))
+      })
+    }
+    if (inner >= 4) {
+      body.while(i32.ltS(j, i32.sub(column.to, i32.const(3))), () => {
+        vectors([{ at: j, offset: 0, lanes: 4 }], base)
+        body.set(j, i32.add(j, i32.const(4)))
+      })
+    }
+    const rest = inner % 4
+    if (rest > 0) body.if(i32.ltS(j, column.to), () => vectors([{ at: j, offset: 0, lanes: rest as 1 | 2 | 3 }], base))
+  })
+}
+
+/** The totals of a group. */
+function fold(frame: Frame, e: Elements, group: readonly Vector[]): Expr[] {
+  if (e.positions === 0) return group.map(() => e.init)
+  return e.program.order === 'chain512' ? chain(frame, e, group) : lanes(frame, e, group)
+}
+
+function chain({ body }: Frame, e: Elements, group: readonly Vector[]): Expr[] {
+  const accs = group.map(() => body.local('v128'))
+  const run = (from: Expr, to: Expr): void => {
+    for (const acc of accs) body.set(acc, e.init)
+    body.range(from, to, 1, (at) => {
+      e.stepAt(at, group, accs).forEach((value, u) => {
+        body.set(accs[u]!, value)
+      })
+    })
+  }
+  if (e.positions <= CHAIN) {
+    run(i32.const(0), i32.const(e.positions))
+    return accs
+  }
+  const totals = group.map(() => body.local('v128'))
+  body.range(i32.const(0), i32.const(e.positions), CHAIN, (start) => {
+    const end = body.let(i32.add(start, i32.const(CHAIN)))
+    body.set(end, pick(i32.ltU(end, i32.const(e.positions)), end, i32.const(e.positions)))
+    run(start, end)
+    totals.forEach((total, u) => {
+      const first = (): void => body.set(total, accs[u]!)
+      body.if(i32.eqz(start), first, () => body.set(total, e.join(total, accs[u]!)))
+    })
+  })
+  return totals
+}
+
+function lanes(frame: Frame, e: Elements, group: readonly Vector[]): Expr[] {
+  const { body } = frame
+  const counts = levels(e.positions)
+  const pitch = VECTOR * group.length
+
+  /** Block value `index` of a level whose items are folded by `item`. */
+  const block = (level: number, index: Expr, items: number, item: (i: Expr, lane: Local) => void): Local[] => {
+    const base = i32.add(frame.scratch, i32.const(level * LANES * VECTOR * GROUP))
+    const scratch = body.let(base)
+    body.range(i32.const(0), i32.const(LANES * pitch), VECTOR, (o) => body.store(i32.add(scratch, o), e.init))
+    const from = body.let(i32.mul(index, i32.const(LANE_BLOCK)))
+    const to = body.let(i32.add(from, i32.const(LANE_BLOCK)))
+    body.set(to, pick(i32.ltU(to, i32.const(items)), to, i32.const(items)))
+    body.range(from, to, 1, (i) => {
+      item(i, body.let(i32.add(scratch, i32.mul(i32.and(i, i32.const(LANES - 1)), i32.const(pitch)))))
+    })
+    for (let half = LANES / 2; half >= 1; half /= 2) {
+      body.range(i32.const(0), i32.const(half * pitch), VECTOR, (o) => {
+        const lane = body.let(i32.add(scratch, o))
+        body.store(lane, e.join(v128.load(lane), v128.load(lane, half * pitch)))
+      })
+    }
+    return group.map((_, u) => body.let(v128.load(scratch, VECTOR * u)))
+  }
+  const value = (level: number, index: Expr): Local[] => {
+    if (level === 0) {
+      return block(0, index, e.positions, (i, lane) => {
+        const accs = group.map((_, u) => body.let(v128.load(lane, VECTOR * u)))
+        e.stepAt(i, group, accs).forEach((word, u) => {
+          body.store(lane, word, VECTOR * u)
+        })
+      })
+    }
+    return block(level, index, counts[level - 1]!, (i, lane) => {
+      value(level - 1, i).forEach((word, u) => {
+        body.store(lane, e.join(v128.load(lane, VECTOR * u), word), VECTOR * u)
+      })
+    })
+  }
+  return value(counts.length - 1, i32.const(0))
+}

@@ -1,0 +1,224 @@
+/** The WebAssembly engine: buffers in one shared memory, kernels emitted from graphs, run by a pool of threads. */
+import type { TensorType } from '#arith/types.ts'
+import { elementsOf, sameType, showType } from '#graph/shape.ts'
+import type { Graph } from '#graph/types.ts'
+import { fail } from '#proto/errors.ts'
+import type { Buffer, Engine, EngineOptions, Kernel } from '../types.ts'
+import { type FmaMode, fuses } from './fma.ts'
+import { wasm } from './host.ts'
+import { link } from './link.ts'
+import { Memory } from './memory.ts'
+import { type Plan, planOf } from './plan.ts'
+
+export interface WasmOptions extends EngineOptions {
+  /** Default: `fused` where the host's relaxed SIMD rounds once, else `emulated`. Never changes a bit. */
+  readonly fma?: FmaMode
+}
+
+type Run = (thread: number, scratch: number, arena: number, table: number) => void
+
+class WasmBuffer implements Buffer {
+  readonly type: TensorType
+  readonly address: number
+  readonly #memory: Memory
+
+  constructor(type: TensorType, memory: Memory) {
+    this.type = type
+    this.#memory = memory
+    this.address = memory.alloc(4 * elementsOf(type.shape))
+  }
+
+  words(): Uint32Array {
+    return this.#memory.words(this.address, elementsOf(this.type.shape))
+  }
+}
+
+/** A block of engine memory that only ever grows; its content does not survive growth. */
+class Region {
+  readonly #memory: Memory
+  #address = 0
+  #bytes = 0
+
+  constructor(memory: Memory) {
+    this.#memory = memory
+  }
+
+  get address(): number {
+    return this.#address
+  }
+
+  reserve(bytes: number): void {
+    if (bytes <= this.#bytes) return
+    if (this.#bytes > 0) this.#memory.free(this.#address)
+    this.#bytes = 0
+    this.#address = this.#memory.alloc(bytes)
+    this.#bytes = bytes
+  }
+}
+
+export class WasmEngine implements Engine {
+  readonly name = 'wasm'
+  readonly threads: number
+  readonly fma: FmaMode
+  readonly #memory = new Memory()
+  readonly #buffers = new Set<Buffer>()
+  readonly #arena = new Region(this.#memory)
+  readonly #scratch = new Region(this.#memory)
+  readonly #table = new Region(this.#memory)
+  #scratchPerThread = 0
+
+  constructor(threads: number, fma: FmaMode) {
+    this.threads = threads
+    this.fma = fma
+  }
+
+  alloc(type: TensorType): Buffer {
+    const buffer = new WasmBuffer(type, this.#memory)
+    this.#buffers.add(buffer)
+    return buffer
+  }
+
+  free(buffer: Buffer): void {
+    if (!this.#buffers.delete(buffer)) fail('bad-input', 'this buffer is not held by this engine')
+    this.#memory.free((buffer as WasmBuffer).address)
+  }
+
+  compile(graph: Graph): Kernel {
+    return this.#compile(graph, this.threads)
+  }
+
+  memory(): number {
+    return this.#memory.bytes
+  }
+
+  close(): Promise<void> {
+    this.#buffers.clear()
+    return Promise.resolve()
+  }
+
+  #compile(graph: Graph, threads: number): Kernel {
+    const plan = planOf(graph)
+    return new WasmKernel(this, graph, plan, this.install(plan, graph.inputs.length, graph.outputs.length, threads))
+  }
+
+  /** Loads a plan's module; the result runs it on the addresses of its inputs, then outputs. */
+  install(plan: Plan, inputs: number, outputs: number, threads = this.threads): (addresses: readonly number[]) => void {
+    const linked = link(plan, inputs, threads, this.fma)
+    const instance = new wasm.Instance(new wasm.Module(linked.bytes), { env: { memory: this.#memory.shared } })
+    const run = instance.exports['run'] as Run
+    this.#arena.reserve(plan.arenaBytes)
+    this.#scratchPerThread = Math.max(this.#scratchPerThread, linked.scratch)
+    this.#scratch.reserve(this.#scratchPerThread * this.threads)
+    this.#table.reserve(4 * (inputs + outputs))
+    return (addresses) => {
+      this.#memory.words(this.#table.address, addresses.length).set(addresses)
+      run(0, this.#scratch.address, this.#arena.address, this.#table.address)
+    }
+  }
+
+  /** The words of value `id` of a graph, computed by a kernel for it alone. */
+  tap(graph: Graph, inputs: readonly Buffer[], id: number): Uint32Array {
+    const values = graph.inputs.length + graph.nodes.length
+    if (!Number.isInteger(id) || id < 0 || id >= values) fail('bad-input', `graph '${graph.name}' has no value ${id}`)
+    const kernel = this.#compile(needed(graph, id), 1)
+    const type = [...graph.inputs, ...graph.nodes][id]!.type
+    const buffer = this.alloc(type)
+    try {
+      kernel.run(inputs, [buffer])
+      return buffer.words().slice()
+    } finally {
+      this.free(buffer)
+    }
+  }
+
+  addressOf(buffer: Buffer | undefined, type: TensorType, what: string): number {
+    if (!buffer || !this.#buffers.has(buffer)) fail('bad-input', `${what} has no buffer of this engine`)
+    if (!sameType(buffer.type, type)) {
+      fail('bad-shape', `${what} is ${showType(type)}, its buffer ${showType(buffer.type)}`)
+    }
+    return (buffer as WasmBuffer).address
+  }
+}
+
+/** The graph of what value `id` depends on, with all inputs and `id` as the only output. */
+function needed(graph: Graph, id: number): Graph {
+  const inputs = graph.inputs.length
+  const keep = new Set([id])
+  for (let i = graph.nodes.length - 1; i >= 0; i--) {
+    if (keep.has(inputs + i)) for (const input of graph.nodes[i]!.inputs) keep.add(input)
+  }
+  const renumbered = new Map(graph.inputs.map((_, i) => [i, i]))
+  const nodes = graph.nodes.filter((_, i) => {
+    if (!keep.has(inputs + i)) return false
+    renumbered.set(inputs + i, renumbered.size)
+    return true
+  })
+  const renumber = (value: number): number => renumbered.get(value)!
+  return {
+    name: graph.name,
+    inputs: graph.inputs,
+    nodes: nodes.map((node) => ({ ...node, inputs: node.inputs.map(renumber) })),
+    outputs: [{ name: 'value', value: renumber(id) }],
+  }
+}
+
+class WasmKernel implements Kernel {
+  readonly graph: Graph
+  readonly #engine: WasmEngine
+  readonly #plan: Plan
+  readonly #run: (addresses: readonly number[]) => void
+  readonly #types: readonly TensorType[]
+
+  constructor(engine: WasmEngine, graph: Graph, plan: Plan, run: (addresses: readonly number[]) => void) {
+    this.#engine = engine
+    this.graph = graph
+    this.#plan = plan
+    this.#run = run
+    const types = [...graph.inputs, ...graph.nodes].map(({ type }) => type)
+    this.#types = graph.outputs.map(({ value }) => types[value]!)
+  }
+
+  run(inputs: readonly Buffer[], outputs: readonly Buffer[]): void {
+    const { graph } = this
+    const engine = this.#engine
+    if (inputs.length !== graph.inputs.length || outputs.length !== graph.outputs.length) {
+      const wanted = `${graph.inputs.length} inputs and ${graph.outputs.length} outputs`
+      fail('bad-input', `graph '${graph.name}' has ${wanted}, got ${inputs.length} and ${outputs.length} buffers`)
+    }
+    const from = graph.inputs.map(({ name, type }, i) => engine.addressOf(inputs[i], type, `input '${name}'`))
+    const to = graph.outputs.map(({ name }, i) => engine.addressOf(outputs[i], this.#types[i]!, `output '${name}'`))
+    if (new Set(to).size !== to.length) fail('bad-input', `two outputs of graph '${graph.name}' share a buffer`)
+
+    // An output that would overwrite an input which is still needed goes to a buffer of its own first.
+    const staged: { readonly buffer: Buffer; readonly port: number }[] = []
+    const written = to.map((address, port) => {
+      const shared = from.flatMap((input, i) => (input === address ? [i] : []))
+      if (shared.every((input) => this.#plan.inPlace[port]!.has(input))) return address
+      const buffer = engine.alloc(this.#types[port]!)
+      staged.push({ buffer, port })
+      return engine.addressOf(buffer, buffer.type, 'staging')
+    })
+    this.#run([...from, ...written])
+    for (const { buffer, port } of staged) {
+      outputs[port]!.words().set(buffer.words())
+      engine.free(buffer)
+    }
+  }
+
+  tap(inputs: readonly Buffer[], id: number): Uint32Array {
+    return this.#engine.tap(this.graph, inputs, id)
+  }
+}
+
+/**
+ * A WebAssembly engine.
+ * @throws bad-input for a thread count that is not an integer in 1..64
+ */
+export function wasmEngine({ threads = 1, fma }: WasmOptions = {}): Promise<WasmEngine> {
+  if (!Number.isInteger(threads) || threads < 1 || threads > 64) {
+    fail('bad-input', `${threads} threads: choose an integer in 1..64`)
+  }
+  const fused = fuses()
+  if (fma === 'fused' && !fused) fail('unsupported', 'this host has no relaxed SIMD that rounds a * b + c once')
+  return Promise.resolve(new WasmEngine(threads, fma ?? (fused ? 'fused' : 'emulated')))
+}

@@ -1,0 +1,121 @@
+/** Turns a plan into a WebAssembly module: one function for each distinct program, and `run`, which calls them. */
+import { elementsOf } from '#graph/shape.ts'
+import { BARRIER_COUNT, BARRIER_TURN } from './control.ts'
+import type { Frame } from './elements.ts'
+import { emulatedFma, type FmaMode } from './fma.ts'
+import { Body, type Expr, i32 } from './ir.ts'
+import { MAX_PAGES } from './memory.ts'
+import { ModuleBuilder, type ValType } from './module.ts'
+import type { Place, Plan, Task } from './plan.ts'
+import { methodOf } from './select.ts'
+import type { Target } from './straight.ts'
+
+export interface Linked {
+  readonly bytes: Uint8Array<ArrayBuffer>
+  /** Bytes of scratch memory each thread needs. */
+  readonly scratch: number
+  /** For each task, the kind of kernel that computes it. */
+  readonly kinds: readonly string[]
+}
+
+/** Looks at the other threads this often before it sleeps. */
+const SPINS = 2000
+
+/**
+ * The module exports `run(thread, scratch, arena, table)`. Every thread calls it with its own number and scratch memory;
+ * `table` holds the addresses of the inputs' buffers, then of the outputs'. It returns when all threads have ended.
+ * @param profile also exports `task0`, `task1`, ...: each task alone, same parameters
+ */
+export function link(plan: Plan, inputs: number, threads: number, fma: FmaMode, profile = false): Linked {
+  const module = new ModuleBuilder({ initial: 1, maximum: MAX_PAGES })
+  const target: Target = { fma, emulated: fma === 'emulated' ? module.declare(['v128', 'v128', 'v128'], ['v128']) : -1 }
+  if (fma === 'emulated') module.define(target.emulated, emulatedFma())
+  const barrier = threads > 1 ? defineBarrier(module, threads) : null
+
+  const functions = new Map<string, { index: number; kind: string }>()
+  let scratch = 0
+  const functionOf = (task: Task): { index: number; kind: string } => {
+    const key = task.program ? JSON.stringify(task.program) : `copy ${elementsOf(task.type.shape)}`
+    let known = functions.get(key)
+    if (!known) {
+      const method = task.program ? methodOf(task.program) : null
+      scratch = Math.max(scratch, method?.scratch ?? 0)
+      const index = defineTask(module, task, target, threads)
+      known = { index, kind: method?.name ?? 'copy' }
+      functions.set(key, known)
+    }
+    return known
+  }
+
+  const runParams: readonly ValType[] = ['i32', 'i32', 'i32', 'i32']
+  const run = module.declare(runParams, [])
+  const body = new Body(runParams)
+  const kinds = plan.tasks.map((task, i) => {
+    const { index, kind } = functionOf(task)
+    if (task.barrier && barrier !== null) body.call(barrier, [])
+    callTask(body, task, index, inputs)
+    if (profile) {
+      const alone = module.declare(runParams, [])
+      const single = new Body(runParams)
+      callTask(single, task, index, inputs)
+      module.define(alone, single.finish())
+      module.export(`task${i}`, alone)
+    }
+    return kind
+  })
+  if (barrier !== null) body.call(barrier, [])
+  module.define(run, body.finish())
+  module.export('run', run)
+  return { bytes: module.build(), scratch, kinds }
+}
+
+function callTask(body: Body, task: Task, index: number, inputs: number): void {
+  const [thread, scratch, arena, table] = body.params as readonly Expr[] as [Expr, Expr, Expr, Expr]
+  const address = (place: Place): Expr => {
+    if (place.in === 'arena') return i32.add(arena, i32.const(place.offset))
+    return i32.load(table, 4 * (place.in === 'input' ? place.port : inputs + place.port))
+  }
+  body.call(index, [thread, scratch, address(task.out), ...task.operands.map(address)])
+}
+
+function defineTask(module: ModuleBuilder, task: Task, target: Target, threads: number): number {
+  const params: ValType[] = ['i32', 'i32', 'i32', ...task.operands.map((): ValType => 'i32')]
+  const index = module.declare(params, [])
+  const body = new Body(params)
+  const [thread, scratch, out, ...operands] = body.params as readonly Expr[] as [Expr, Expr, Expr, ...Expr[]]
+  const frame: Frame = { body, target, threads, thread, scratch, out, operands }
+  if (task.program) {
+    methodOf(task.program).emit(frame)
+  } else {
+    const bytes = i32.const(4 * elementsOf(task.type.shape))
+    body.if(i32.eqz(thread), () => body.memoryCopy(out, operands[0]!, bytes))
+  }
+  module.define(index, body.finish())
+  return index
+}
+
+/** A function in which threads wait until all have come: a counter, and a turn that the last one advances. */
+function defineBarrier(module: ModuleBuilder, threads: number): number {
+  const index = module.declare([], [])
+  const body = new Body([])
+  const count = i32.const(BARRIER_COUNT)
+  const turn = i32.const(BARRIER_TURN)
+  const mine = body.let(i32.atomicLoad(turn))
+  const last = i32.eq(i32.atomicAdd(count, i32.const(1)), i32.const(threads - 1))
+  const waiting = (): Expr => i32.eq(i32.atomicLoad(turn), mine)
+  body.if(
+    last,
+    () => {
+      body.atomicStore(count, i32.const(0))
+      body.atomicStore(turn, i32.add(mine, i32.const(1)))
+      body.atomicNotify(turn)
+    },
+    () => {
+      const spins = body.let(i32.const(SPINS))
+      body.while(i32.mul(waiting(), spins), () => body.set(spins, i32.add(spins, i32.const(-1))))
+      body.while(waiting(), () => body.atomicWait(turn, mine))
+    },
+  )
+  module.define(index, body.finish())
+  return index
+}

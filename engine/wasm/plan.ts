@@ -1,0 +1,197 @@
+/** The static plan of a graph: what is computed by a call, where every value lives, and where threads must meet. */
+import type { ElementProgram, TensorType } from '#arith/types.ts'
+import { elementOf } from '#graph/primitives/index.ts'
+import { elementsOf, sameType } from '#graph/shape.ts'
+import type { Graph } from '#graph/types.ts'
+import { isIdentity } from './identity.ts'
+
+/** Where a value lies: an input's or output's buffer, or a fixed place of the arena. */
+export type Place =
+  | { readonly in: 'input'; readonly port: number }
+  | { readonly in: 'output'; readonly port: number }
+  | { readonly in: 'arena'; readonly offset: number; readonly bytes: number }
+
+export interface Task {
+  /** Null: the words of the only operand are copied as they are. */
+  readonly program: ElementProgram | null
+  readonly type: TensorType
+  readonly operands: readonly Place[]
+  readonly out: Place
+  /** All threads must have ended every task before this one first. */
+  readonly barrier: boolean
+}
+
+export interface Plan {
+  readonly tasks: readonly Task[]
+  readonly arenaBytes: number
+  /** For each output, the inputs whose buffer it may share: no task reads them after the output is first written. */
+  readonly inPlace: readonly ReadonlySet<number>[]
+}
+
+const LINE = 64
+const bytesOf = (type: TensorType): number => Math.max(LINE, Math.ceil((4 * elementsOf(type.shape)) / LINE) * LINE)
+
+export function planOf(graph: Graph): Plan {
+  const inputs = graph.inputs.length
+  const types = [...graph.inputs, ...graph.nodes].map(({ type }) => type)
+  const programs = graph.nodes.map((node) =>
+    elementOf(
+      node,
+      node.inputs.map((id) => types[id]!),
+    ),
+  )
+  // A value that only renames another's words lives where that one lives. The words of an f32 input may not be
+  // canonical yet, so their first copy has to make them so.
+  const roots = types.map((_, id) => id)
+  graph.nodes.forEach((node, i) => {
+    const source = node.inputs[0]
+    if (source === undefined || !isIdentity(programs[i]!)) return
+    const root = roots[source]!
+    const canonical = node.type.dtype !== 'f32' || (root >= inputs && types[root]!.dtype === 'f32')
+    if (canonical && elementsOf(types[root]!.shape) === elementsOf(node.type.shape)) roots[inputs + i] = root
+  })
+
+  const outputOf = new Map<number, number>()
+  graph.outputs.forEach(({ value }, port) => {
+    const root = roots[value]!
+    if (root >= inputs && !outputOf.has(root)) outputOf.set(root, port)
+  })
+  const copies = graph.outputs.flatMap(({ value }, port) =>
+    outputOf.get(roots[value]!) === port ? [] : [{ value: roots[value]!, port }],
+  )
+
+  const lastUse: number[] = []
+  graph.nodes.forEach((node, i) => {
+    if (roots[inputs + i] === inputs + i) for (const id of node.inputs) lastUse[roots[id]!] = i
+  })
+  for (const { value } of copies) lastUse[value] = graph.nodes.length
+
+  const arena = new Arena()
+  const places: Place[] = graph.inputs.map((_, port) => ({ in: 'input', port }))
+  const drafts: Omit<Task, 'barrier'>[] = []
+  graph.nodes.forEach((node, i) => {
+    const id = inputs + i
+    if (roots[id] !== id) {
+      places.push(places[roots[id]!]!)
+      return
+    }
+    const port = outputOf.get(id)
+    const bytes = bytesOf(node.type)
+    const out: Place = port === undefined ? { in: 'arena', offset: arena.take(bytes), bytes } : { in: 'output', port }
+    places.push(out)
+    const operands = node.inputs.map((input) => places[input]!)
+    drafts.push({ program: programs[i]!, type: node.type, operands, out })
+    for (const root of new Set([id, ...node.inputs.map((input) => roots[input]!)])) {
+      const place = places[root]!
+      if (place.in === 'arena' && (lastUse[root] ?? i) <= i) arena.give(place.offset, place.bytes)
+    }
+  })
+  for (const { value, port } of copies) {
+    drafts.push({ program: null, type: types[value]!, operands: [places[value]!], out: { in: 'output', port } })
+  }
+  const outputTypes = graph.outputs.map(({ value }) => types[value]!)
+  const mayShare = (input: number, output: number): boolean => sameType(graph.inputs[input]!.type, outputTypes[output]!)
+  return {
+    tasks: withBarriers(drafts, mayShare),
+    arenaBytes: arena.size,
+    inPlace: graph.outputs.map((_, port) => {
+      const safe = graph.inputs.flatMap((_, input) =>
+        mayShare(input, port) && safeInPlace(drafts, input, port) ? [input] : [],
+      )
+      return new Set(safe)
+    }),
+  }
+}
+
+/** Whether output `port` may be written into the memory of input `input`. */
+function safeInPlace(tasks: readonly Omit<Task, 'barrier'>[], input: number, port: number): boolean {
+  const writer = tasks.findIndex(({ out }) => out.in === 'output' && out.port === port)
+  return tasks.every(({ operands, program }, i) =>
+    operands.every((place, operand) => {
+      if (place.in !== 'input' || place.port !== input || i < writer) return true
+      return i === writer && (program === null || readsOwnElement(program, operand))
+    }),
+  )
+}
+
+/** True if every element of the result reads no element of the operand but the one in its own place. */
+function readsOwnElement(p: ElementProgram, operand: number): boolean {
+  if (p.loop.length > 0) return false
+  const { shape } = p.out
+  const own = shape.map((_, axis) => elementsOf(shape.slice(axis + 1)))
+  return p.loads.every(
+    ({ operand: from, at, via }) =>
+      from !== operand ||
+      (via === undefined &&
+        at.base === 0 &&
+        at.strides.every((stride, axis) => stride === own[axis] || shape[axis] === 1)),
+  )
+}
+
+function overlap(a: Place, b: Place, mayShare: (input: number, output: number) => boolean): boolean {
+  if (a.in === 'arena' && b.in === 'arena') return a.offset < b.offset + b.bytes && b.offset < a.offset + a.bytes
+  if (a.in === b.in) return (a as { port: number }).port === (b as { port: number }).port
+  if (a.in === 'input' && b.in === 'output') return mayShare(a.port, b.port)
+  if (a.in === 'output' && b.in === 'input') return mayShare(b.port, a.port)
+  return false
+}
+
+/** Puts a barrier before each task that touches what another one wrote, or writes what another one touched, since. */
+function withBarriers(
+  drafts: readonly Omit<Task, 'barrier'>[],
+  mayShare: (input: number, output: number) => boolean,
+): Task[] {
+  let written: Place[] = []
+  let read: Place[] = []
+  return drafts.map((task) => {
+    const meets = (places: readonly Place[], place: Place): boolean => places.some((p) => overlap(p, place, mayShare))
+    const barrier =
+      task.operands.some((place) => meets(written, place)) || meets(written, task.out) || meets(read, task.out)
+    if (barrier) {
+      written = []
+      read = []
+    }
+    written.push(task.out)
+    read.push(...task.operands)
+    return { ...task, barrier }
+  })
+}
+
+/** Places in the arena, best fit first; it grows at its end. */
+class Arena {
+  size = 0
+  readonly #free: { start: number; end: number }[] = []
+
+  take(bytes: number): number {
+    const fitting = this.#free.filter(({ start, end }) => end - start >= bytes)
+    const best = fitting.reduce<{ start: number; end: number } | undefined>(
+      (a, b) => (a && a.end - a.start <= b.end - b.start ? a : b),
+      undefined,
+    )
+    if (best) {
+      const at = best.start
+      best.start += bytes
+      if (best.start === best.end) this.#free.splice(this.#free.indexOf(best), 1)
+      return at
+    }
+    // The last free span may reach the end: extend it.
+    const last = this.#free.at(-1)
+    const at = last?.end === this.size ? last.start : this.size
+    if (at !== this.size) this.#free.pop()
+    this.size = at + bytes
+    return at
+  }
+
+  give(start: number, bytes: number): void {
+    const at = this.#free.findIndex((span) => span.start > start)
+    const index = at < 0 ? this.#free.length : at
+    this.#free.splice(index, 0, { start, end: start + bytes })
+    for (const left of [index, index - 1]) {
+      const [a, b] = [this.#free[left], this.#free[left + 1]]
+      if (a && b && a.end === b.start) {
+        a.end = b.end
+        this.#free.splice(left + 1, 1)
+      }
+    }
+  }
+}

@@ -1,0 +1,25 @@
+/** Any valid element program gives the bits of the interpreter, however fma is computed. */
+import { afterAll, expect, test } from 'vitest'
+import { interpret } from '#arith/interpret.ts'
+import { words } from '#arith/testing.ts'
+import { type WasmEngine, wasmEngine } from './engine.ts'
+import { compute, difference, randomCase } from './testing.ts'
+
+const engines: readonly WasmEngine[] = [await wasmEngine(), await wasmEngine({ fma: 'emulated' })]
+afterAll(() => Promise.all(engines.map((engine) => engine.close())))
+
+test.each([1, 2, 3, 4])('random element programs, seed %i', (seed) => {
+  const next = words(seed)
+  for (let i = 0; i < 150; i++) {
+    const { program, operands } = randomCase(next)
+    const expected = interpret(program, operands)
+    for (const engine of engines) {
+      const got = compute(engine, program, operands)
+      const at = difference(got, expected)
+      if (at >= 0) {
+        const detail = { seed, i, fma: engine.fma, at, got: got[at], expected: expected[at], program }
+        expect.fail(JSON.stringify(detail))
+      }
+    }
+  }
+})
