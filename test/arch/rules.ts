@@ -40,7 +40,7 @@ export function layerOf(file: string): string {
 
 /** Test files, and helpers that only tests may import: `testing.ts` and the generators of vectors, `vectors.ts`. */
 export const isTest = (file: string): boolean => file.startsWith('test/') || file.endsWith('.test.ts') || isHelper(file)
-export const isHelper = (file: string): boolean => /(^|\/)(testing|vectors)(\/|\.ts$)/.test(file)
+export const isHelper = (file: string): boolean => /(^|\/)(testing(-[a-z0-9-]+)?|vectors)(\/|\.ts$)/.test(file)
 
 /** Layers whose results are committed to: nothing there may depend on the host, the moment or chance. */
 export const EXACT = ['proto', 'arith', 'graph', 'engine']
