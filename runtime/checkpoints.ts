@@ -1,0 +1,111 @@
+/** Checkpoints on disk: one file a state, whose tensors are served as blobs of their own. */
+import { open, readFile, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Port } from '#graph/types.ts'
+import type { BlobIndex } from '#net/blob-index.ts'
+import { toHex } from '#proto/bytes.ts'
+import { fail } from '#proto/errors.ts'
+import { FRAME_BYTES, frameHashes, hashTree } from '#proto/merkle.ts'
+import { elements, wrapTree } from '#runtime/tensors.ts'
+
+/** The tensors of a state by the roots of their leaf trees: with the job's state ports it proves itself against the state root. */
+export interface StateManifest {
+  readonly trees: readonly Uint8Array[]
+}
+
+/** Whether a manifest, received from anybody, is that of the state `root`. */
+export function manifestMatches(
+  ports: readonly Port[],
+  root: Uint8Array,
+  manifest: unknown,
+): manifest is StateManifest {
+  const trees = (manifest as StateManifest | null)?.trees
+  if (!Array.isArray(trees) || trees.length !== ports.length) return false
+  if (!trees.every((tree) => tree instanceof Uint8Array && tree.length === 32)) return false
+  return toHex(hashTree(ports.map((port, i) => wrapTree(port, trees[i] as Uint8Array)))) === toHex(root)
+}
+
+interface Location {
+  readonly file: string
+  readonly offset: number
+  readonly size: number
+}
+
+/**
+ * The checkpoints of one process. Knows where each tensor lies; as a source of blobs it computes a tensor's index from the
+ * file when somebody asks for it, so that writing a checkpoint costs one hash of the state.
+ */
+export class Checkpoints {
+  readonly #folder: string
+  readonly #tensors = new Map<string, Location>()
+  readonly #states = new Map<string, StateManifest>()
+
+  constructor(folder: string) {
+    this.#folder = folder
+  }
+
+  /** File of the checkpoint after `step` steps in a plan epoch of a job. */
+  file(job: Uint8Array, epoch: number, step: number): string {
+    return join(this.#folder, toHex(job), `${epoch}-${step}.state`)
+  }
+
+  /** Registers a checkpoint that was written to `file`. */
+  add(root: Uint8Array, ports: readonly Port[], trees: readonly Uint8Array[], file: string): void {
+    let offset = 0
+    for (const [i, port] of ports.entries()) {
+      const size = 4 * elements(port.type)
+      this.#tensors.set(toHex(trees[i] as Uint8Array), { file, offset, size })
+      offset += size
+    }
+    this.#states.set(toHex(root), { trees: [...trees] })
+  }
+
+  manifest(root: Uint8Array): StateManifest | undefined {
+    return this.#states.get(toHex(root))
+  }
+
+  async has(tree: Uint8Array): Promise<boolean> {
+    return this.#tensors.has(toHex(tree))
+  }
+
+  async index(tree: Uint8Array): Promise<BlobIndex> {
+    const location = this.#locate(tree)
+    const bytes = await read(location, 0, location.size)
+    return { size: location.size, frames: frameHashes(bytes) }
+  }
+
+  async readFrame(tree: Uint8Array, i: number): Promise<Uint8Array> {
+    const location = this.#locate(tree)
+    const offset = i * FRAME_BYTES
+    if (offset >= location.size && i > 0) fail('not-found', `no frame ${i}`)
+    return read(location, offset, Math.min(FRAME_BYTES, location.size - offset))
+  }
+
+  /** Removes a job's checkpoints from disk and memory. */
+  async drop(job: Uint8Array): Promise<void> {
+    const folder = join(this.#folder, toHex(job))
+    for (const [key, location] of this.#tensors) if (location.file.startsWith(folder)) this.#tensors.delete(key)
+    await rm(folder, { recursive: true, force: true })
+  }
+
+  #locate(tree: Uint8Array): Location {
+    return this.#tensors.get(toHex(tree)) ?? fail('not-found', `no tensor ${toHex(tree)} here`)
+  }
+}
+
+async function read({ file, offset }: Location, at: number, length: number): Promise<Uint8Array> {
+  const handle = await open(file, 'r')
+  try {
+    const bytes = new Uint8Array(length)
+    const { bytesRead } = await handle.read(bytes, 0, length, offset + at)
+    if (bytesRead !== length) fail('storage', `${file} is cut short`)
+    return bytes
+  } finally {
+    await handle.close()
+  }
+}
+
+/** The whole state of a checkpoint file. */
+export function readCheckpoint(file: string): Promise<Uint8Array> {
+  return readFile(file)
+}

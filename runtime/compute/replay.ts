@@ -1,0 +1,82 @@
+/** Replays a step range globally: every replica's lane sums, the joined step, the state after it. */
+import { fail } from '#proto/errors.ts'
+import { listRoot, metricsRoot } from '#runtime/tensors.ts'
+import type { Trainer } from '#runtime/trainer.ts'
+
+export interface ReplayRequest {
+  readonly stepFrom: number
+  readonly stepTo: number
+  /** Replicas of the plan epoch whose entries are replayed. Changes what is reported, never the state. */
+  readonly replicas: number
+  /** The activation that a proof of replay needs, of the last step. */
+  readonly activation?: { readonly microBatch: number; readonly node: number }
+}
+
+export interface Replayed {
+  readonly rootBefore: Uint8Array
+  readonly rootAfter: Uint8Array
+  /** `sumRoots[step - stepFrom][replica]`: root of that replica's lane subtree. */
+  readonly sumRoots: Uint8Array[][]
+  /** Metrics of each step, summed over the batch, in the program's order, and their list roots. */
+  readonly metrics: Float32Array[]
+  readonly metricRoots: Uint8Array[]
+  /** Bytes of the wanted activation. */
+  readonly activation: Uint8Array | undefined
+}
+
+/**
+ * Replays `stepFrom..stepTo-1` from the trainer's current state.
+ * @throws AssayError `internal` on an empty range
+ */
+export function replay(trainer: Trainer, request: ReplayRequest): Replayed {
+  const { stepFrom, stepTo, replicas } = request
+  if (stepTo <= stepFrom) fail('internal', `empty step range ${stepFrom}..${stepTo}`)
+  const state = new Uint8Array(trainer.stateBytes)
+  trainer.readState(state)
+  const rootBefore = listRoot(trainer.program.state, state)
+  const sumRoots: Uint8Array[][] = []
+  const metrics: Float32Array[] = []
+  let activation: Uint8Array | undefined
+  for (let step = stepFrom; step < stepTo; step++) {
+    if (request.activation && step === stepTo - 1) {
+      const words = trainer.tap(step, request.activation.microBatch, request.activation.node)
+      activation = new Uint8Array(words.buffer, words.byteOffset, words.byteLength).slice()
+    }
+    sumRoots.push(replayStep(trainer, step, replicas))
+    metrics.push(trainer.update(step))
+  }
+  trainer.readState(state)
+  const rootAfter = listRoot(trainer.program.state, state)
+  const metricRoots = metrics.map((row) => metricsRoot(trainer.program.metrics, row))
+  return { rootBefore, rootAfter, sumRoots, metrics, metricRoots, activation }
+}
+
+/** Leaves the step's whole gradient sum in the trainer, joined as R replicas join it; returns each replica's root. */
+export function replayStep(trainer: Trainer, step: number, replicas: number): Uint8Array[] {
+  const sums = Array.from({ length: replicas }, (_, replica) => {
+    const bytes = new Uint8Array(trainer.sumBytes)
+    trainer.sum(step, replica, replicas)
+    trainer.readSum(bytes)
+    return bytes
+  })
+  const roots = sums.map((sum) => listRoot(trainer.sumPorts, sum))
+  joinSums(trainer, sums)
+  return roots
+}
+
+/** Joins the sums of all replicas along the halving tree; the result becomes the trainer's current sum. */
+export function joinSums(trainer: Trainer, sums: readonly Uint8Array[]): void {
+  const values = [...sums]
+  for (let level = sums.length / 2; level >= 1; level /= 2) {
+    for (let replica = 0; replica < level; replica++) {
+      trainer.writeSum(values[replica] as Uint8Array)
+      trainer.join(values[replica + level] as Uint8Array, false)
+      if (level > 1) {
+        const joined = new Uint8Array(trainer.sumBytes)
+        trainer.readSum(joined)
+        values[replica] = joined
+      }
+    }
+  }
+  if (sums.length === 1) trainer.writeSum(values[0] as Uint8Array)
+}

@@ -1,0 +1,84 @@
+/** Worker thread that owns an engine and one job's trainer: all heavy arithmetic of a role happens here. */
+import { readFile } from 'node:fs/promises'
+import { createEngine, type EngineName } from '#engine/index.ts'
+import type { Engine } from '#engine/types.ts'
+import { fail } from '#proto/errors.ts'
+import { decodeJob } from '#proto/job.ts'
+import { type Replayed, type ReplayRequest, replay } from '#runtime/compute/replay.ts'
+import { Dataset } from '#runtime/dataset.ts'
+import { programOf } from '#runtime/program.ts'
+import { serveCalls } from '#runtime/rpc.ts'
+import { listRoot } from '#runtime/tensors.ts'
+import { Trainer } from '#runtime/trainer.ts'
+
+export interface OpenRequest {
+  /** Canonical job bytes. */
+  readonly job: Uint8Array
+  /** File with the canonical data set bytes. */
+  readonly data: string
+  readonly engine: EngineName
+  readonly threads: number
+}
+
+let engine: Engine | undefined
+let current: Trainer | undefined
+
+function trainer(): Trainer {
+  return current ?? fail('internal', 'no job is open in this worker')
+}
+
+const methods = {
+  /** Compiles the job's program and opens its data. Returns the sizes that buffers need. */
+  open: async (request: OpenRequest): Promise<{ stateBytes: number; sumBytes: number }> => {
+    await engine?.close()
+    const spec = decodeJob(request.job)
+    const program = programOf(spec)
+    engine = await createEngine(request.engine, { threads: request.threads })
+    current = new Trainer(engine, program, spec, new Dataset(spec.data, await readFile(request.data)))
+    return { stateBytes: current.stateBytes, sumBytes: current.sumBytes }
+  },
+
+  /** Sets the state to the init graph's output; returns its root. */
+  init: (into: Uint8Array): Uint8Array => {
+    trainer().init()
+    trainer().readState(into)
+    return listRoot(trainer().program.state, into)
+  },
+
+  /** Loads a state from shared memory. */
+  load: (bytes: Uint8Array): void => trainer().loadState(bytes),
+
+  /** Copies the state to shared memory. */
+  state: (into: Uint8Array): void => trainer().readState(into),
+
+  /** Computes a replica's lane subtree of a step and copies it to shared memory. */
+  sum: ({ step, replica, replicas, into }: { step: number; replica: number; replicas: number; into: Uint8Array }) => {
+    trainer().sum(step, replica, replicas)
+    trainer().readSum(into)
+  },
+
+  /** Replaces the current sum (a liar's change takes effect here too). */
+  setSum: (bytes: Uint8Array): void => trainer().writeSum(bytes),
+
+  /** Joins a partner's sum to the current one and copies the result to shared memory. */
+  join: ({ other, lower, into }: { other: Uint8Array; lower: boolean; into: Uint8Array | undefined }): void => {
+    trainer().join(other, lower)
+    if (into) trainer().readSum(into)
+  },
+
+  /** Applies the optimizer; returns the step's metrics. */
+  update: (step: number): Float32Array => trainer().update(step),
+
+  /** Replays a step range from the loaded state, all replicas at once. */
+  replay: (request: ReplayRequest): Replayed => replay(trainer(), request),
+
+  close: async (): Promise<void> => {
+    await engine?.close()
+    engine = undefined
+    current = undefined
+  },
+}
+
+export type ComputeMethods = typeof methods
+
+serveCalls(methods)

@@ -1,0 +1,52 @@
+/** How a process finds its network: the file that `assay devnet` writes and every role and command reads. */
+import { readFile } from 'node:fs/promises'
+import { z } from 'zod'
+import { fail } from '#proto/errors.ts'
+
+const address = z.string().regex(/^0x[0-9a-fA-F]{40}$/, 'an address is 0x and 40 hexadecimal digits')
+
+const schema = z.strictObject({
+  /** JSON-RPC URL of the chain. */
+  rpc: z.url(),
+  chainId: z.number().int().positive(),
+  /** Address of the Assay contract. */
+  contract: address,
+  /** Block of its deployment: logs are read from here. */
+  fromBlock: z.number().int().nonnegative(),
+  /** Multiaddrs of peers to join the network through. */
+  bootstrap: z.array(z.string()).max(64),
+  /** URL of the coordinator's API. */
+  api: z.url(),
+})
+
+export type Network = z.infer<typeof schema>
+
+/** Checks a network description. @throws AssayError `bad-config` */
+export function parseNetwork(value: unknown, where: string): Network {
+  const parsed = schema.safeParse(value)
+  if (parsed.success) return parsed.data
+  const issue = parsed.error.issues[0]
+  fail('bad-config', `${where}: ${issue?.path.join('.')}: ${issue?.message}`, {
+    next: 'Write it anew with `assay devnet`.',
+  })
+}
+
+/** Reads a network file. @throws AssayError `not-found`, `bad-config` */
+export async function readNetwork(file: string): Promise<Network> {
+  let text: string
+  try {
+    text = await readFile(file, 'utf8')
+  } catch (error) {
+    fail('not-found', `no network file at ${file}`, {
+      next: 'Start a devnet with `assay devnet`, or name the file with --network.',
+      cause: error,
+    })
+  }
+  let value: unknown
+  try {
+    value = JSON.parse(text)
+  } catch (error) {
+    fail('bad-config', `${file} is not JSON`, { next: 'Write it anew with `assay devnet`.', cause: error })
+  }
+  return parseNetwork(value, file)
+}

@@ -1,0 +1,35 @@
+import { expect, test } from 'vitest'
+import { Performer } from '#runtime/performer.ts'
+
+const settle = () => new Promise((resolve) => setImmediate(resolve))
+
+test('performs an action once, however often it is decided', async () => {
+  const done: string[] = []
+  const performer = new Performer<{ key: string }>(
+    async ({ key }) => void done.push(key),
+    () => {},
+  )
+  performer.offer([{ key: 'a' }, { key: 'b' }], 1)
+  performer.offer([{ key: 'a' }], 1)
+  await settle()
+  performer.offer([{ key: 'a' }], 2)
+  await settle()
+  expect(done).toEqual(['a', 'b'])
+})
+
+test('tries a failed action again only after its wait', async () => {
+  let calls = 0
+  const failures: number[] = []
+  const performer = new Performer<{ key: string }>(
+    async () => {
+      if (++calls < 3) throw new Error('reverted')
+    },
+    (_action, _error, count) => void failures.push(count),
+  )
+  for (let block = 1; block <= 12; block++) {
+    performer.offer([{ key: 'a' }], block)
+    await settle()
+  }
+  expect(calls).toBe(3)
+  expect(failures).toEqual([1, 2])
+})

@@ -1,0 +1,60 @@
+/** What every long-running process shares: a log, one orderly end, and a line that says it is ready. */
+import { type Logger, pino } from 'pino'
+
+export type { Logger }
+
+export interface Shell {
+  readonly log: Logger
+  /** Aborted when the process is told to stop. */
+  readonly signal: AbortSignal
+  /** Registers something to close; the last one registered is closed first. */
+  onStop(close: () => Promise<void> | void): void
+  /** Prints the ready line `{"event":"ready", ...}` for whoever started this process. */
+  ready(details: Record<string, unknown>): void
+}
+
+/** How long an orderly end may take before the process ends anyway, in milliseconds. */
+const STOP_MS = 4_000
+
+/**
+ * Runs a role until it is told to stop: SIGTERM, SIGINT, or the end of standard input if `--attached` started it from a
+ * parent that may die. An error that nobody handled is logged and ends the process with exit code 1.
+ */
+export async function runShell(name: string, attached: boolean, main: (shell: Shell) => Promise<void>): Promise<void> {
+  const log = pino({ name, level: process.env.ASSAY_LOG ?? 'info' }, pino.destination({ dest: 2, sync: true }))
+  const controller = new AbortController()
+  const closers: (() => Promise<void> | void)[] = []
+  const stop = async (code: number): Promise<never> => {
+    setTimeout(() => process.exit(code || 1), STOP_MS).unref()
+    for (const close of closers.reverse()) {
+      try {
+        await close()
+      } catch (error) {
+        log.warn({ error: String(error) }, 'while stopping')
+      }
+    }
+    process.exit(code)
+  }
+  const once = (code: number): void => {
+    if (controller.signal.aborted) return
+    controller.abort()
+    void stop(code)
+  }
+  process.once('SIGTERM', () => once(0))
+  process.once('SIGINT', () => once(0))
+  process.on('uncaughtException', (error) => {
+    log.fatal({ error: error.stack }, 'unhandled error')
+    once(1)
+  })
+  if (attached) {
+    process.stdin.on('end', () => once(0))
+    process.stdin.on('error', () => once(0))
+    process.stdin.resume()
+  }
+  await main({
+    log,
+    signal: controller.signal,
+    onStop: (close) => void closers.push(close),
+    ready: (details) => void process.stdout.write(`${JSON.stringify({ event: 'ready', ...details })}\n`),
+  })
+}

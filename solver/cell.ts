@@ -1,0 +1,400 @@
+/** Performs the actions of one cell: drives the engine, hashes beside it, exchanges sums, signs entries. */
+import type { Port } from '#graph/types.ts'
+import { AssayError, isAssayError } from '#proto/errors.ts'
+import {
+  type CellAction,
+  type CellEvent,
+  type CellPlan,
+  type CellState,
+  cellStep,
+  IDLE_CELL,
+} from '#proto/machines/cell.ts'
+import { hashTree } from '#proto/merkle.ts'
+import { type Schedule, slotSteps } from '#proto/windows.ts'
+import type { ComputeMethods } from '#runtime/compute/worker.ts'
+import type { HashingMethods } from '#runtime/hashing/worker.ts'
+import type { Calls } from '#runtime/rpc.ts'
+import { type Lease, SharedPool } from '#runtime/shared-pool.ts'
+import { metricsRoot } from '#runtime/tensors.ts'
+
+/** Names a partial sum: what a partner asks for. */
+export interface SumName {
+  readonly epoch: number
+  readonly step: number
+  readonly level: number
+}
+
+export type SignAction = CellAction & { readonly type: 'signEntry' }
+
+/** What the cell needs from the process around it. */
+export interface CellPorts {
+  readonly compute: Calls<ComputeMethods>
+  readonly hashing: Calls<HashingMethods>
+  /** Brings the state before `step`; undefined root: the init state. Null when this step's state is the init graph's. */
+  loadState(step: number, root: Uint8Array | null): Promise<Uint8Array | null>
+  /** Brings the partner's partial sum into `into`; resolves false when the partner does not serve it. */
+  fetchSum(name: SumName, partner: number, into: Uint8Array): Promise<boolean>
+  /** File for the checkpoint of the state after `step` steps; undefined: write none. */
+  checkpointFile(epoch: number, step: number): string | undefined
+  /** A checkpoint was written. */
+  checkpointed(root: Uint8Array, trees: readonly Uint8Array[], file: string): void
+  /** Sign and announce an entry; `sumRoots` is its evidence. */
+  sign(action: SignAction, sumRoots: readonly Uint8Array[]): Promise<void>
+  /** A step is done: its metrics, summed over the global batch. */
+  onStep(step: number, metrics: Float32Array): void
+  /** Called with every sum this cell computed, before anybody sees it. Only a liar changes it. */
+  tamper?(step: number, sum: Uint8Array): boolean
+  onError(error: unknown): void
+}
+
+export interface CellOptions {
+  readonly job: Schedule
+  readonly statePorts: readonly Port[]
+  readonly sumPorts: readonly Port[]
+  readonly metricPorts: readonly Port[]
+  readonly stateBytes: number
+  readonly sumBytes: number
+  /** False leaves out roots, entries and checkpoints: what a network without proofs would do (bench:proof-tax). */
+  readonly proofs?: boolean
+}
+
+const ZERO = new Uint8Array(32)
+/** How often what may have been lost is asked for again, in milliseconds. */
+const RETRY_MS = 2_000
+
+/** A partial sum, and when the engine has filled it. */
+interface PartialSum {
+  readonly lease: Lease
+  readonly ready: Promise<unknown>
+}
+
+/** What a slot has collected before it is rooted. */
+interface SlotWork {
+  readonly sumRoots: Promise<Uint8Array>[]
+  readonly metricRoots: Uint8Array[]
+}
+
+/** One cell of one job. Its machine decides; this class only performs, strictly in the order of the actions. */
+export class CellRunner {
+  readonly #options: CellOptions
+  readonly #ports: CellPorts
+  readonly #sums: SharedPool
+  readonly #states: SharedPool
+  #state: CellState = IDLE_CELL
+  #queue: CellEvent[] = []
+  #busy = false
+  /** The current partial sum, as the machine's `combine` and `offer` mean it. */
+  #current: PartialSum | undefined
+  #received: Lease | undefined
+  readonly #offers = new Map<string, PartialSum>()
+  readonly #awaited = new Map<string, ((sum: PartialSum | undefined) => void)[]>()
+  readonly #slots = new Map<string, SlotWork>()
+  readonly #retry: NodeJS.Timeout
+
+  constructor(options: CellOptions, ports: CellPorts) {
+    this.#options = options
+    this.#ports = ports
+    this.#sums = new SharedPool(options.sumBytes)
+    this.#states = new SharedPool(options.stateBytes)
+    this.#retry = setInterval(() => this.send({ type: 'retry' }), RETRY_MS)
+    this.#retry.unref()
+  }
+
+  get state(): CellState {
+    return this.#state
+  }
+
+  /** Starts (or restarts, with a greater epoch) training from `plan`. */
+  start(plan: CellPlan): void {
+    this.#dropOffers()
+    this.send({ type: 'start', plan })
+  }
+
+  /** Steps below `maxStep` may be trained. */
+  open(maxStep: number): void {
+    this.send({ type: 'windowOpened', maxStep })
+  }
+
+  stop(): void {
+    clearInterval(this.#retry)
+    this.#dropOffers()
+    this.send({ type: 'stop' })
+  }
+
+  /**
+   * A partial sum for a partner: waits until the cell offers it, at most `timeoutMs`. The caller releases the lease.
+   * Undefined when it does not come in time.
+   */
+  async offered(name: SumName, timeoutMs: number): Promise<Lease | undefined> {
+    const sum = this.#offers.get(offerKey(name)) ?? (await this.#awaitOffer(offerKey(name), timeoutMs))
+    if (!sum) return undefined
+    sum.lease.retain()
+    try {
+      await sum.ready
+      return sum.lease
+    } catch {
+      sum.lease.release()
+      return undefined
+    }
+  }
+
+  #awaitOffer(key: string, timeoutMs: number): Promise<PartialSum | undefined> {
+    return new Promise((resolve) => {
+      const waiting = this.#awaited.get(key) ?? []
+      this.#awaited.set(key, waiting)
+      const timer = setTimeout(() => {
+        waiting.splice(waiting.indexOf(done), 1)
+        resolve(undefined)
+      }, timeoutMs)
+      const done = (sum: PartialSum | undefined): void => {
+        clearTimeout(timer)
+        resolve(sum)
+      }
+      waiting.push(done)
+    })
+  }
+
+  /** Hands an event to the machine and performs what it answers. */
+  send(event: CellEvent): void {
+    this.#queue.push(event)
+    if (this.#busy) return
+    this.#busy = true
+    try {
+      for (let next = this.#queue.shift(); next; next = this.#queue.shift()) {
+        const { state, actions } = cellStep(this.#options.job, this.#state, next)
+        this.#state = state
+        for (const action of actions) this.#perform(action)
+      }
+    } catch (error) {
+      // A late report of work that a newer plan has overtaken is no fault.
+      if (!isAssayError(error, 'stale')) this.#ports.onError(error)
+    } finally {
+      this.#busy = false
+    }
+  }
+
+  #epoch(): number {
+    return this.#state.phase === 'idle' || this.#state.phase === 'stopped' ? -1 : this.#state.plan.epoch
+  }
+
+  /** Starts an action; calls to the engine queue up in its worker in this order. */
+  #perform(action: CellAction): void {
+    const epoch = this.#epoch()
+    const run = (work: Promise<CellEvent | undefined>): void => {
+      work.then(
+        (event) => event && this.send(event),
+        (error) => epoch === this.#epoch() && this.#ports.onError(error),
+      )
+    }
+    switch (action.type) {
+      case 'loadState':
+        return run(this.#load(epoch, action.step, action.root))
+      case 'computeLocalSum':
+        return run(this.#sum(epoch, action.step, action.replica, action.replicas))
+      case 'offer':
+        return this.#offer({ epoch, step: action.step, level: action.level })
+      case 'release':
+        return this.#releaseTo(action.step)
+      case 'request':
+        return run(this.#request({ epoch, step: action.step, level: action.level }, action.partner))
+      case 'substitute':
+        return run(this.#substitute({ epoch, step: action.step, level: action.level }, action.index, action.of))
+      case 'combine':
+        return run(this.#combine(action.lower))
+      case 'applyUpdate':
+        return run(this.#update(epoch, action.step))
+      case 'commitState':
+        return run(this.#commit(epoch, action.slot, action.step))
+      case 'signEntry':
+        return run(this.#sign(action))
+    }
+  }
+
+  async #load(epoch: number, step: number, root: Uint8Array | null): Promise<CellEvent> {
+    const { compute, hashing } = this.#ports
+    const lease = this.#states.take()
+    try {
+      const bytes = await this.#ports.loadState(step, root)
+      if (bytes) {
+        lease.bytes.set(bytes)
+        await compute.call('load', lease.bytes)
+      } else {
+        await compute.call('init', lease.bytes)
+      }
+      const loaded = await this.#checkpoint(hashing, lease.bytes, epoch, step)
+      return { type: 'stateLoaded', epoch, step, root: loaded }
+    } finally {
+      lease.release()
+    }
+  }
+
+  async #sum(epoch: number, step: number, replica: number, replicas: number): Promise<CellEvent> {
+    const { compute, tamper } = this.#ports
+    const lease = this.#sums.take()
+    await compute.call('sum', { step, replica, replicas, into: lease.bytes })
+    if (tamper?.(step, lease.bytes)) await compute.call('setSum', lease.bytes)
+    this.#current?.lease.release()
+    this.#current = { lease, ready: Promise.resolve() }
+    this.#hashSum(epoch, step, lease)
+    return { type: 'localSumReady', epoch, step }
+  }
+
+  /** Hashes the replica's own sum beside the training thread. */
+  #hashSum(epoch: number, step: number, lease: Lease): void {
+    if (this.#options.proofs === false) return
+    lease.retain()
+    const work = this.#slot(epoch, Math.floor(step / this.#options.job.entrySteps))
+    const root = this.#ports.hashing.call('root', { ports: this.#options.sumPorts, bytes: lease.bytes })
+    const tracked = root.finally(() => lease.release())
+    tracked.catch(() => {})
+    work.sumRoots.push(tracked)
+  }
+
+  #slot(epoch: number, slot: number): SlotWork {
+    const key = `${epoch}:${slot}`
+    const work = this.#slots.get(key) ?? { sumRoots: [], metricRoots: [] }
+    this.#slots.set(key, work)
+    return work
+  }
+
+  #offer(name: SumName): void {
+    const sum = this.#current
+    if (!sum) return
+    sum.lease.retain()
+    const key = offerKey(name)
+    this.#offers.set(key, sum)
+    for (const waiting of this.#awaited.get(key) ?? []) waiting(sum)
+    this.#awaited.delete(key)
+  }
+
+  #releaseTo(step: number): void {
+    for (const [key, { lease }] of this.#offers) {
+      if (Number(key.split(':')[1]) > step) continue
+      this.#offers.delete(key)
+      lease.release()
+    }
+  }
+
+  #dropOffers(): void {
+    this.#releaseTo(Number.POSITIVE_INFINITY)
+    for (const waiting of this.#awaited.values()) for (const done of waiting) done(undefined)
+    this.#awaited.clear()
+    this.#slots.clear()
+  }
+
+  async #request(name: SumName, partner: number): Promise<CellEvent | undefined> {
+    const lease = this.#sums.take()
+    const found = await this.#ports.fetchSum(name, partner, lease.bytes)
+    return this.#arrived(name, found ? lease : undefined, lease)
+  }
+
+  async #substitute(name: SumName, index: number, of: number): Promise<CellEvent | undefined> {
+    const lease = this.#sums.take()
+    const own = this.#current
+    await this.#ports.compute.call('sum', { step: name.step, replica: index, replicas: of, into: lease.bytes })
+    // The engine's current sum is now the partner's: bring this cell's own back.
+    if (own) await this.#ports.compute.call('setSum', own.lease.bytes)
+    return this.#arrived(name, lease, lease)
+  }
+
+  /** Keeps a partner's sum for `combine` if the machine still waits for it. */
+  #arrived(name: SumName, found: Lease | undefined, lease: Lease): CellEvent | undefined {
+    const { epoch, step, level } = name
+    const state = this.#state
+    const waited = state.phase === 'exchanging' && state.plan.epoch === epoch && state.step === step
+    if (!waited || this.#received || !found) {
+      lease.release()
+      return found ? undefined : { type: 'unavailable', epoch, step, level }
+    }
+    this.#received = found
+    this.send({ type: 'received', epoch, step, level })
+    // The machine took it (its `combine` cleared the place), or it was late for this level.
+    if (this.#received === found) {
+      this.#received = undefined
+      found.release()
+    }
+    return undefined
+  }
+
+  async #combine(lower: boolean): Promise<undefined> {
+    const other = this.#received
+    this.#received = undefined
+    if (!other) throw new AssayError('internal', 'nothing was received to combine')
+    const into = this.#sums.take()
+    const before = this.#current
+    const ready = this.#ports.compute.call('join', { other: other.bytes, lower, into: into.bytes })
+    this.#current = { lease: into, ready }
+    try {
+      await ready
+    } finally {
+      before?.lease.release()
+      other.release()
+    }
+    return undefined
+  }
+
+  async #update(epoch: number, step: number): Promise<CellEvent> {
+    const metrics = await this.#ports.compute.call('update', step)
+    this.#ports.onStep(step, metrics)
+    if (this.#options.proofs !== false) {
+      const slot = this.#slot(epoch, Math.floor(step / this.#options.job.entrySteps))
+      slot.metricRoots.push(metricsRoot(this.#options.metricPorts, metrics))
+    }
+    return { type: 'stepApplied', epoch, step }
+  }
+
+  async #commit(epoch: number, slot: number, step: number): Promise<CellEvent> {
+    if (this.#options.proofs === false) {
+      return { type: 'slotRooted', epoch, slot, roots: { rootAfter: ZERO, lanesRoot: ZERO, metricsRoot: ZERO } }
+    }
+    const { compute, hashing } = this.#ports
+    const work = this.#slot(epoch, slot)
+    const lease = this.#states.take()
+    try {
+      await compute.call('state', lease.bytes)
+      const [rootAfter, sumRoots] = await Promise.all([
+        this.#checkpoint(hashing, lease.bytes, epoch, step),
+        Promise.all(work.sumRoots),
+      ])
+      const roots = { rootAfter, lanesRoot: hashTree(sumRoots), metricsRoot: hashTree(work.metricRoots) }
+      return { type: 'slotRooted', epoch, slot, roots }
+    } finally {
+      lease.release()
+    }
+  }
+
+  /** Hashes a state and, where the process keeps checkpoints, writes it. */
+  async #checkpoint(
+    hashing: CellPorts['hashing'],
+    bytes: Uint8Array,
+    epoch: number,
+    step: number,
+  ): Promise<Uint8Array> {
+    const list = { ports: this.#options.statePorts, bytes }
+    const file = this.#ports.checkpointFile(epoch, step)
+    if (file === undefined) return hashing.call('root', list)
+    const { root, trees } = await hashing.call('checkpoint', { ...list, file })
+    this.#ports.checkpointed(root, trees, file)
+    return root
+  }
+
+  async #sign(action: SignAction): Promise<undefined> {
+    const slot = Math.floor(action.stepFrom / this.#options.job.entrySteps)
+    const key = `${action.epoch}:${slot}`
+    const sumRoots = await Promise.all(this.#slots.get(key)?.sumRoots ?? [])
+    this.#slots.delete(key)
+    if (this.#options.proofs !== false) await this.#ports.sign(action, sumRoots)
+    return undefined
+  }
+}
+
+function offerKey({ epoch, step, level }: SumName): string {
+  return `${epoch}:${step}:${level}`
+}
+
+/** Steps that may be trained while `finalWindows` windows are final and `depth` may be open. */
+export function openSteps(job: Schedule, finalWindows: number, depth: number): number {
+  const slots = Math.ceil(job.steps / job.entrySteps)
+  const last = Math.min((finalWindows + depth) * job.entriesPerWindow, slots) - 1
+  return last < 0 ? 0 : slotSteps(job, last).to
+}
