@@ -109,7 +109,7 @@ type Two = readonly [Value, Value]
 
 export const ELEMENTWISE = {
   add: arithmetic('add', 'fadd', 'iadd', (_b, _ins, _out, g) => [g, g]),
-  sub: arithmetic('sub', 'fsub', 'isub', (b, _ins, _out, g) => [g, b.neg(g)]),
+  sub: arithmetic('sub', 'fsub', 'isub', (b, ins, _out, g) => [g, b.neg(b.sumTo(g, (ins[1] as Value).type.shape))]),
   mul: arithmetic('mul', 'fmul', 'imul', (b, ins, _out, g) => {
     const [x, y] = ins as Two
     return [b.mul(g, y), b.mul(g, x)]

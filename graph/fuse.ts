@@ -7,6 +7,7 @@
  */
 import { type Arg, MAX_STRAIGHT } from '#arith/types.ts'
 import { toHex } from '#proto/bytes.ts'
+import { copyOf } from './primitive.ts'
 import { primitive } from './primitives/index.ts'
 import { MAX_OPERANDS, type MapAttrs } from './primitives/map.ts'
 import { elementsOf, sameShape } from './shape.ts'
@@ -65,17 +66,42 @@ function dedupe(graph: Graph): Graph {
   return prune({ ...graph, nodes, outputs })
 }
 
-/** Every map with its own program simplified. */
+/** Operations that give a tensor of one repeated word from a tensor of one repeated word. */
+const MOVES = ['reshape', 'transpose', 'slice']
+
+/** The word of a map that is the same everywhere and reads nothing, or undefined. */
+function constantOf({ op, attrs, inputs }: Node): number | undefined {
+  if (op !== 'map' || inputs.length > 0) return undefined
+  const { program } = attrs as MapAttrs
+  const arg = program.length === 1 ? program[0]?.args[0] : undefined
+  return arg?.from === 'const' ? arg.bits : undefined
+}
+
+/** Every map with its own program simplified, constants written into the programs that read them. */
 function simplify(graph: Graph): Graph {
+  const constants: (number | undefined)[] = graph.inputs.map(() => undefined)
   const nodes = graph.nodes.map((node) => {
-    if (node.op !== 'map') return node
-    const attrs = node.attrs as MapAttrs
-    const folder = new Folder()
-    const value = folder.append(attrs.program, (arg) => arg)
-    const body = compact({ program: folder.finish(value, attrs.dtype === 'f32'), inputs: node.inputs })
-    return { ...node, attrs: { ...attrs, program: body.program }, inputs: body.inputs }
+    const moved = MOVES.includes(node.op) && constants[node.inputs[0] as number] !== undefined
+    const simple = node.op === 'map' || moved ? simplifyMap(moved ? { ...node, op: 'map' } : node, constants) : node
+    constants.push(constantOf(simple))
+    return simple
   })
   return { ...graph, nodes }
+}
+
+/** A map, or a moved constant renamed to one. */
+function simplifyMap(node: Node, constants: readonly (number | undefined)[]): Node {
+  const { dtype, shape } = node.type
+  const read = (n: number): Arg => {
+    const word = constants[node.inputs[n] as number]
+    return word === undefined ? { from: 'load', n } : { from: 'const', bits: word }
+  }
+  const program = (node.attrs as Partial<MapAttrs>).program ?? copyOf(dtype)
+  const folder = new Folder()
+  const value = folder.append(program, (arg) => (arg.from === 'load' ? read(arg.n) : arg))
+  const body = compact({ program: folder.finish(value, dtype === 'f32'), inputs: node.inputs })
+  const attrs: MapAttrs = { program: body.program, dtype, shape }
+  return { ...node, attrs, inputs: body.inputs }
 }
 
 /** Merges maps into the maps that consume them. */
@@ -126,6 +152,8 @@ function mergeMaps(graph: Graph): Graph {
       nodes[user] = node
       for (const operand of node.inputs) users[operand]?.add(user)
     }
+    // What was merged everywhere no longer reads its operands.
+    if (dies && !merged.includes(null)) for (const operand of producer.inputs) users[operand]?.delete(i)
   }
   // Constants and coordinates first, ascending: what is computed from them alone becomes a constant in turn.
   for (let i = 0; i < nodes.length; i++) if (nodes[i]?.op === 'map' && nodes[i]?.inputs.length === 0) absorb(i)
