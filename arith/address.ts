@@ -11,34 +11,42 @@ interface Range {
  * Throws `bad-program` unless every address that load `n` can form with its guards holding lies in `0..size-1`.
  *
  * The address is split as `sum(q_g * guard_g) + rest` with integers q_g; each guard then contributes
- * `q_g * [0, below_g - 1]` and the rest its range over the box of coordinates. Any choice of q_g gives sound bounds; the
- * search for tight ones tries, guard by guard, the quotients of strides that cancel an axis. Slices, pads,
+ * `q_g * [0, below_g - 1]` and the rest its range over the box of coordinates. Every choice of q_g gives sound bounds, and
+ * so does their intersection; the search tries, guard by guard, the quotients of strides that cancel an axis. Slices, pads,
  * concatenations and convolutions are proven so. A program that cannot be proven is refused although it may be sound.
  */
 export function checkAddress(p: ElementProgram, load: Load, n: number, size: number): void {
-  const dims = [...p.out.shape, ...p.loop]
-  if (dims.some((dim) => dim === 0) || load.via?.limit === 0) return
+  // A load may run although the loop has no position: its loop coordinates are then 0.
+  const dims = [...p.out.shape, ...p.loop.map((dim) => Math.max(dim, 1))]
   const guards = load.guard ?? []
-  if (guards.some((guard) => guard.below === 0)) return
+  if (dims.includes(0) || load.via?.limit === 0) return
   const narrowed = narrow(dims, guards)
   if (narrowed.some((range) => range.min > range.max)) return
 
   const factors = guards.map(() => 0)
-  let best = bounds(narrowed, load, factors)
+  let width = Number.POSITIVE_INFINITY
+  let [low, high] = [Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY]
+  /** Takes the bounds of the current factors; true if they are the closest so far. */
+  const tighten = (): boolean => {
+    const { min, max } = bounds(narrowed, load, factors)
+    ;[low, high] = [Math.max(low, min), Math.min(high, max)]
+    const closer = max - min < width
+    if (closer) width = max - min
+    return closer
+  }
+  tighten()
   for (let round = 0; round < 2; round++) {
     for (const [g, guard] of guards.entries()) {
       for (const factor of quotients(load.at, guard)) {
         const kept = factors[g]!
         factors[g] = factor
-        const range = bounds(narrowed, load, factors)
-        if (range.max - range.min < best.max - best.min) best = range
-        else factors[g] = kept
+        if (!tighten()) factors[g] = kept
       }
     }
   }
   const reach = load.via === undefined ? 0 : load.via.stride * (load.via.limit - 1)
-  const min = best.min + Math.min(0, reach)
-  const max = best.max + Math.max(0, reach)
+  const min = low + Math.min(0, reach)
+  const max = high + Math.max(0, reach)
   if (min < 0 || max >= size) {
     fail('bad-program', `load ${n} may read words ${min}..${max} of an operand of ${size}`, {
       next: 'Add a guard that keeps the address inside the operand.',
@@ -46,13 +54,19 @@ export function checkAddress(p: ElementProgram, load: Load, n: number, size: num
   }
 }
 
-/** The box of coordinates, cut by the guards that watch a single axis. */
+const NEVER: Range = { min: 0, max: -1 }
+
+/** The box of coordinates, cut by the guards that watch at most one axis. */
 function narrow(dims: readonly number[], guards: readonly (Affine & { readonly below: number })[]): Range[] {
   const box = dims.map((dim) => ({ min: 0, max: dim - 1 }))
   for (const { base, strides, below } of guards) {
     const axes = strides.flatMap((stride, axis) => (stride === 0 ? [] : [axis]))
+    if (axes.length > 1) continue
     const axis = axes[0]
-    if (axis === undefined || axes.length > 1) continue
+    if (axis === undefined) {
+      if (base < 0 || base >= below) return [NEVER]
+      continue
+    }
     // 0 <= base + stride * x <= below - 1, whatever the sign of stride.
     const stride = strides[axis]!
     const ends = [-base / stride, (below - 1 - base) / stride].sort((a, b) => a - b)

@@ -38,6 +38,43 @@ export function nasty(next: () => Word): Word {
   }
 }
 
+/** Operands that are hard for a fused multiply-add; `kind` walks through the cases. */
+export function fmaOperands(next: () => Word, kind: number): [Word, Word, Word] {
+  const [x, y, z] = [next(), next(), next()]
+  const at = (w: Word, exponent: number): Word =>
+    ((w & 0x807fffff) | (Math.min(Math.max(exponent, 0), 254) << 23)) >>> 0
+  const e = 100 + (next() % 50)
+  /** A significand whose lowest set bit is `last`. */
+  const ending = (w: Word, last: Word): Word => ((w & -last) | last) >>> 0
+  switch (kind % 8) {
+    case 0: {
+      // A product of 25 bits, a tie, and a far smaller addend of either sign that must break it.
+      const f = 110 + (next() % 30)
+      return [ending(at(x, e), 0x1000), ending(at(y, f), 0x800), at(z, e + f - 157 - (next() % 90))]
+    }
+    case 1: {
+      // The same tie on the subnormal grid.
+      const f = 127 - e - (next() % 3)
+      return [ending(at(x, e), 0x1000), ending(at(y, f), 0x800), at(z, next() % 3)]
+    }
+    case 2: {
+      // An addend within two units of minus the product.
+      const [a, b] = [at(x, 60 + (next() % 120)), at(y, 60 + (next() % 120))]
+      return [a, b, (word(-float(a) * float(b)) + (next() % 5) - 2) >>> 0]
+    }
+    case 3: // A product around the subnormal range.
+      return [at(x, 40 + (next() % 45)), at(y, 40 + (next() % 45)), (z & 0x80ffffff) >>> 0]
+    case 4: // A subnormal factor.
+      return [at(x, 0), at(y, 100 + (next() % 60)), (z & 0x81ffffff) >>> 0]
+    case 5: // Overflow, by a little or a lot.
+      return [at(x, 170 + (next() % 60)), at(y, 170 + (next() % 60)), (z | 0x7e000000) >>> 0]
+    case 6: // Every alignment of the two terms.
+      return [at(x, e), at(y, 254 - e), at(z, 97 + (next() % 60))]
+    default:
+      return [nasty(next), nasty(next), nasty(next)]
+  }
+}
+
 export const load = (n: number): Arg => ({ from: 'load', n })
 export const instr = (n: number): Arg => ({ from: 'instr', n })
 export const axis = (n: number): Arg => ({ from: 'axis', n })
