@@ -3,6 +3,7 @@ import { elementsOf } from '#graph/shape.ts'
 import { BARRIER_COUNT, BARRIER_TURN } from './control.ts'
 import type { Frame } from './elements.ts'
 import { emulatedFma, type FmaMode } from './fma.ts'
+import { emitTile, TILE_PARAMS, type Tiles } from './gemm.ts'
 import { Body, type Expr, i32 } from './ir.ts'
 import { MAX_PAGES } from './memory.ts'
 import { ModuleBuilder, type ValType } from './module.ts'
@@ -32,6 +33,7 @@ export function link(plan: Plan, inputs: number, threads: number, fma: FmaMode, 
   if (fma === 'emulated') module.define(target.emulated, emulatedFma())
   const barrier = threads > 1 ? defineBarrier(module, threads) : null
 
+  const tiles = tileFunctions(module, target)
   const functions = new Map<string, { index: number; kind: string }>()
   let scratch = 0
   const functionOf = (task: Task): { index: number; kind: string } => {
@@ -40,7 +42,7 @@ export function link(plan: Plan, inputs: number, threads: number, fma: FmaMode, 
     if (!known) {
       const method = task.program ? methodOf(task.program) : null
       scratch = Math.max(scratch, method?.scratch ?? 0)
-      const index = defineTask(module, task, target, threads)
+      const index = defineTask(module, task, target, threads, tiles)
       known = { index, kind: method?.name ?? 'copy' }
       functions.set(key, known)
     }
@@ -78,20 +80,37 @@ function callTask(body: Body, task: Task, index: number, inputs: number): void {
   body.call(index, [thread, scratch, address(task.out), ...task.operands.map(address)])
 }
 
-function defineTask(module: ModuleBuilder, task: Task, target: Target, threads: number): number {
+function defineTask(module: ModuleBuilder, task: Task, target: Target, threads: number, tiles: Tiles): number {
   const params: ValType[] = ['i32', 'i32', 'i32', ...task.operands.map((): ValType => 'i32')]
   const index = module.declare(params, [])
   const body = new Body(params)
   const [thread, scratch, out, ...operands] = body.params as readonly Expr[] as [Expr, Expr, Expr, ...Expr[]]
   const frame: Frame = { body, target, threads, thread, scratch, out, operands }
   if (task.program) {
-    methodOf(task.program).emit(frame)
+    methodOf(task.program).emit(frame, tiles)
   } else {
     const bytes = i32.const(4 * elementsOf(task.type.shape))
     body.if(i32.eqz(thread), () => body.memoryCopy(out, operands[0]!, bytes))
   }
   module.define(index, body.finish())
   return index
+}
+
+/** The module's register tiles, each distinct one defined once. */
+function tileFunctions(module: ModuleBuilder, target: Target): Tiles {
+  const known = new Map<string, number>()
+  return (key) => {
+    const name = JSON.stringify(key)
+    let index = known.get(name)
+    if (index === undefined) {
+      index = module.declare(TILE_PARAMS, [])
+      const body = new Body(TILE_PARAMS)
+      emitTile(body, target, key)
+      module.define(index, body.finish())
+      known.set(name, index)
+    }
+    return index
+  }
 }
 
 /** A function in which threads wait until all have come: a counter, and a turn that the last one advances. */

@@ -1,18 +1,25 @@
 /** Chooses how an element program is computed. */
 import type { ElementProgram } from '#arith/types.ts'
 import { acrossScratch, emitAcross } from './across.ts'
+import { emitAlong, fitsAlong } from './along.ts'
 import type { Frame } from './elements.ts'
+import { emitGemm, gemmOf, gemmScratch, type Tiles } from './gemm.ts'
 
 export interface Method {
   /** Kind of kernel, for profiles. */
   readonly name: string
   /** Bytes of scratch memory each thread needs. */
   readonly scratch: number
-  readonly emit: (frame: Frame) => void
+  readonly emit: (frame: Frame, tiles: Tiles) => void
 }
 
 /** The fastest method that fits; all give the same bits. */
 export function methodOf(p: ElementProgram): Method {
-  const name = p.loop.length === 0 ? 'map' : p.order === 'chain512' ? 'chain' : 'reduce'
+  const gemm = gemmOf(p)
+  if (gemm) {
+    return { name: 'gemm', scratch: gemmScratch(gemm), emit: (frame, tiles) => emitGemm(frame, gemm, tiles) }
+  }
+  if (fitsAlong(p)) return { name: 'reduce', scratch: 0, emit: (frame) => emitAlong(frame, p) }
+  const name = p.loop.length === 0 ? 'map' : p.order === 'chain512' ? 'chain' : 'reduce-general'
   return { name, scratch: acrossScratch(p), emit: (frame) => emitAcross(frame, p) }
 }
