@@ -1,8 +1,16 @@
-/** The control words at the start of the engine's memory, a cache line each: byte addresses. */
+/** The control words at the start of the engine's memory: byte addresses, a cache line for each that threads contend for. */
 
 /** Threads that have come to the barrier. */
 export const BARRIER_COUNT = 64
 /** Advances when all threads have come. */
 export const BARRIER_TURN = 128
-/** Advances when the pool has a new command. */
+/** Advances when there is a new command. */
 export const COMMAND = 192
+/** The command: a kernel's number followed by the arguments of its `run`, or `EXIT`. */
+export const KERNEL = 256
+export const SCRATCH = 260
+export const SCRATCH_PITCH = 264
+export const ARENA = 268
+export const TABLE = 272
+
+export const EXIT = -1

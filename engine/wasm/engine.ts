@@ -9,6 +9,7 @@ import { wasm } from './host.ts'
 import { link } from './link.ts'
 import { Memory } from './memory.ts'
 import { type Plan, planOf } from './plan.ts'
+import { Pool } from './pool.ts'
 
 export interface WasmOptions extends EngineOptions {
   /** Default: `fused` where the host's relaxed SIMD rounds once, else `emulated`. Never changes a bit. */
@@ -65,11 +66,20 @@ export class WasmEngine implements Engine {
   readonly #arena = new Region(this.#memory)
   readonly #scratch = new Region(this.#memory)
   readonly #table = new Region(this.#memory)
-  #scratchPerThread = 0
+  #pool: Pool | null = null
+  #kernels = 0
+  #closed = false
+  #scratchPitch = 0
 
-  constructor(threads: number, fma: FmaMode) {
+  private constructor(threads: number, fma: FmaMode) {
     this.threads = threads
     this.fma = fma
+  }
+
+  static async start(threads: number, fma: FmaMode): Promise<WasmEngine> {
+    const engine = new WasmEngine(threads, fma)
+    if (threads > 1) engine.#pool = await Pool.start(engine.#memory.shared, threads)
+    return engine
   }
 
   alloc(type: TensorType): Buffer {
@@ -91,9 +101,11 @@ export class WasmEngine implements Engine {
     return this.#memory.bytes
   }
 
-  close(): Promise<void> {
+  async close(): Promise<void> {
+    this.#closed = true
     this.#buffers.clear()
-    return Promise.resolve()
+    await this.#pool?.close()
+    this.#pool = null
   }
 
   #compile(graph: Graph, threads: number): Kernel {
@@ -103,16 +115,24 @@ export class WasmEngine implements Engine {
 
   /** Loads a plan's module; the result runs it on the addresses of its inputs, then outputs. */
   install(plan: Plan, inputs: number, outputs: number, threads = this.threads): (addresses: readonly number[]) => void {
+    if (this.#closed) fail('bad-input', 'this engine is closed')
     const linked = link(plan, inputs, threads, this.fma)
-    const instance = new wasm.Instance(new wasm.Module(linked.bytes), { env: { memory: this.#memory.shared } })
+    const module = new wasm.Module(linked.bytes)
+    const instance = new wasm.Instance(module, { env: { memory: this.#memory.shared } })
     const run = instance.exports['run'] as Run
+    const kernel = this.#kernels++
+    if (threads > 1) this.#pool?.install(kernel, module)
     this.#arena.reserve(plan.arenaBytes)
-    this.#scratchPerThread = Math.max(this.#scratchPerThread, linked.scratch)
-    this.#scratch.reserve(this.#scratchPerThread * this.threads)
+    // Threads never write to the same cache line, and a vector read past the end of a scratch is harmless.
+    this.#scratchPitch = Math.max(this.#scratchPitch, Math.ceil(linked.scratch / 64) * 64 + 64)
+    this.#scratch.reserve(this.#scratchPitch * this.threads)
     this.#table.reserve(4 * (inputs + outputs))
     return (addresses) => {
-      this.#memory.words(this.#table.address, addresses.length).set(addresses)
-      run(0, this.#scratch.address, this.#arena.address, this.#table.address)
+      if (this.#closed) fail('bad-input', 'this engine is closed')
+      const [scratch, arena, table] = [this.#scratch.address, this.#arena.address, this.#table.address]
+      this.#memory.words(table, addresses.length).set(addresses)
+      if (threads > 1) this.#pool?.call({ kernel, scratch, scratchPitch: this.#scratchPitch, arena, table })
+      run(0, scratch, arena, table)
     }
   }
 
@@ -214,11 +234,11 @@ class WasmKernel implements Kernel {
  * A WebAssembly engine.
  * @throws bad-input for a thread count that is not an integer in 1..64
  */
-export function wasmEngine({ threads = 1, fma }: WasmOptions = {}): Promise<WasmEngine> {
+export async function wasmEngine({ threads = 1, fma }: WasmOptions = {}): Promise<WasmEngine> {
   if (!Number.isInteger(threads) || threads < 1 || threads > 64) {
     fail('bad-input', `${threads} threads: choose an integer in 1..64`)
   }
   const fused = fuses()
   if (fma === 'fused' && !fused) fail('unsupported', 'this host has no relaxed SIMD that rounds a * b + c once')
-  return Promise.resolve(new WasmEngine(threads, fma ?? (fused ? 'fused' : 'emulated')))
+  return await WasmEngine.start(threads, fma ?? (fused ? 'fused' : 'emulated'))
 }

@@ -7,7 +7,7 @@ import { wasmEngine } from './engine.ts'
 import { gemmOf } from './gemm.ts'
 import { compute, difference } from './testing.ts'
 
-const engines = [await wasmEngine(), await wasmEngine({ fma: 'emulated' })]
+const engines = [await wasmEngine({ threads: 2 }), await wasmEngine({ fma: 'emulated' })]
 afterAll(() => Promise.all(engines.map((engine) => engine.close())))
 
 test.each([1, 2, 3, 4])('matmul, transposes %i', (seed) => {

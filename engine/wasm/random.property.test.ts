@@ -5,7 +5,7 @@ import { words } from '#arith/testing.ts'
 import { type WasmEngine, wasmEngine } from './engine.ts'
 import { compute, difference, randomCase } from './testing.ts'
 
-const engines: readonly WasmEngine[] = [await wasmEngine(), await wasmEngine({ fma: 'emulated' })]
+const engines: readonly WasmEngine[] = [await wasmEngine({ threads: 2 }), await wasmEngine({ fma: 'emulated' })]
 afterAll(() => Promise.all(engines.map((engine) => engine.close())))
 
 test.each([1, 2, 3, 4])('random element programs, seed %i', (seed) => {

@@ -6,7 +6,7 @@ import { primitive } from '#graph/primitives/index.ts'
 import { wasmEngine } from './engine.ts'
 import { compute, difference } from './testing.ts'
 
-const engine = await wasmEngine()
+const engine = await wasmEngine({ threads: 2 })
 afterAll(() => engine.close())
 
 const SHAPES = [[7], [33], [3, 65], [5, 3], [130, 20], [4, 31, 9], [2, 3, 4, 40], [1, 70000], [40000, 2], [600000]]

@@ -1,0 +1,80 @@
+/** The persistent threads of an engine: they share its memory and run every kernel together with the calling thread. */
+import { once } from 'node:events'
+import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads'
+import { ARENA, COMMAND, EXIT, KERNEL, SCRATCH, SCRATCH_PITCH, TABLE } from './control.ts'
+import type { CompiledModule, SharedMemory } from './host.ts'
+import type { KernelMessage, ThreadStart } from './worker.ts'
+
+export interface Call {
+  readonly kernel: number
+  readonly scratch: number
+  /** Bytes from one thread's scratch memory to the next one's. */
+  readonly scratchPitch: number
+  readonly arena: number
+  readonly table: number
+}
+
+interface Helper {
+  readonly worker: Worker
+  readonly port: MessagePort
+}
+
+export class Pool {
+  readonly #words: Int32Array
+  readonly #helpers: readonly Helper[]
+  #command = 0
+
+  private constructor(memory: SharedMemory, helpers: readonly Helper[]) {
+    this.#words = new Int32Array(memory.buffer)
+    this.#helpers = helpers
+  }
+
+  /** Starts `threads - 1` workers and waits until they listen. They do not keep the process alive. */
+  static async start(memory: SharedMemory, threads: number): Promise<Pool> {
+    const starting = Array.from({ length: threads - 1 }, async (_, i): Promise<Helper> => {
+      const { port1: port, port2 } = new MessageChannel()
+      const workerData: ThreadStart = { thread: i + 1, memory, port: port2 }
+      const worker = new Worker(new URL('./worker.ts', import.meta.url), { workerData, transferList: [port2] })
+      await Promise.race([once(port, 'message'), once(worker, 'error').then(([error]) => Promise.reject(error))])
+      port.unref()
+      worker.unref()
+      return { worker, port }
+    })
+    return new Pool(memory, await Promise.all(starting))
+  }
+
+  /** Gives every thread a kernel's module; it is instantiated at its first call. */
+  install(kernel: number, module: CompiledModule): void {
+    const message: KernelMessage = { kernel, module }
+    for (const { port } of this.#helpers) port.postMessage(message)
+  }
+
+  /** Makes every thread run the kernel once; the caller must run it too, as thread 0. */
+  call({ kernel, scratch, scratchPitch, arena, table }: Call): void {
+    const words = this.#words
+    words[SCRATCH / 4] = scratch
+    words[SCRATCH_PITCH / 4] = scratchPitch
+    words[ARENA / 4] = arena
+    words[TABLE / 4] = table
+    this.#send(kernel)
+  }
+
+  /** Ends the threads; no kernel may be running. */
+  async close(): Promise<void> {
+    this.#send(EXIT)
+    await Promise.all(
+      this.#helpers.map(({ worker, port }) => {
+        port.close()
+        return worker.terminate()
+      }),
+    )
+  }
+
+  #send(kernel: number): void {
+    const words = this.#words
+    words[KERNEL / 4] = kernel
+    this.#command = (this.#command + 1) | 0
+    Atomics.store(words, COMMAND / 4, this.#command)
+    Atomics.notify(words, COMMAND / 4)
+  }
+}
