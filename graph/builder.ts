@@ -73,6 +73,13 @@ export class Builder {
    * @throws bad-graph
    */
   finish(name: string): Graph {
+    const graph = fuse(this.record(name))
+    checkGraph(graph)
+    return graph
+  }
+
+  /** The graph as it was recorded, node by node: what `finish` starts from. */
+  record(name: string): Graph {
     const definitions = this.#definitions
     const inputs = definitions.filter(({ node }) => !node).length
     // Inputs come first: renumber.
@@ -82,9 +89,7 @@ export class Builder {
     const renumber = (id: number) => renumbered[id] as number
     const nodes = definitions.flatMap(({ node }) => (node ? [{ ...node, inputs: node.inputs.map(renumber) }] : []))
     const outputs = this.#outputs.map((port) => ({ name: port.name, value: renumber(port.value) }))
-    const graph = fuse({ name, inputs: [...this.#inputs], nodes, outputs })
-    checkGraph(graph)
-    return graph
+    return { name, inputs: [...this.#inputs], nodes, outputs }
   }
 
   #define(definition: Definition, type: TensorType): Value {
