@@ -21,6 +21,8 @@ interface Subject {
   readonly signs: readonly number[]
   readonly double: (x: number) => number
   readonly exact: (x: bigint) => bigint
+  /** The published bound on the error, in ulp. */
+  readonly bound: number
 }
 
 export interface Measurement {
@@ -44,6 +46,7 @@ export const SUBJECTS: readonly Subject[] = [
     signs: both,
     double: Math.exp,
     exact: high.exp,
+    bound: 0.9,
   },
   {
     name: 'log',
@@ -53,6 +56,7 @@ export const SUBJECTS: readonly Subject[] = [
     signs: [0],
     double: Math.log,
     exact: high.log,
+    bound: 0.9,
   },
   {
     name: 'tanh',
@@ -62,8 +66,18 @@ export const SUBJECTS: readonly Subject[] = [
     signs: [0],
     double: Math.tanh,
     exact: high.tanh,
+    bound: 1.25,
   },
-  { name: 'erf', build: functions.erf, from: 0x00800000, to: 0x40a00000, signs: [0], double: erf, exact: high.erf },
+  {
+    name: 'erf',
+    build: functions.erf,
+    from: 0x00800000,
+    to: 0x40a00000,
+    signs: [0],
+    double: erf,
+    exact: high.erf,
+    bound: 1,
+  },
   {
     name: 'rsqrt',
     build: functions.rsqrt,
@@ -72,6 +86,7 @@ export const SUBJECTS: readonly Subject[] = [
     signs: [0],
     double: (x) => 1 / Math.sqrt(x),
     exact: (x) => high.div(high.ONE, high.sqrt(x)),
+    bound: 1.5,
   },
   {
     name: 'sigmoid',
@@ -81,6 +96,7 @@ export const SUBJECTS: readonly Subject[] = [
     signs: both,
     double: (x) => 1 / (1 + Math.exp(-x)),
     exact: (x) => high.div(high.ONE, high.ONE + high.exp(-x)),
+    bound: 2.25,
   },
 ]
 
