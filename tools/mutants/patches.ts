@@ -1,0 +1,167 @@
+/** Mistakes that somebody could make in the arithmetic or its orders, and the tests that must notice each of them. */
+
+export interface Patch {
+  readonly name: string
+  /** What the mutant gets wrong. */
+  readonly about: string
+  readonly file: string
+  /** Text that occurs exactly once in the file. */
+  readonly find: string
+  readonly replace: string
+  /** Parts of paths of the test files to run. */
+  readonly tests: readonly string[]
+}
+
+export const PATCHES: readonly Patch[] = [
+  {
+    name: 'separate-mul-add',
+    about: 'fma rounds the product before it adds',
+    file: 'arith/blocks.ts',
+    find: 'const p = a * b',
+    replace: 'const p = Math.fround(a * b)',
+    tests: ['arith/'],
+  },
+  {
+    name: 'double-rounding',
+    about: 'fma rounds to binary64 and again to binary32, without rounding to odd',
+    file: 'arith/blocks.ts',
+    find: 'if (e > 0 || e < 0) {',
+    replace: 'if (e > 0 && e < 0) {',
+    tests: ['arith/'],
+  },
+  {
+    name: 'no-canonical-store',
+    about: 'a subnormal or foreign NaN is stored as it is',
+    file: 'arith/machine.ts',
+    find: 'const stored = canonical(value)',
+    replace: 'const stored = value',
+    tests: ['arith/'],
+  },
+  {
+    name: 'negative-zero',
+    about: 'canonical words lose the sign of zero',
+    file: 'arith/blocks.ts',
+    find: 'return magnitude < 0x00800000 ? (word & 0x80000000) >>> 0 : word',
+    replace: 'return magnitude < 0x00800000 ? 0 : word',
+    tests: ['arith/'],
+  },
+  {
+    name: 'max-of-zeros',
+    about: 'the maximum of +0 and -0 is -0',
+    file: 'arith/blocks.ts',
+    find: 'if (x === y) u32[d] = u32[a]! & u32[b]!',
+    replace: 'if (x === y) u32[d] = u32[a]! | u32[b]!',
+    tests: ['arith/'],
+  },
+  {
+    name: 'chain-length',
+    about: 'a contraction starts a new chain every 256 terms',
+    file: 'arith/interpret.ts',
+    find: 'export const CHAIN = 512',
+    replace: 'export const CHAIN = 256',
+    tests: ['arith/'],
+  },
+  {
+    name: 'k-order',
+    about: 'the values of the chains are joined in descending order',
+    file: 'arith/interpret.ts',
+    find: 'total = start === 0 ? acc : machine.join(total, acc)',
+    replace: 'total = start === 0 ? acc : machine.join(acc, total)',
+    tests: ['arith/'],
+  },
+  {
+    name: 'lane-count',
+    about: 'a reduction has 16 lanes',
+    file: 'arith/interpret.ts',
+    find: 'export const LANES = 32',
+    replace: 'export const LANES = 16',
+    tests: ['arith/'],
+  },
+  {
+    name: 'neighbour-tree',
+    about: 'the lanes of a reduction join with their neighbours instead of in halves',
+    file: 'arith/interpret.ts',
+    find: 'for (let i = 0; i < half; i++) lane[i] = machine.join(lane[i]!, lane[i + half]!)',
+    replace: 'for (let i = 0; i < half; i++) lane[i] = machine.join(lane[2 * i]!, lane[2 * i + 1]!)',
+    tests: ['arith/'],
+  },
+  {
+    name: 'wasm-fma-fallback',
+    about: 'the emulated fma of the wasm engine does not round to odd',
+    file: 'engine/wasm/fma.ts',
+    find: 'v128.and(by, v128.and(inexact, even))',
+    replace: 'v128.and(by, v128.and(v128.splat(0), v128.and(inexact, even)))',
+    tests: ['engine/'],
+  },
+  {
+    name: 'wasm-k-order',
+    about: 'the matrix product of the wasm engine takes each four k in descending order',
+    file: 'engine/wasm/gemm.ts',
+    find: 'for (let step = 0; step < count; step++) {',
+    replace: 'for (let step = count - 1; step >= 0; step--) {',
+    tests: ['engine/'],
+  },
+  {
+    name: 'wasm-no-canonical',
+    about: 'the matrix product of the wasm engine stores subnormals',
+    file: 'engine/wasm/gemm.ts',
+    find: 'body.set(sum, canon(body, target, sum))',
+    replace: 'body.set(sum, sum)',
+    tests: ['engine/'],
+  },
+  {
+    name: 'wrong-lane',
+    about: 'a replica owns a run of lanes instead of every R-th',
+    file: 'proto/lanes.ts',
+    find: 'replica + i * replicas)',
+    replace: 'replica * (lanes / replicas) + i)',
+    tests: ['proto/lanes'],
+  },
+  {
+    name: 'uneven-lanes',
+    about: 'micro-batches are dealt to lanes from the other end',
+    file: 'proto/lanes.ts',
+    find: 'const first = Math.floor((lane * microBatches) / lanes)',
+    replace: 'const first = Math.ceil((lane * microBatches) / lanes)',
+    tests: ['proto/lanes', 'proto/vectors'],
+  },
+  {
+    name: 'doubling-order',
+    about: 'replicas exchange with their neighbours first',
+    file: 'proto/lanes.ts',
+    find: 'for (let level = replicas / 2; level >= 1; level /= 2) {',
+    replace: 'for (let level = 1; level < replicas; level *= 2) {',
+    tests: ['proto/lanes'],
+  },
+  {
+    name: 'permutation-rounds',
+    about: 'the order of records has one Feistel round less',
+    file: 'proto/permutation.ts',
+    find: 'export const PERMUTATION_ROUNDS = 8',
+    replace: 'export const PERMUTATION_ROUNDS = 7',
+    tests: ['proto/permutation', 'proto/vectors'],
+  },
+  {
+    name: 'permutation-shift',
+    about: 'the order of records is off by one',
+    file: 'proto/permutation.ts',
+    find: 'Math.floor(position / n), position % n, n)',
+    replace: 'Math.floor(position / n), (position + 1) % n, n)',
+    tests: ['proto/permutation', 'proto/vectors'],
+  },
+  {
+    name: 'draw-bytes',
+    about: 'sampling reads the last bytes of the hash instead of the first',
+    file: 'proto/draw.ts',
+    find: '.b32(entryHash)).subarray(0, 8)) < rate',
+    replace: '.b32(entryHash)).subarray(24, 32)) < rate',
+    tests: ['proto/draw', 'proto/vectors'],
+  },
+]
+
+/** The text of the patch's file with the mistake in it. Throws unless the place is found exactly once. */
+export function patched({ name, file, find, replace }: Patch, text: string): string {
+  const places = text.split(find).length - 1
+  if (places !== 1) throw new Error(`mutant ${name}: its text occurs ${places} times in ${file}`)
+  return text.replace(find, () => replace)
+}
