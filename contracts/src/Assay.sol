@@ -31,11 +31,11 @@ contract Assay is IAssay {
     // ---------------------------------------------------------------- vault
 
     function deposit() external payable {
-        Vault.credit(s, Vault.place(0), msg.sender, msg.value, Reason.Deposit);
+        Vault.credit(s, Vault.wholeJob(0), msg.sender, msg.value, Reason.Deposit);
     }
 
     function withdraw(uint256 amount) external {
-        Vault.debit(s, Vault.place(0), msg.sender, amount, Reason.Withdrawal);
+        Vault.debit(s, Vault.wholeJob(0), msg.sender, amount, Reason.Withdrawal);
         Vault.send(msg.sender, amount);
     }
 
@@ -45,7 +45,7 @@ contract Assay is IAssay {
 
     // ------------------------------------------------------------- registry
 
-    function quote(JobTerms calldata terms) external view returns (uint256, uint256, uint256, uint256) {
+    function quote(JobTerms calldata terms) external pure returns (uint256, uint256, uint256, uint256) {
         return Registry.quote(terms);
     }
 

@@ -8,33 +8,33 @@ import {IRandomness} from "./IRandomness.sol";
 /// its hash was readable passes to the block LAPSE later, and so on: a value is late, never lost.
 /// @dev A block producer can grind a block hash; a public chain needs a beacon behind IRandomness instead.
 contract BlockRandomness is IRandomness {
-    uint64 public constant DELAY = 2;
+    uint48 public constant DELAY = 2;
     /// @notice Blocks for which a source can be recorded; the EVM shows the last 256 hashes.
-    uint64 public constant LAPSE = 250;
+    uint48 public constant LAPSE = 250;
 
-    mapping(uint64 round => bytes32) private values;
+    mapping(uint48 round => bytes32) private values;
 
-    function roundAfter(uint64 blockNumber) external pure returns (uint64) {
+    function roundAfter(uint48 blockNumber) external pure returns (uint48) {
         return blockNumber + DELAY;
     }
 
     /// @notice The block whose hash the round would take if recorded now.
-    function sourceOf(uint64 round) public view returns (uint64) {
-        uint64 current = uint64(block.number);
+    function sourceOf(uint48 round) public view returns (uint48) {
+        uint48 current = uint48(block.number);
         return current <= round ? round : round + (current - round - 1) / LAPSE * LAPSE;
     }
 
-    function record(uint64 round) external returns (bytes32 value) {
+    function record(uint48 round) external returns (bytes32 value) {
         value = values[round];
         if (value != 0) return value;
-        uint64 source = sourceOf(round);
+        uint48 source = sourceOf(round);
         if (source >= block.number) revert NotReady(round);
         value = blockhash(source);
         values[round] = value;
         emit Recorded(round, source, value);
     }
 
-    function valueOf(uint64 round) external view returns (bool known, bytes32 value) {
+    function valueOf(uint48 round) external view returns (bool known, bytes32 value) {
         value = values[round];
         known = value != 0;
     }

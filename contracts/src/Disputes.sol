@@ -100,22 +100,22 @@ library Disputes {
     /// @dev The claim's stake and those of its acceptors are lost: half burned, the rest repays the honest work that is
     /// voided and then those who refuted. Every window that is not final is void.
     function refute(State storage s, Job storage job, Window storage window, Dispute storage d) private {
-        Vault.Place memory at = Vault.Place(d.jobId, d.window, d.index);
+        Vault.Place memory place = Vault.Place(d.jobId, d.window, d.index);
         EntryState storage entry = window.state[entryKey(d.epoch, d.index)];
-        job.release(at, d.solver, job.terms.claimStake);
-        uint256 lost = job.slash(at, d.solver, job.terms.claimStake);
+        job.release(place, d.solver, job.terms.claimStake);
+        uint256 lost = job.slash(place, d.solver, job.terms.claimStake);
         if (entry.accepted) {
-            job.release(at, entry.verifier, job.terms.verdictStake);
-            lost += job.slash(at, entry.verifier, job.terms.verdictStake);
+            job.release(place, entry.verifier, job.terms.verdictStake);
+            lost += job.slash(place, entry.verifier, job.terms.verdictStake);
         }
-        Vault.burn(at, lost - lost / 2);
+        Vault.burn(place, lost - lost / 2);
         uint256 rest = Plan.voidWindows(s, d.jobId, job.finalWindows, lost / 2, d.solver);
         uint256 share = rest / d.accusers.length;
         for (uint256 i = 0; i < d.accusers.length; i++) {
-            s.credit(at, d.accusers[i].account, share, IAssay.Reason.Bounty);
+            s.credit(place, d.accusers[i].account, share, IAssay.Reason.Bounty);
         }
-        Vault.burn(at, rest - share * d.accusers.length);
-        returnBonds(s, job, d, at);
+        Vault.burn(place, rest - share * d.accusers.length);
+        returnBonds(s, job, d, place);
         if (job.phase == IAssay.Phase.Active) Plan.replan(s, d.jobId, job.finalWindows, d.solver);
     }
 
@@ -132,20 +132,20 @@ library Disputes {
     /// @dev The claim stands: bonds and rejecting verdicts are lost, half burned, half to the solver they troubled. A drawn
     /// entry whose verdict was this accusation counts as accepted, by nobody.
     function uphold(State storage s, Job storage job, Window storage window, Dispute storage d, bool live) private {
-        Vault.Place memory at = Vault.Place(d.jobId, d.window, d.index);
+        Vault.Place memory place = Vault.Place(d.jobId, d.window, d.index);
         uint256 lost;
         for (uint256 i = 0; i < d.accusers.length; i++) {
             address account = d.accusers[i].account;
             if (d.accusers[i].bonded) {
                 lost += job.terms.challengeBond;
-                Vault.log(at, account, -int256(uint256(job.terms.challengeBond)), IAssay.Reason.Slash);
+                Vault.log(place, account, -int256(uint256(job.terms.challengeBond)), IAssay.Reason.Slash);
             } else {
-                job.release(at, account, job.terms.verdictStake);
-                lost += job.slash(at, account, job.terms.verdictStake);
+                job.release(place, account, job.terms.verdictStake);
+                lost += job.slash(place, account, job.terms.verdictStake);
             }
         }
-        Vault.burn(at, lost - lost / 2);
-        s.credit(at, d.solver, lost / 2, IAssay.Reason.Compensation);
+        Vault.burn(place, lost - lost / 2);
+        s.credit(place, d.solver, lost / 2, IAssay.Reason.Compensation);
         releaseClaim(job, window, d, live);
         if (!live) return;
         window.committed &= ~d.rejections;
@@ -159,16 +159,16 @@ library Disputes {
         EntryState storage entry = window.state[entryKey(d.epoch, d.index)];
         entry.disputed = false;
         if (live) return;
-        Vault.Place memory at = Vault.Place(d.jobId, d.window, d.index);
-        job.release(at, d.solver, job.terms.claimStake);
-        if (entry.accepted) job.release(at, entry.verifier, job.terms.verdictStake);
+        Vault.Place memory place = Vault.Place(d.jobId, d.window, d.index);
+        job.release(place, d.solver, job.terms.claimStake);
+        if (entry.accepted) job.release(place, entry.verifier, job.terms.verdictStake);
     }
 
-    function returnBonds(State storage s, Job storage job, Dispute storage d, Vault.Place memory at) private {
+    function returnBonds(State storage s, Job storage job, Dispute storage d, Vault.Place memory place) private {
         for (uint256 i = 0; i < d.accusers.length; i++) {
             Accuser storage a = d.accusers[i];
-            if (a.bonded) s.credit(at, a.account, job.terms.challengeBond, IAssay.Reason.BondReturn);
-            else job.release(at, a.account, job.terms.verdictStake);
+            if (a.bonded) s.credit(place, a.account, job.terms.challengeBond, IAssay.Reason.BondReturn);
+            else job.release(place, a.account, job.terms.verdictStake);
         }
     }
 
@@ -189,11 +189,11 @@ library Disputes {
         seat.equivocated = true;
         emit IAssay.Equivocated(a.jobId, a.solver, msg.sender, digestA, digestB);
 
-        Vault.Place memory at = Vault.Place(a.jobId, a.window, a.replica);
-        uint256 lost = job.slash(at, a.solver, job.terms.claimStake);
-        Vault.burn(at, lost - lost / 2);
+        Vault.Place memory place = Vault.Place(a.jobId, a.window, a.replica);
+        uint256 lost = job.slash(place, a.solver, job.terms.claimStake);
+        Vault.burn(place, lost - lost / 2);
         uint256 rest = Plan.voidWindows(s, a.jobId, job.finalWindows, lost / 2, a.solver);
-        s.credit(at, msg.sender, rest, IAssay.Reason.Bounty);
+        s.credit(place, msg.sender, rest, IAssay.Reason.Bounty);
         Plan.replan(s, a.jobId, job.finalWindows, a.solver);
     }
 

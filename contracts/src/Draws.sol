@@ -16,10 +16,10 @@ library Draws {
         uint256 total = totalWeight(candidates);
         order = new address[](candidates.length);
         for (uint256 i = 0; i < order.length; i++) {
-            uint256 at = pick(candidates, Hashes.seatDraw(tag, seed, uint16(i)) % total);
-            order[i] = candidates[at].account;
-            total -= candidates[at].weight;
-            candidates[at].weight = 0;
+            uint256 index = pick(candidates, Hashes.seatDraw(tag, seed, uint16(i)) % total);
+            order[i] = candidates[index].account;
+            total -= candidates[index].weight;
+            candidates[index].weight = 0;
         }
     }
 
@@ -32,10 +32,10 @@ library Draws {
     {
         uint256 total = totalWeight(pool);
         for (uint8 r = 0; total > 0; r++) {
-            uint256 at = pick(pool, Hashes.verifierDraw(seed, entryHash, r) % total);
-            if (r == round) return pool[at].account;
-            total -= pool[at].weight;
-            pool[at].weight = 0;
+            uint256 index = pick(pool, Hashes.verifierDraw(seed, entryHash, r) % total);
+            if (r == round) return pool[index].account;
+            total -= pool[index].weight;
+            pool[index].weight = 0;
         }
         return address(0);
     }
@@ -46,10 +46,10 @@ library Draws {
         }
     }
 
-    function pick(IAssay.Member[] memory list, uint256 x) private pure returns (uint256 at) {
-        while (x >= list[at].weight) {
-            x -= list[at].weight;
-            at++;
+    function pick(IAssay.Member[] memory list, uint256 x) private pure returns (uint256 index) {
+        while (x >= list[index].weight) {
+            x -= list[index].weight;
+            index++;
         }
     }
 }

@@ -125,11 +125,11 @@ interface IAssay {
         uint32 totalWindows;
         uint16 replicas; //      cells of the current epoch; 0: waiting for solvers
         uint16 openDisputes;
-        uint64 registeredAt;
-        uint64 bidsClose; //     last block that takes bids
-        uint64 deadline; //      from the block after it the job may expire
-        uint64 clock; //         block of the last progress; the next window is overdue commitPeriod later
-        uint64 summonedUntil; // an open summons protects the lease until this block
+        uint48 registeredAt;
+        uint48 bidsClose; //     last block that takes bids
+        uint48 deadline; //      from the block after it the job may expire
+        uint48 clock; //         block of the last progress; the next window is overdue commitPeriod later
+        uint48 summonedUntil; // an open summons protects the lease until this block
         address lease; //        who may commit windows
         bytes32 root; //         state root after the last committed window
         bytes32 finalRoot; //    state root after the last final window
@@ -144,11 +144,11 @@ interface IAssay {
         uint8 round; //             round of the verifier draw
         bool seeded;
         uint16 openDisputes;
-        uint64 committedAt;
-        uint64 seedRound; //        round of the randomness the seed is taken from
-        uint64 verdictsUntil; //    last block for verdict commitments of this round
-        uint64 revealsUntil; //     last block for reveals of this round
-        uint64 challengesUntil; //  last block for challenges; 0 until every drawn entry is accepted
+        uint48 committedAt;
+        uint48 seedRound; //        round of the randomness the seed is taken from
+        uint48 verdictsUntil; //    last block for verdict commitments of this round
+        uint48 revealsUntil; //     last block for reveals of this round
+        uint48 challengesUntil; //  last block for challenges; 0 until every drawn entry is accepted
         uint64 sampled;
         uint64 committed;
         uint64 abstained;
@@ -191,7 +191,7 @@ interface IAssay {
     event JobSettled(bytes32 indexed jobId, bytes32 finalRoot);
     event Bid(bytes32 indexed jobId, address indexed account, Role role, uint128 stake);
     /// @notice Bidding starts (again), for lack of a role's bidder or because no solver is left.
-    event BiddingOpened(bytes32 indexed jobId, uint64 bidsClose);
+    event BiddingOpened(bytes32 indexed jobId, uint48 bidsClose);
     /// @notice The verifier pool in draw order, fixed once.
     event PoolFixed(bytes32 indexed jobId, bytes32 seed, Member[] pool, address[] coordinators);
     /// @notice A plan epoch starts. Replica r is cells[r]; training goes on with `fromWindow` from `fromRoot`
@@ -205,7 +205,7 @@ interface IAssay {
         uint32 indexed window,
         uint32 epoch,
         address coordinator,
-        uint64 seedRound,
+        uint48 seedRound,
         Entry[] entries,
         bytes[] signatures
     );
@@ -225,7 +225,7 @@ interface IAssay {
         bytes32 digest
     );
     /// @notice Every drawn entry is accepted; challenges are possible until the given block.
-    event WindowVerified(bytes32 indexed jobId, uint32 indexed window, uint32 epoch, uint64 challengesUntil);
+    event WindowVerified(bytes32 indexed jobId, uint32 indexed window, uint32 epoch, uint48 challengesUntil);
     /// @notice The entries in `missing` are drawn anew.
     event Redrawn(bytes32 indexed jobId, uint32 indexed window, uint32 epoch, uint8 round, uint64 missing);
     event WindowLapsed(bytes32 indexed jobId, uint32 indexed window, uint32 epoch);
@@ -244,7 +244,7 @@ interface IAssay {
         bytes32 indexed jobId, bytes32 indexed entryHash, address indexed solver, IArbiter.Ruling ruling
     );
     event Equivocated(bytes32 indexed jobId, address indexed solver, address reporter, bytes32 digestA, bytes32 digestB);
-    event Summoned(bytes32 indexed jobId, uint32 epoch, uint16 replica, address solver, uint32 window, uint64 until);
+    event Summoned(bytes32 indexed jobId, uint32 epoch, uint16 replica, address solver, uint32 window, uint48 until);
     event Presented(bytes32 indexed jobId, uint32 epoch, uint16 replica, address solver, uint8 strikes);
 
     // --------------------------------------------------------------- errors
@@ -272,9 +272,9 @@ interface IAssay {
     /// @notice Thrown when a role has as many bidders as the contract's loops allow.
     error RoleFull(Role role);
     /// @notice Thrown when a call comes before the block from which it is possible.
-    error TooEarly(uint64 from);
+    error TooEarly(uint48 from);
     /// @notice Thrown when a call comes after its last block.
-    error TooLate(uint64 until);
+    error TooLate(uint48 until);
     /// @notice Thrown when the caller is not the account that the call is reserved for.
     error NotAuthorized(address account);
     /// @notice Thrown when a seat still takes part, has reserved stake, or holds nothing.
@@ -334,7 +334,7 @@ interface IAssay {
     /// @dev Reverts with InvalidTerms exactly when registerJob does.
     function quote(JobTerms calldata terms)
         external
-        view
+        pure
         returns (uint256 escrow, uint256 solverStake, uint256 verifierStake, uint256 coordinatorStake);
     /// @notice jobId = sha256("assay/job/1" | specHash | chain id (32) | this (20) | submitter (20) | nonce (8)).
     function registerJob(JobTerms calldata terms, uint64 nonce) external payable returns (bytes32 jobId);

@@ -20,7 +20,7 @@ library Leases {
         bool candidate = isCell || seat.role == IAssay.Role.Coordinator;
         if (!candidate || msg.sender == job.lease) revert IAssay.NotAuthorized(msg.sender);
         if (blockNow() <= job.summonedUntil) revert IAssay.TooEarly(job.summonedUntil + 1);
-        uint64 lapse = job.clock + job.terms.commitPeriod + job.terms.responsePeriod;
+        uint48 lapse = job.clock + job.terms.commitPeriod + job.terms.responsePeriod;
         bool answered = isCell && fresh(job, job.summons[replica]) && job.summons[replica].strikes > 0;
         if (!answered && blockNow() <= lapse) revert IAssay.TooEarly(lapse + 1);
         job.lease = msg.sender;
@@ -32,7 +32,7 @@ library Leases {
         Job storage job = activeJob(s, jobId);
         if (msg.sender != job.lease) revert IAssay.NotAuthorized(job.lease);
         if (replica >= job.replicas) revert IAssay.OutOfRange(replica);
-        uint64 due = job.clock + job.terms.commitPeriod;
+        uint48 due = job.clock + job.terms.commitPeriod;
         if (blockNow() <= due) revert IAssay.TooEarly(due + 1);
         Summons storage call = job.summons[replica];
         if (!fresh(job, call)) {
@@ -71,7 +71,7 @@ library Leases {
         if (call.open) {
             if (blockNow() <= call.until) revert IAssay.TooEarly(call.until + 1);
         } else {
-            uint64 due = job.clock + job.terms.commitPeriod;
+            uint48 due = job.clock + job.terms.commitPeriod;
             if (call.strikes < MAX_STRIKES) revert IAssay.NotSummoned(replica);
             if (msg.sender != job.lease) revert IAssay.NotAuthorized(job.lease);
             if (blockNow() <= due) revert IAssay.TooEarly(due + 1);

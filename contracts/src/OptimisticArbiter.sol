@@ -9,20 +9,20 @@ import {IArbiter} from "./IArbiter.sol";
 contract OptimisticArbiter is IArbiter {
     struct Dispute {
         address solver;
-        uint64 contestUntil;
+        uint48 contestUntil;
         bool contested;
     }
 
     /// @notice A dispute was opened; its solver may contest it up to the given block.
     event Opened(
-        address indexed court, bytes32 indexed entryHash, bytes32 jobId, address solver, address accuser, uint64 contestUntil
+        address indexed court, bytes32 indexed entryHash, bytes32 jobId, address solver, address accuser, uint48 contestUntil
     );
     event Contested(address indexed court, bytes32 indexed entryHash);
 
     /// @notice Thrown when the caller is not the accused solver of an open dispute.
     error NotAccused(bytes32 entryHash);
     /// @notice Thrown when the solver already contested, or its time is over.
-    error TooLate(uint64 until);
+    error TooLate(uint48 until);
 
     mapping(address court => mapping(bytes32 entryHash => Dispute)) public disputes;
 
@@ -30,7 +30,7 @@ contract OptimisticArbiter is IArbiter {
         Dispute storage d = disputes[msg.sender][claim.entryHash];
         if (d.solver == address(0)) {
             d.solver = claim.solver;
-            d.contestUntil = uint64(block.number) + claim.responsePeriod;
+            d.contestUntil = uint48(block.number) + claim.responsePeriod;
         }
         emit Opened(msg.sender, claim.entryHash, claim.jobId, d.solver, accuser, d.contestUntil);
     }

@@ -34,7 +34,7 @@ library Plan {
         State storage s,
         Job storage job,
         Window storage window,
-        Vault.Place memory at,
+        Vault.Place memory place,
         uint256 pot,
         address guilty
     ) private returns (uint256) {
@@ -46,15 +46,15 @@ library Plan {
             for (uint256 i = r; i < window.entries; i += replicas) {
                 if (!window.state[entryKey(window.epoch, uint16(i))].disputed) free++;
             }
-            at.index = r;
+            place.index = r;
             address cell = cells[r];
-            job.release(at, cell, free * job.terms.claimStake);
-            if (cell != guilty && job.seats[cell].accused == 0) pot -= repay(s, at, cell, free * price, pot);
+            job.release(place, cell, free * job.terms.claimStake);
+            if (cell != guilty && job.seats[cell].accused == 0) pot -= repay(s, place, cell, free * price, pot);
         }
         return pot;
     }
 
-    function voidVerdicts(State storage s, Job storage job, Window storage window, Vault.Place memory at, uint256 pot)
+    function voidVerdicts(State storage s, Job storage job, Window storage window, Vault.Place memory place, uint256 pot)
         private
         returns (uint256)
     {
@@ -64,19 +64,19 @@ library Plan {
             if (held >> i & 1 == 0 || accusing >> i & 1 == 1) continue;
             EntryState storage entry = window.state[entryKey(window.epoch, i)];
             if (entry.accepted && entry.disputed) continue;
-            at.index = i;
-            job.release(at, entry.verifier, job.terms.verdictStake);
-            if (entry.accepted) pot -= repay(s, at, entry.verifier, job.terms.verdictFee, pot);
+            place.index = i;
+            job.release(place, entry.verifier, job.terms.verdictStake);
+            if (entry.accepted) pot -= repay(s, place, entry.verifier, job.terms.verdictFee, pot);
         }
         return pot;
     }
 
-    function repay(State storage s, Vault.Place memory at, address account, uint256 due, uint256 pot)
+    function repay(State storage s, Vault.Place memory place, address account, uint256 due, uint256 pot)
         private
         returns (uint256 paid)
     {
         paid = due < pot ? due : pot;
-        s.credit(at, account, paid, IAssay.Reason.Compensation);
+        s.credit(place, account, paid, IAssay.Reason.Compensation);
     }
 
     /// @dev What one entry of a window with so many cells is paid.

@@ -37,7 +37,7 @@ library Registry {
         job.finalRoot = terms.initRoot;
         job.escrow = value;
         emit IAssay.JobRegistered(jobId, msg.sender, nonce, value, terms);
-        Vault.log(Vault.place(jobId), msg.sender, -int256(value), IAssay.Reason.Escrow);
+        Vault.log(Vault.wholeJob(jobId), msg.sender, -int256(value), IAssay.Reason.Escrow);
         emit IAssay.BiddingOpened(jobId, job.bidsClose);
     }
 
@@ -52,7 +52,7 @@ library Registry {
         if (job.seats[msg.sender].role != IAssay.Role.None) revert IAssay.AlreadySeated(msg.sender);
         uint256 required = leastStake(job.terms, role);
         if (stake < required || stake > type(uint96).max) revert IAssay.InvalidStake(required, stake);
-        s.debit(Vault.place(jobId), msg.sender, stake, IAssay.Reason.Stake);
+        s.debit(Vault.wholeJob(jobId), msg.sender, stake, IAssay.Reason.Stake);
         job.seats[msg.sender].role = role;
         job.seats[msg.sender].stake = stake;
         enlist(job, role, stake);
@@ -143,7 +143,7 @@ library Registry {
     function refund(State storage s, Job storage job, bytes32 jobId) private {
         uint256 unused = job.escrow;
         job.escrow = 0;
-        s.credit(Vault.place(jobId), job.submitter, unused, IAssay.Reason.Refund);
+        s.credit(Vault.wholeJob(jobId), job.submitter, unused, IAssay.Reason.Refund);
     }
 
     function unbond(State storage s, bytes32 jobId, address account) external {
@@ -153,7 +153,7 @@ library Registry {
         if (!(ended || seat.left) || seat.reserved > 0 || seat.stake == 0) revert IAssay.NotUnbondable(account);
         uint256 stake = seat.stake;
         seat.stake = 0;
-        s.credit(Vault.place(jobId), account, stake, IAssay.Reason.Unstake);
+        s.credit(Vault.wholeJob(jobId), account, stake, IAssay.Reason.Unstake);
         emit IAssay.Unbonded(jobId, account);
     }
 }

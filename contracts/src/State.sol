@@ -14,15 +14,15 @@ struct State {
 struct Job {
     IAssay.JobTerms terms;
     address submitter;
-    uint64 registeredAt;
+    uint48 registeredAt;
     IAssay.Phase phase;
     uint16 replicas;
     address lease;
-    uint64 bidsClose;
+    uint48 bidsClose;
     uint32 epoch;
-    uint64 deadline;
-    uint64 clock;
-    uint64 summonedUntil;
+    uint48 deadline;
+    uint48 clock;
+    uint48 summonedUntil;
     uint32 epochWindow;
     uint32 nextWindow;
     uint32 finalWindows;
@@ -50,11 +50,11 @@ struct Window {
     bool probation; // the first window of its epoch: the entries of its first slot are always drawn
     uint8 lapses; //   over all epochs
     uint16 openDisputes;
-    uint64 committedAt;
-    uint64 seedRound;
-    uint64 verdictsUntil;
-    uint64 revealsUntil;
-    uint64 challengesUntil;
+    uint48 committedAt;
+    uint48 seedRound;
+    uint48 verdictsUntil;
+    uint48 revealsUntil;
+    uint48 challengesUntil;
     uint64 sampled;
     uint64 committed;
     uint64 abstained;
@@ -78,7 +78,7 @@ struct EntryState {
 struct Summons {
     uint32 epoch;
     uint32 window;
-    uint64 until;
+    uint48 until;
     uint8 strikes; // answers without a commit
     bool open;
 }
@@ -116,6 +116,6 @@ function entryKey(uint32 epoch, uint16 index) pure returns (uint256) {
     return (uint256(epoch) << 16) | index;
 }
 
-function blockNow() view returns (uint64) {
-    return uint64(block.number);
+function blockNow() view returns (uint48) {
+    return uint48(block.number);
 }

@@ -16,46 +16,47 @@ library Vault {
         uint16 index;
     }
 
-    function place(bytes32 jobId) internal pure returns (Place memory) {
+    /// @dev The place of what concerns a whole job.
+    function wholeJob(bytes32 jobId) internal pure returns (Place memory) {
         return Place(jobId, NO_WINDOW, NO_INDEX);
     }
 
-    function log(Place memory at, address account, int256 amount, IAssay.Reason reason) internal {
-        emit IAssay.Ledger(at.jobId, account, amount, reason, at.window, at.index);
+    function log(Place memory place, address account, int256 amount, IAssay.Reason reason) internal {
+        emit IAssay.Ledger(place.jobId, account, amount, reason, place.window, place.index);
     }
 
     /// @dev Adds to an account's free balance; the caller takes the amount from where it was held.
-    function credit(State storage s, Place memory at, address account, uint256 amount, IAssay.Reason reason) internal {
+    function credit(State storage s, Place memory place, address account, uint256 amount, IAssay.Reason reason) internal {
         if (amount == 0) return;
         s.free[account] += amount;
-        log(at, account, int256(amount), reason);
+        log(place, account, int256(amount), reason);
     }
 
     /// @dev Takes from an account's free balance; the caller holds the amount somewhere else.
-    function debit(State storage s, Place memory at, address account, uint256 amount, IAssay.Reason reason) internal {
+    function debit(State storage s, Place memory place, address account, uint256 amount, IAssay.Reason reason) internal {
         uint256 free = s.free[account];
         if (free < amount) revert IAssay.InsufficientBalance(amount, free);
         s.free[account] = free - amount;
-        log(at, account, -int256(amount), reason);
+        log(place, account, -int256(amount), reason);
     }
 
-    function reserve(Job storage job, Place memory at, address account, uint128 amount) internal {
+    function reserve(Job storage job, Place memory place, address account, uint128 amount) internal {
         IAssay.Seat storage seat = job.seats[account];
         uint128 available = seat.stake - seat.reserved;
         if (available < amount) revert IAssay.InsufficientSeat(account, amount, available);
         seat.reserved += amount;
-        log(at, account, -int256(uint256(amount)), IAssay.Reason.Reserve);
+        log(place, account, -int256(uint256(amount)), IAssay.Reason.Reserve);
     }
 
-    function release(Job storage job, Place memory at, address account, uint128 amount) internal {
+    function release(Job storage job, Place memory place, address account, uint128 amount) internal {
         if (amount == 0) return;
         job.seats[account].reserved -= amount;
-        log(at, account, int256(uint256(amount)), IAssay.Reason.Release);
+        log(place, account, int256(uint256(amount)), IAssay.Reason.Release);
     }
 
     /// @dev Takes up to `amount` of a seat's unreserved stake: what a claim reserves answers for that claim alone.
     /// @return taken What the seat lost; the caller passes it on.
-    function slash(Job storage job, Place memory at, address account, uint128 amount)
+    function slash(Job storage job, Place memory place, address account, uint128 amount)
         internal
         returns (uint128 taken)
     {
@@ -64,12 +65,12 @@ library Vault {
         taken = amount < available ? amount : available;
         if (taken == 0) return 0;
         seat.stake -= taken;
-        log(at, account, -int256(uint256(taken)), IAssay.Reason.Slash);
+        log(place, account, -int256(uint256(taken)), IAssay.Reason.Slash);
     }
 
-    function burn(Place memory at, uint256 amount) internal {
+    function burn(Place memory place, uint256 amount) internal {
         if (amount == 0) return;
-        log(at, BURN, int256(amount), IAssay.Reason.Burn);
+        log(place, BURN, int256(amount), IAssay.Reason.Burn);
         send(BURN, amount);
     }
 

@@ -148,7 +148,7 @@ library Verdicts {
     function checkRoundOver(Window storage window, uint64 missing) private view {
         uint64 unrevealed = missing & window.committed;
         uint64 silent = missing & ~(window.committed | window.abstained);
-        uint64 until = unrevealed != 0 ? window.revealsUntil : silent != 0 ? window.verdictsUntil : 0;
+        uint48 until = unrevealed != 0 ? window.revealsUntil : silent != 0 ? window.verdictsUntil : 0;
         if (blockNow() <= until) revert IAssay.TooEarly(until + 1);
     }
 
@@ -157,20 +157,20 @@ library Verdicts {
         Job storage job,
         Window storage window,
         IAssay.Member[] memory pool,
-        Vault.Place memory at,
+        Vault.Place memory place,
         uint64 missing
     ) private {
         uint64 absent = missing & ~window.abstained;
         uint256 lost;
         for (uint16 i = 0; absent >> i != 0; i++) {
             if (absent >> i & 1 == 0) continue;
-            at.index = i;
+            place.index = i;
             address verifier = verifierOf(window, copy(pool), i, window.round);
-            if (window.committed >> i & 1 == 1) job.release(at, verifier, job.terms.verdictStake);
-            lost += job.slash(at, verifier, job.terms.verdictStake);
+            if (window.committed >> i & 1 == 1) job.release(place, verifier, job.terms.verdictStake);
+            lost += job.slash(place, verifier, job.terms.verdictStake);
         }
-        at.index = type(uint16).max;
-        Vault.burn(at, lost);
+        place.index = type(uint16).max;
+        Vault.burn(place, lost);
     }
 
     function copy(IAssay.Member[] memory pool) private pure returns (IAssay.Member[] memory out) {

@@ -185,7 +185,7 @@ library Windows {
         if (job.finalWindows == job.totalWindows) close(s, job, jobId);
     }
 
-    function payCells(State storage s, Job storage job, Window storage window, Vault.Place memory at)
+    function payCells(State storage s, Job storage job, Window storage window, Vault.Place memory place)
         private
         returns (uint256 paid)
     {
@@ -193,14 +193,14 @@ library Windows {
         uint128 count = uint128(window.entries / cells.length);
         uint256 pay = count * Plan.entryPay(job, cells.length);
         for (uint16 r = 0; r < cells.length; r++) {
-            at.index = r;
-            job.release(at, cells[r], count * job.terms.claimStake);
-            s.credit(at, cells[r], pay, IAssay.Reason.Payout);
+            place.index = r;
+            job.release(place, cells[r], count * job.terms.claimStake);
+            s.credit(place, cells[r], pay, IAssay.Reason.Payout);
             paid += pay;
         }
     }
 
-    function payVerdicts(State storage s, Job storage job, Window storage window, Vault.Place memory at)
+    function payVerdicts(State storage s, Job storage job, Window storage window, Vault.Place memory place)
         private
         returns (uint256 paid)
     {
@@ -209,9 +209,9 @@ library Windows {
             if (accepted >> i & 1 == 0) continue;
             EntryState storage entry = window.state[entryKey(window.epoch, i)];
             if (!entry.accepted) continue; // upheld by the arbiter: nobody's verdict
-            at.index = i;
-            job.release(at, entry.verifier, job.terms.verdictStake);
-            s.credit(at, entry.verifier, job.terms.verdictFee, IAssay.Reason.VerdictFee);
+            place.index = i;
+            job.release(place, entry.verifier, job.terms.verdictStake);
+            s.credit(place, entry.verifier, job.terms.verdictFee, IAssay.Reason.VerdictFee);
             paid += job.terms.verdictFee;
         }
     }
@@ -220,7 +220,7 @@ library Windows {
         job.phase = IAssay.Phase.Settled;
         uint256 unused = job.escrow;
         job.escrow = 0;
-        s.credit(Vault.place(jobId), job.submitter, unused, IAssay.Reason.Refund);
+        s.credit(Vault.wholeJob(jobId), job.submitter, unused, IAssay.Reason.Refund);
         emit IAssay.JobSettled(jobId, job.finalRoot);
     }
 }

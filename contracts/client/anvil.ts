@@ -1,0 +1,123 @@
+/** A local chain: one anvil process with funded accounts, kept in a file. */
+import { spawn } from 'node:child_process'
+import { createWriteStream } from 'node:fs'
+import { mkdir } from 'node:fs/promises'
+import { createServer } from 'node:net'
+import { dirname } from 'node:path'
+import { HDNodeWallet, Mnemonic } from 'ethers'
+import type { Hex } from '#contracts/abi/types.generated.ts'
+import { askChainId } from '#contracts/chain.ts'
+import { foundryTool } from '#contracts/foundry.ts'
+import { AssayError, fail } from '#proto/errors.ts'
+
+export interface AnvilOptions {
+  /** File the chain's state is kept in, and read from when it exists. Without it nothing is kept. */
+  readonly state?: string
+  /** File for the process's output. Without it the output is dropped. */
+  readonly log?: string
+  /** 0 or missing: a free one. */
+  readonly port?: number
+  /** Default: a random one. */
+  readonly mnemonic?: string
+  /** Funded accounts. Default 16. */
+  readonly accounts?: number
+  /** Seconds between blocks. Default 0.2. */
+  readonly blockTime?: number
+  readonly chainId?: number
+}
+
+export interface Account {
+  readonly address: Hex
+  readonly privateKey: Hex
+}
+
+export interface Anvil {
+  readonly url: string
+  readonly port: number
+  readonly pid: number
+  readonly mnemonic: string
+  readonly accounts: readonly Account[]
+  /** Resolves when the process has ended, for whatever reason. */
+  readonly exited: Promise<void>
+  /** Ends the process after it has written its state. Idempotent. */
+  stop(): Promise<void>
+}
+
+const READY_MS = 15_000
+const STOP_MS = 5000
+export const DEVNET_CHAIN_ID = 31_337
+
+/** The accounts that anvil funds for a mnemonic, in order. */
+export function deriveAccounts(mnemonic: string, count: number): Account[] {
+  const root = HDNodeWallet.fromMnemonic(Mnemonic.fromPhrase(mnemonic), "m/44'/60'/0'/0")
+  return Array.from({ length: count }, (_, i) => {
+    const child = root.deriveChild(i)
+    return { address: child.address.toLowerCase() as Hex, privateKey: child.privateKey as Hex }
+  })
+}
+
+export function randomMnemonic(): string {
+  return HDNodeWallet.createRandom().mnemonic?.phrase ?? fail('internal', 'a random wallet has a mnemonic')
+}
+
+/** A TCP port of the loopback that nobody used a moment ago. */
+export function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = createServer()
+    server.once('error', reject)
+    server.listen(0, '127.0.0.1', () => {
+      const address = server.address()
+      const port = typeof address === 'object' && address !== null ? address.port : 0
+      server.close(() => resolve(port))
+    })
+  })
+}
+
+/** Starts anvil and waits until it answers. Throws `not-found` without an anvil, `chain` when it does not come up. */
+export async function startAnvil(options: AnvilOptions = {}): Promise<Anvil> {
+  const binary = foundryTool('anvil')
+  const { accounts = 16, blockTime = 0.2, chainId = DEVNET_CHAIN_ID, mnemonic = randomMnemonic() } = options
+  const port = options.port !== undefined && options.port !== 0 ? options.port : await freePort()
+  const args = ['--host', '127.0.0.1', '--port', `${port}`, '--chain-id', `${chainId}`, '--hardfork', 'osaka']
+  args.push('--block-time', `${blockTime}`, '--gas-limit', '1000000000', '--order', 'fifo')
+  args.push('--accounts', `${accounts}`, '--balance', '1000000', '--mnemonic', mnemonic)
+  if (options.state !== undefined) {
+    await mkdir(dirname(options.state), { recursive: true })
+    args.push('--state', options.state, '--state-interval', '1')
+  }
+  const logged = options.log !== undefined
+  const child = spawn(binary, args, { stdio: ['ignore', logged ? 'pipe' : 'ignore', logged ? 'pipe' : 'ignore'] })
+  if (options.log !== undefined) {
+    await mkdir(dirname(options.log), { recursive: true })
+    const file = createWriteStream(options.log, { flags: 'a' })
+    child.stdout?.pipe(file, { end: false })
+    child.stderr?.pipe(file, { end: false })
+  }
+  let ended = false
+  const exited = new Promise<void>((resolve) => {
+    const end = (): void => {
+      ended = true
+      resolve()
+    }
+    child.once('exit', end)
+    child.once('error', end)
+  })
+  const stop = async (): Promise<void> => {
+    if (ended) return
+    child.kill('SIGTERM')
+    const timer = setTimeout(() => child.kill('SIGKILL'), STOP_MS)
+    await exited
+    clearTimeout(timer)
+  }
+  const url = `http://127.0.0.1:${port}`
+  const deadline = Date.now() + READY_MS
+  while ((await askChainId(url, 1000)) !== BigInt(chainId)) {
+    if (ended || Date.now() > deadline) {
+      await stop()
+      throw new AssayError('chain', `anvil did not come up on port ${port}`, { next: 'See its log, or free the port.' })
+    }
+    await new Promise((resolve) => setTimeout(resolve, 20))
+  }
+  const funded = deriveAccounts(mnemonic, accounts)
+  return { url, port, pid: child.pid ?? 0, mnemonic, accounts: funded, exited, stop }
+}

@@ -1,0 +1,45 @@
+/** The connection to a chain's JSON-RPC node. */
+import { FetchRequest, JsonRpcProvider, Network } from 'ethers'
+import { fail } from '#proto/errors.ts'
+
+/** Longest wait for an answer to one request, ms. */
+const REQUEST_MS = 10_000
+
+/**
+ * Connects to a node. The provider caches nothing and polls ten times a second, for chains with short blocks.
+ * Throws `chain` when no node answers at `url` within `timeoutMs`. The caller ends it with `destroy()`.
+ */
+export async function openChain(url: string, timeoutMs = 10_000): Promise<JsonRpcProvider> {
+  const deadline = Date.now() + timeoutMs
+  let chainId = await askChainId(url, timeoutMs)
+  while (chainId === undefined && Date.now() < deadline) {
+    await new Promise((resolve) => setTimeout(resolve, 50))
+    chainId = await askChainId(url, Math.max(100, deadline - Date.now()))
+  }
+  if (chainId === undefined)
+    fail('chain', `no chain answers at ${url}`, { next: 'Start the chain or correct its URL.' })
+  const request = new FetchRequest(url)
+  request.timeout = REQUEST_MS
+  return new JsonRpcProvider(request, Network.from(chainId), {
+    pollingInterval: 100,
+    batchMaxCount: 1,
+    staticNetwork: true,
+    cacheTimeout: -1,
+  })
+}
+
+/** The chain's id, or undefined while no node answers. */
+export async function askChainId(url: string, timeoutMs: number): Promise<bigint | undefined> {
+  try {
+    const response = await fetch(url, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'eth_chainId', params: [] }),
+      signal: AbortSignal.timeout(timeoutMs),
+    })
+    const answer = (await response.json()) as { result?: unknown }
+    return typeof answer.result === 'string' && /^0x[0-9a-f]+$/i.test(answer.result) ? BigInt(answer.result) : undefined
+  } catch {
+    return undefined
+  }
+}

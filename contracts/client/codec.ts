@@ -1,0 +1,87 @@
+/** Decoded values as the generated types name them: small integers as numbers, enums as words, hex in lower case. */
+import { Interface, type LogParams, type Result } from 'ethers'
+import artifacts from '#contracts/abi/artifacts.generated.json' with { type: 'json' }
+import { type ContractEvent, ENUMS } from '#contracts/abi/types.generated.ts'
+import { fail } from '#proto/errors.ts'
+
+/** A parameter in the compiler's JSON, which, unlike the ABI types of ethers, tells enums from integers. */
+interface JsonParam {
+  readonly name: string
+  readonly type: string
+  readonly internalType?: string
+  readonly components?: readonly JsonParam[]
+}
+
+interface JsonItem {
+  readonly type: string
+  readonly name?: string
+  readonly inputs?: readonly JsonParam[]
+  readonly outputs?: readonly JsonParam[]
+}
+
+/** One contract's ABI: for ethers, and as the compiler wrote it. */
+export class ContractCodec {
+  readonly interface: Interface
+  private readonly items = new Map<string, JsonItem>()
+
+  constructor(abi: readonly JsonItem[]) {
+    this.interface = new Interface(abi)
+    for (const item of abi) this.items.set(`${item.type} ${item.name ?? ''}`, item)
+  }
+
+  /** The decoded result of a function: its only output, or all of them in an array. */
+  result(name: string, values: Result): unknown {
+    const outputs = this.items.get(`function ${name}`)?.outputs ?? fail('bad-input', `no function ${name}`)
+    const decoded = outputs.map((param, i) => normalise(param, values[i]))
+    return decoded.length === 1 ? decoded[0] : decoded
+  }
+
+  /** The event in a log, or undefined for a log that is none of this contract's. */
+  event(log: { readonly topics: readonly string[]; readonly data: string }): ContractEvent | undefined {
+    const parsed = this.interface.parseLog({ topics: [...log.topics], data: log.data })
+    if (parsed === null) return undefined
+    const inputs = this.items.get(`event ${parsed.name}`)?.inputs ?? []
+    const fields = inputs.map((param, i) => [param.name, normalise(param, parsed.args[i])])
+    return { name: parsed.name, ...Object.fromEntries(fields) } as ContractEvent
+  }
+}
+
+export const ASSAY = new ContractCodec(artifacts.Assay.abi)
+export const ARBITER = new ContractCodec(artifacts.OptimisticArbiter.abi)
+export const RANDOMNESS = new ContractCodec(artifacts.BlockRandomness.abi)
+
+/** Where an event stands in the chain. */
+export interface EventPlace {
+  readonly blockNumber: number
+  readonly transactionHash: string
+  readonly logIndex: number
+}
+
+/** An event of any of the contracts, told apart by `name`, with its place. */
+export type ChainEvent = ContractEvent & EventPlace
+
+export const placeOf = (log: LogParams): EventPlace => ({
+  blockNumber: log.blockNumber,
+  transactionHash: log.transactionHash,
+  logIndex: log.index,
+})
+
+function normalise(param: JsonParam, value: unknown): unknown {
+  const internal = param.internalType ?? param.type
+  if (param.type.endsWith('[]')) {
+    const item = { ...param, type: param.type.slice(0, -2), internalType: internal.slice(0, -2) }
+    return Array.from(value as Result, (one) => normalise(item, one))
+  }
+  if (param.components !== undefined) {
+    const fields = param.components.map((field, i) => [field.name, normalise(field, (value as Result)[i])])
+    return Object.fromEntries(fields)
+  }
+  if (internal.startsWith('enum ')) return enumMember(internal.replace(/^enum (\w+\.)?/, ''), Number(value))
+  const integer = /^u?int(\d+)$/.exec(param.type)
+  if (integer !== null) return Number(integer[1]) <= 48 ? Number(value) : value
+  return typeof value === 'string' ? value.toLowerCase() : value
+}
+
+function enumMember(name: string, index: number): string {
+  return ENUMS[name]?.[index] ?? fail('chain', `${name} has no member ${index}`, { next: 'Update the client.' })
+}

@@ -1,0 +1,72 @@
+/** Deployment of the contracts and of the libraries linked into them. */
+import { ContractFactory, getBytes, getCreateAddress, hexlify, type TransactionReceipt, type Wallet } from 'ethers'
+import artifacts from '#contracts/abi/artifacts.generated.json' with { type: 'json' }
+import type { Hex } from '#contracts/abi/types.generated.ts'
+import { chainError } from '#contracts/errors.ts'
+import { fail } from '#proto/errors.ts'
+
+/** What a client must know about a deployment. */
+export interface Deployment {
+  readonly assay: Hex
+  readonly arbiter: Hex
+  readonly randomness: Hex
+  /** Block from which the contracts have events. */
+  readonly fromBlock: number
+}
+
+interface Artifact {
+  readonly abi: readonly object[]
+  readonly bytecode: string
+  readonly links: Readonly<Record<string, readonly number[]>>
+}
+
+const ARTIFACTS = artifacts as unknown as Readonly<Record<string, Artifact>>
+
+/** More than the largest of the contracts costs, and below what a transaction may use (EIP-7825). */
+const DEPLOY_GAS = 8_000_000n
+const RECEIPT_MS = 60_000
+
+/**
+ * Deploys randomness, arbiter and the coordination contract in one burst: addresses follow from the signer's nonce, so
+ * nothing waits for a library. BlockRandomness is for devnets alone; a public chain needs a beacon in its place.
+ * The wallet must send nothing else meanwhile. Throws `chain` when a deployment fails, `no-funds` without the means.
+ */
+export async function deploy(wallet: Wallet): Promise<Deployment> {
+  const provider = wallet.provider ?? fail('bad-input', 'the wallet is not connected to a chain')
+  try {
+    const fromBlock = await provider.getBlockNumber()
+    const first = await provider.getTransactionCount(wallet.address, 'pending')
+    const placed = new Map<string, Hex>()
+    const sent: Promise<TransactionReceipt | null>[] = []
+    const create = async (name: string, args: readonly string[] = []): Promise<Hex> => {
+      const known = placed.get(name)
+      if (known !== undefined) return known
+      const artifact = ARTIFACTS[name] ?? fail('internal', `no artifact ${name}`)
+      for (const library of Object.keys(artifact.links)) await create(library)
+      const factory = new ContractFactory([...artifact.abi], link(artifact, placed), wallet)
+      const nonce = first + placed.size
+      const address = getCreateAddress({ from: wallet.address, nonce }).toLowerCase() as Hex
+      placed.set(name, address)
+      const request = await factory.getDeployTransaction(...args, { nonce, gasLimit: DEPLOY_GAS })
+      const { hash } = await wallet.sendTransaction(request)
+      sent.push(provider.waitForTransaction(hash, 1, RECEIPT_MS))
+      return address
+    }
+    const randomness = await create('BlockRandomness')
+    const arbiter = await create('OptimisticArbiter')
+    const assay = await create('Assay', [randomness, arbiter])
+    for (const receipt of await Promise.all(sent))
+      if (receipt?.status !== 1) fail('chain', 'a deployment failed', { next: 'Is the code size limit raised?' })
+    return { assay, arbiter, randomness, fromBlock }
+  } catch (error) {
+    throw chainError('deployment', error)
+  }
+}
+
+/** Bytecode with the libraries' addresses in the places left for them. */
+function link(artifact: Artifact, placed: ReadonlyMap<string, string>): string {
+  const code = getBytes(artifact.bytecode)
+  for (const [library, places] of Object.entries(artifact.links))
+    for (const place of places) code.set(getBytes(placed.get(library) ?? fail('internal', `${library} missing`)), place)
+  return hexlify(code)
+}

@@ -1,0 +1,168 @@
+/** Sends one account's transactions: in order, with its own count of nonces, through a node that may stumble. */
+import { setTimeout as sleep } from 'node:timers/promises'
+import {
+  isError,
+  type JsonRpcProvider,
+  Transaction,
+  type TransactionReceipt,
+  type TransactionRequest,
+  Wallet,
+} from 'ethers'
+import { chainError, isTransport } from '#contracts/errors.ts'
+import { AssayError, fail } from '#proto/errors.ts'
+
+export interface TransactorOptions {
+  /** Attempts to hand a transaction over before giving up. Default 8. */
+  readonly attempts?: number
+  /** Longest wait for the receipt, ms. Default 120 000. */
+  readonly receiptMs?: number
+  /** Time between two looks for a receipt, ms. Default 50. */
+  readonly pollMs?: number
+}
+
+export interface Call {
+  /** Names the call in errors. */
+  readonly name: string
+  readonly to: string
+  readonly data: string
+  readonly value?: bigint
+}
+
+/** What a transaction may use at most (EIP-7825). */
+const GAS_CAP = 16_777_216n
+const REBROADCAST_MS = 2000
+
+/** Only one transactor may use an account at a time. */
+export class Transactor {
+  readonly address: string
+  private readonly wallet: Wallet
+  private readonly provider: JsonRpcProvider
+  private readonly options: Required<TransactorOptions>
+  private queue: Promise<unknown> = Promise.resolve()
+  private nonce: number | undefined
+
+  constructor(provider: JsonRpcProvider, privateKey: string, options: TransactorOptions = {}) {
+    this.wallet = new Wallet(privateKey, provider)
+    this.address = this.wallet.address.toLowerCase()
+    this.provider = provider
+    this.options = { attempts: 8, receiptMs: 120_000, pollMs: 50, ...options }
+  }
+
+  /**
+   * Sends a call and waits for its receipt. Calls are handed over one after the other, in the order of asking; receipts
+   * are waited for side by side. A call that would revert is not sent. Throws `ContractError` on a revert, `no-funds`,
+   * `timeout` without a receipt (the call may still land), `chain` otherwise.
+   */
+  async send(call: Call): Promise<TransactionReceipt> {
+    const handedOver = this.queue.then(() => this.handOver(call))
+    this.queue = handedOver.catch(() => undefined)
+    const { signed, hash } = await handedOver
+    const receipt = await this.receipt(call, signed, hash)
+    if (receipt.status === 1) return receipt
+    throw await this.revertReason(call, receipt.blockNumber)
+  }
+
+  private async handOver(call: Call): Promise<{ signed: string; hash: string }> {
+    let last: unknown
+    for (let attempt = 0; attempt < this.options.attempts; attempt++) {
+      if (attempt > 0) await sleep(Math.min(2000, 50 * 2 ** attempt))
+      try {
+        return await this.attempt(call)
+      } catch (error) {
+        last = error
+        const kind = failureOf(error)
+        if (kind === 'final') break
+        // The node's count is the truth whenever ours is in doubt; a transaction that did land keeps its place in it.
+        this.nonce = undefined
+      }
+    }
+    throw chainError(call.name, last)
+  }
+
+  private async attempt(call: Call): Promise<{ signed: string; hash: string }> {
+    const request: TransactionRequest = {
+      from: this.address,
+      to: call.to,
+      data: call.data,
+      value: call.value ?? 0n,
+    }
+    const estimate = await this.provider.estimateGas(request)
+    this.nonce ??= await this.provider.getTransactionCount(this.address, 'pending')
+    const fees = await this.provider.getFeeData()
+    const gas = (estimate * 3n) / 2n
+    const signed = await this.wallet.signTransaction({
+      ...request,
+      type: 2,
+      nonce: this.nonce,
+      chainId: (await this.provider.getNetwork()).chainId,
+      gasLimit: gas < GAS_CAP ? gas : GAS_CAP,
+      maxFeePerGas: fees.maxFeePerGas ?? fail('chain', 'the chain has no EIP-1559 fees'),
+      maxPriorityFeePerGas: fees.maxPriorityFeePerGas ?? 0n,
+    })
+    const hash = await this.broadcast(signed)
+    this.nonce++
+    return { signed, hash }
+  }
+
+  /** The same bytes may go out twice: a node that knows them already has them. */
+  private async broadcast(signed: string): Promise<string> {
+    for (let attempt = 0; ; attempt++) {
+      try {
+        return (await this.provider.broadcastTransaction(signed)).hash
+      } catch (error) {
+        const hash = hashOf(signed)
+        if (/already (known|imported)/i.test(messageOf(error))) return hash
+        if (attempt === 0 && !isTransport(error)) throw error
+        // The answer may be lost rather than the transaction.
+        if ((await this.provider.getTransaction(hash).catch(() => null)) !== null) return hash
+        if (attempt === 3) throw error
+        await sleep(100 * 2 ** attempt)
+      }
+    }
+  }
+
+  private async receipt(call: Call, signed: string, hash: string): Promise<TransactionReceipt> {
+    const deadline = Date.now() + this.options.receiptMs
+    let again = Date.now() + REBROADCAST_MS
+    while (Date.now() < deadline) {
+      const receipt = await this.provider.getTransactionReceipt(hash).catch(() => null)
+      if (receipt !== null) return receipt
+      if (Date.now() > again) {
+        // Dropped from the pool, or the node restarted without it.
+        await this.provider.broadcastTransaction(signed).catch(() => undefined)
+        again = Date.now() + REBROADCAST_MS
+      }
+      await sleep(this.options.pollMs)
+    }
+    throw new AssayError('timeout', `${call.name} has no receipt after ${this.options.receiptMs} ms`, {
+      next: 'Check that the chain makes blocks; the call may still land.',
+    })
+  }
+
+  /** Repeats a reverted call in the state it met, for its custom error. */
+  private async revertReason(call: Call, block: number): Promise<AssayError> {
+    const request = { from: this.address, to: call.to, data: call.data, value: call.value ?? 0n }
+    for (const blockTag of [block, block - 1]) {
+      try {
+        await this.provider.call({ ...request, blockTag })
+      } catch (error) {
+        return chainError(call.name, error)
+      }
+    }
+    return new AssayError('chain', `${call.name} reverted: the state changed before it landed`)
+  }
+}
+
+const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
+
+function hashOf(signed: string): string {
+  return Transaction.from(signed).hash ?? fail('internal', 'a signed transaction has a hash')
+}
+
+/** Whether another attempt can help: a fresh nonce, or a node that answers again. */
+function failureOf(error: unknown): 'retry' | 'final' {
+  if (isError(error, 'CALL_EXCEPTION') || isError(error, 'INSUFFICIENT_FUNDS')) return 'final'
+  if (isError(error, 'NONCE_EXPIRED') || isError(error, 'REPLACEMENT_UNDERPRICED')) return 'retry'
+  if (isTransport(error)) return 'retry'
+  return /nonce|underpriced|max fee per gas less/i.test(messageOf(error)) ? 'retry' : 'final'
+}
