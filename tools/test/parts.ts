@@ -27,6 +27,7 @@ export function parts(root: string): readonly Part[] {
     check(root, 'lint', 'Biome: format, imports, rules', 'biome', ['check', '.']),
     check(root, 'knip', 'unused files, exports and dependencies', 'knip', []),
     check(root, 'licences', 'every dependency is permissively licensed', 'node', ['tools/licences.ts']),
+    check(root, 'generated', 'the committed ABI is that of the contracts', 'node', ['contracts/build.ts', '--check']),
     vitest(root, 'unit', 'beside the source, and the boundaries between folders'),
     vitest(root, 'property', 'random inputs from printed seeds'),
     forge(root),
