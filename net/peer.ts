@@ -116,6 +116,8 @@ export async function createPeer(options: PeerOptions): Promise<Peer> {
         yamux({
           maxInboundStreams: 1_024,
           maxOutboundStreams: 1_024,
+          // A peer may ask as soon as its side of the handshake is done, while this side still is at it.
+          maxEarlyStreams: 1_024,
           streamOptions: {
             maxStreamWindowSize: STREAM_WINDOW_BYTES,
             maxReadBufferLength: READ_BUFFER_BYTES,

@@ -155,9 +155,14 @@ export class Server {
     const timer = setTimeout(() => stream.abort(error), REFUSAL_MS)
     timer.unref()
     stream.addEventListener('close', () => clearTimeout(timer))
-    const body = encodeError(error)
+    const body = encodeError(isLocal(error) ? new AssayError(error.code, 'the request failed here') : error)
     await this.finish(stream, STATUS_ERROR, body.length, [body]).catch(() => stream.abort(error))
   }
+}
+
+/** Errors whose text speaks of this machine (paths, the program itself); a peer is told the code alone. */
+function isLocal({ code }: AssayError): boolean {
+  return code === 'storage' || code === 'internal'
 }
 
 async function readRequest(stream: Stream, stallMs: number, maxRequest: number): Promise<Uint8Array> {

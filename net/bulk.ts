@@ -1,0 +1,101 @@
+/**
+ * `/assay/blob/1`: content-addressed blobs between peers (docs/spec/network.md, "Blobs").
+ *
+ * A fetch first takes the index, proves it against the root, and then pulls runs of frames from several providers at
+ * once; every frame is checked on arrival, so the provider of a wrong one is known.
+ */
+import { Reader, Writer } from '#proto/bytes.ts'
+import { AssayError, check } from '#proto/errors.ts'
+import { HASH_BYTES } from '#proto/hash.ts'
+import { FRAME_BYTES } from '#proto/merkle.ts'
+import { type BlobIndex, decodeIndex, encodeIndex, frameSize, indexBytes } from './blob-index.ts'
+import type { Peer } from './peer.ts'
+import type { BlobStore } from './store.ts'
+
+export const BLOB_PROTOCOL = '/assay/blob/1'
+
+const ASK_INDEX = 0
+const ASK_FRAMES = 1
+/** Frames of one response at most: what a server holds in memory for a request. */
+export const MAX_RUN = 16
+/** Blob requests of all peers answered at once. */
+const MAX_CONCURRENT = 64
+const ANSWER_MS = 30_000
+
+type Source = Pick<BlobStore, 'has' | 'index' | 'readFrame'>
+
+/** Answers blob requests of all peers from the first of `stores` that has the blob. Call once a peer. */
+export function serveBlobs(peer: Peer, ...stores: readonly Source[]): void {
+  peer.handle(BLOB_PROTOCOL, (request) => answer(stores, request), {
+    maxRequest: 1 + HASH_BYTES + 8,
+    maxConcurrent: MAX_CONCURRENT,
+    timeoutMs: ANSWER_MS,
+  })
+}
+
+async function answer(stores: readonly Source[], request: Uint8Array): Promise<Uint8Array[]> {
+  const reader = new Reader(request)
+  const kind = reader.u8()
+  const root = reader.raw(HASH_BYTES)
+  check(kind === ASK_INDEX || kind === ASK_FRAMES, 'bad-encoding', `${kind} is not a blob request`)
+  const [first, count] = kind === ASK_FRAMES ? [reader.u32(), reader.u32()] : [0, 0]
+  reader.end()
+  const store = await holder(stores, root)
+  if (kind === ASK_INDEX) return [encodeIndex(await store.index(root))]
+  check(count > 0 && count <= MAX_RUN, 'over-limit', `${count} frames at once, at most ${MAX_RUN}`)
+  const frames: Uint8Array[] = []
+  for (let i = 0; i < count; i++) frames.push(await store.readFrame(root, first + i))
+  return frames
+}
+
+async function holder(stores: readonly Source[], root: Uint8Array): Promise<Source> {
+  for (const store of stores) if (await store.has(root)) return store
+  throw new AssayError('not-found', 'no such blob here')
+}
+
+export interface AskOptions {
+  readonly timeoutMs: number
+  readonly signal: AbortSignal
+}
+
+/**
+ * The index of a blob, proven against `root` but for the length of its last frame: that is proven by the last frame.
+ * Throws `over-limit` above `maxSize`, `bad-proof` or `bad-encoding` for a false index, else what `request` throws.
+ */
+export async function askIndex(
+  peer: Peer,
+  provider: string,
+  root: Uint8Array,
+  maxSize: number,
+  options: AskOptions,
+): Promise<BlobIndex> {
+  const request = new Writer().u8(ASK_INDEX).fixed(root, HASH_BYTES).finish()
+  const body = await peer.request(provider, BLOB_PROTOCOL, request, { maxResponse: indexBytes(maxSize), ...options })
+  const index = decodeIndex(root, body)
+  check(index.size <= maxSize, 'over-limit', `a blob of ${index.size} bytes is above ${maxSize}`)
+  return index
+}
+
+/** Consecutive frames. */
+export interface Run {
+  readonly first: number
+  readonly count: number
+}
+
+/** The frames of `run`, not yet checked; their total length is. */
+export async function askFrames(
+  peer: Peer,
+  provider: string,
+  root: Uint8Array,
+  index: BlobIndex,
+  { first, count }: Run,
+  options: AskOptions,
+): Promise<Uint8Array[]> {
+  const request = new Writer().u8(ASK_FRAMES).fixed(root, HASH_BYTES).u32(first).u32(count).finish()
+  const size = (count - 1) * FRAME_BYTES + frameSize(index, first + count - 1)
+  const body = await peer.request(provider, BLOB_PROTOCOL, request, { maxResponse: size, ...options })
+  check(body.length === size, 'bad-proof', `${body.length} bytes for frames of ${size}`)
+  const frames: Uint8Array[] = []
+  for (let i = 0; i < count; i++) frames.push(body.subarray(i * FRAME_BYTES, (i + 1) * FRAME_BYTES))
+  return frames
+}
