@@ -18,6 +18,12 @@ export interface WasmOptions extends EngineOptions {
 
 type Run = (thread: number, scratch: number, arena: number, table: number) => void
 
+/** A plan's code, ready to run on the addresses of its inputs' buffers, then its outputs'. */
+export interface Installed {
+  readonly run: (addresses: readonly number[]) => void
+  readonly tasks: readonly { readonly kind: string; readonly run: (addresses: readonly number[]) => void }[]
+}
+
 class WasmBuffer implements Buffer {
   readonly type: TensorType
   readonly address: number
@@ -110,16 +116,15 @@ export class WasmEngine implements Engine {
 
   #compile(graph: Graph, threads: number): Kernel {
     const plan = planOf(graph)
-    return new WasmKernel(this, graph, plan, this.install(plan, graph.inputs.length, graph.outputs.length, threads))
+    return new WasmKernel(this, graph, plan, this.install(plan, graph.inputs.length, graph.outputs.length, threads).run)
   }
 
-  /** Loads a plan's module; the result runs it on the addresses of its inputs, then outputs. */
-  install(plan: Plan, inputs: number, outputs: number, threads = this.threads): (addresses: readonly number[]) => void {
+  /** Loads a plan's module. `singly` prepares `tasks`; they run on the calling thread and need `threads` to be 1. */
+  install(plan: Plan, inputs: number, outputs: number, threads = this.threads, singly = false): Installed {
     if (this.#closed) fail('bad-input', 'this engine is closed')
-    const linked = link(plan, inputs, threads, this.fma)
+    const linked = link(plan, inputs, threads, this.fma, singly)
     const module = new wasm.Module(linked.bytes)
-    const instance = new wasm.Instance(module, { env: { memory: this.#memory.shared } })
-    const run = instance.exports['run'] as Run
+    const { exports } = new wasm.Instance(module, { env: { memory: this.#memory.shared } })
     const kernel = this.#kernels++
     if (threads > 1) this.#pool?.install(kernel, module)
     this.#arena.reserve(plan.arenaBytes)
@@ -127,13 +132,16 @@ export class WasmEngine implements Engine {
     this.#scratchPitch = Math.max(this.#scratchPitch, Math.ceil(linked.scratch / 64) * 64 + 64)
     this.#scratch.reserve(this.#scratchPitch * this.threads)
     this.#table.reserve(4 * (inputs + outputs))
-    return (addresses) => {
+    const entry = (name: string) => (addresses: readonly number[]) => {
       if (this.#closed) fail('bad-input', 'this engine is closed')
       const [scratch, arena, table] = [this.#scratch.address, this.#arena.address, this.#table.address]
       this.#memory.words(table, addresses.length).set(addresses)
       if (threads > 1) this.#pool?.call({ kernel, scratch, scratchPitch: this.#scratchPitch, arena, table })
+      const run = exports[name] as Run
       run(0, scratch, arena, table)
     }
+    const tasks = linked.kinds.map((kind, i) => ({ kind, run: entry(`task${i}`) }))
+    return { run: entry('run'), tasks: singly ? tasks : [] }
   }
 
   /** The words of value `id` of a graph, computed by a kernel for it alone. */

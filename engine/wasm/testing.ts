@@ -24,7 +24,7 @@ export function compute(engine: WasmEngine, program: ElementProgram, operands: r
   const types = [...operands.map((words) => ({ dtype: 'u32' as const, shape: [words.length] })), program.out]
   const buffers = types.map((type) => engine.alloc(type))
   try {
-    const run = engine.install(plan, operands.length, 1)
+    const { run } = engine.install(plan, operands.length, 1)
     operands.forEach((words, i) => {
       buffers[i]!.words().set(words)
     })

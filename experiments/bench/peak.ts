@@ -1,0 +1,36 @@
+/** The most a core gives: fused multiply-adds on registers alone. */
+import { wasm } from '#engine/wasm/host.ts'
+import { Body, f32x4, i32, v128 } from '#engine/wasm/ir.ts'
+import { ModuleBuilder } from '#engine/wasm/module.ts'
+
+/** Independent chains: enough to hide the latency of two units. */
+const CHAINS = 12
+const ROUNDS = 200_000
+
+/** GFLOP/s of one core, the best of several turns. @param now seconds */
+export function peak(now: () => number): number {
+  const module = new ModuleBuilder({ initial: 1, maximum: 1 })
+  const index = module.declare(['i32'], [])
+  const body = new Body(['i32'])
+  const sums = Array.from({ length: CHAINS }, () => body.let(v128.splat(0x3f800000)))
+  const a = body.let(v128.loadSplat(i32.const(0)))
+  const b = body.let(v128.loadSplat(i32.const(4)))
+  body.range(i32.const(0), body.params[0]!, 1, () => {
+    for (const sum of sums) body.set(sum, f32x4.relaxedMadd(a, b, sum))
+  })
+  sums.forEach((sum, i) => {
+    body.store(i32.const(64), sum, 16 * i)
+  })
+  module.define(index, body.finish())
+  module.export('spin', index)
+  const memory = new wasm.Memory({ initial: 1, maximum: 1, shared: true })
+  const { exports } = new wasm.Instance(new wasm.Module(module.build()), { env: { memory } })
+  const spin = exports['spin'] as (rounds: number) => void
+  let best = 0
+  for (let turn = 0; turn < 40; turn++) {
+    const start = now()
+    spin(ROUNDS)
+    best = Math.max(best, (8 * CHAINS * ROUNDS) / (now() - start) / 1e9)
+  }
+  return best
+}
