@@ -16,7 +16,7 @@ interface Range {
  * concatenations and convolutions are proven so. A program that cannot be proven is refused although it may be sound.
  */
 export function checkAddress(p: ElementProgram, load: Load, n: number, size: number): void {
-  // A load may run although the loop has no position: its loop coordinates are then 0.
+  // Loads of finish happen also if the loop has no position, with loop coordinates 0.
   const dims = [...p.out.shape, ...p.loop.map((dim) => Math.max(dim, 1))]
   const guards = load.guard ?? []
   if (dims.includes(0) || load.via?.limit === 0) return

@@ -57,7 +57,7 @@ export class Machine {
     for (const [bits, register] of this.#constants) this.#registers.u32[register] = bits
 
     const plans = program.loads.map((_, n) => this.#plan(n, operands))
-    const inStep = loadsOf(program, program.step)
+    const inStep = program.loop.includes(0) ? [] : loadsOf(program, program.step)
     const fixed = inStep.filter((n) => !dependsOnLoop(program, n))
     const once = new Set([...fixed, ...loadsOf(program, program.finish)])
     this.#once = plans.filter((plan) => once.has(plan.n))

@@ -56,6 +56,9 @@ export function checkProgram(p: ElementProgram, sizes: readonly number[]): void 
   checkStraight(p, p.step, 'step')
   checkStraight(p, p.join, 'join')
   checkStraight(p, p.finish, 'finish')
+  // Without loop positions only the loads of finish happen.
+  const happens = p.loop.includes(0) ? new Set(loadsOf(p, p.finish)) : p.loads.keys()
+  for (const n of happens) checkAddress(p, p.loads[n]!, n, sizes[p.loads[n]!.operand]!)
 }
 
 function checkShape(shape: readonly number[], what: string): void {
@@ -87,7 +90,6 @@ function checkLoad(p: ElementProgram, load: Load, n: number, sizes: readonly num
     checkInt(stride, `${what} via`, -MAX_INT)
     checkInt(limit, `${what} via`, 0)
   }
-  checkAddress(p, load, n, sizes[load.operand]!)
 }
 
 function checkAffine(p: ElementProgram, { base, strides }: Affine, what: string): void {

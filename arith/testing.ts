@@ -53,9 +53,11 @@ export function fmaOperands(next: () => Word, kind: number): [Word, Word, Word] 
       return [ending(at(x, e), 0x1000), ending(at(y, f), 0x800), at(z, e + f - 157 - (next() % 90))]
     }
     case 1: {
-      // The same tie on the subnormal grid.
-      const f = 127 - e - (next() % 3)
-      return [ending(at(x, e), 0x1000), ending(at(y, f), 0x800), at(z, next() % 3)]
+      // A product 2^-46 beside half a unit of the addend, subnormal addends included: no tie, but nearly one.
+      const field = next() % 4 === 0 ? 0 : next() % 200
+      const half = Math.max(field, 1) - 151
+      const f = 60 + (next() % 40)
+      return [at(0x00000001, f), at(0x007ffffe | (y & 0x80000000), half + 253 - f), at(z | 1, field)]
     }
     case 2: {
       // An addend within two units of minus the product.

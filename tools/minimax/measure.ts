@@ -46,7 +46,7 @@ export const SUBJECTS: readonly Subject[] = [
     signs: both,
     double: Math.exp,
     exact: high.exp,
-    bound: 0.9,
+    bound: 1,
   },
   {
     name: 'log',
@@ -56,7 +56,7 @@ export const SUBJECTS: readonly Subject[] = [
     signs: [0],
     double: Math.log,
     exact: high.log,
-    bound: 0.9,
+    bound: 1,
   },
   {
     name: 'tanh',
@@ -66,7 +66,7 @@ export const SUBJECTS: readonly Subject[] = [
     signs: [0],
     double: Math.tanh,
     exact: high.tanh,
-    bound: 1.25,
+    bound: 1.3,
   },
   {
     name: 'erf',
