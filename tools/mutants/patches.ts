@@ -157,6 +157,46 @@ export const PATCHES: readonly Patch[] = [
     replace: '.b32(entryHash)).subarray(24, 32)) < rate',
     tests: ['proto/draw', 'proto/vectors'],
   },
+  {
+    name: 'threefry-rounds',
+    about: 'random bits come from 18 rounds instead of 20',
+    file: 'graph/nn/random.ts',
+    find: '10 * half, 10 * half + 10)[word]',
+    replace: '10 * half, 10 * half + 9)[word]',
+    tests: ['test/golden'],
+  },
+  {
+    name: 'adamw-correction',
+    about: 'AdamW corrects the second moment by the power of the first',
+    file: 'graph/optimizers/adamw.ts',
+    find: 'const correct2 = b.div(1, b.sub(1, power2))',
+    replace: 'const correct2 = b.div(1, b.sub(1, power1))',
+    tests: ['test/golden'],
+  },
+  {
+    name: 'lane-descending',
+    about: 'a lane adds its micro-batches in descending order',
+    file: 'runtime/trainer.ts',
+    find: 'microBatchesOfLane(lane, this.spec.microBatches, this.spec.lanes)) {',
+    replace: 'microBatchesOfLane(lane, this.spec.microBatches, this.spec.lanes).reverse()) {',
+    tests: ['test/golden'],
+  },
+  {
+    name: 'lane-tree',
+    about: 'lanes join with their neighbours first',
+    file: 'runtime/trainer.ts',
+    find: 'const low = this.#subtree(step, lane, 2 * level)',
+    replace: 'const low = this.#subtree(step, lane, this.spec.lanes)',
+    tests: ['test/golden'],
+  },
+  {
+    name: 'record-position',
+    about: 'every step trains on the records of the step after it',
+    file: 'runtime/trainer.ts',
+    find: 'const position = step * this.spec.batch + microBatch * count + i',
+    replace: 'const position = (step + 1) * this.spec.batch + microBatch * count + i',
+    tests: ['test/golden'],
+  },
 ]
 
 /** The text of the patch's file with the mistake in it. Throws unless the place is found exactly once. */
