@@ -163,7 +163,13 @@ function mergeMaps(graph: Graph): Graph {
 
 /** The fused form of a graph whose node ids follow its inputs. The same graph always gives the same result. */
 export function fuse(graph: Graph): Graph {
-  return dedupe(mergeMaps(simplify(dedupe(graph))))
+  let fused = simplify(dedupe(graph))
+  // Each pass may leave fewer consumers to a node that an earlier pass had to keep.
+  for (let before = Number.POSITIVE_INFINITY; fused.nodes.length < before; ) {
+    before = fused.nodes.length
+    fused = dedupe(mergeMaps(fused))
+  }
+  return fused
 }
 
 /** Words a graph's nodes store: what fusion reduces. */
