@@ -1,7 +1,9 @@
 /** What tests and benchmarks of engines share: training a program on made-up records. */
 import { words as generator } from '#arith/testing.ts'
 import type { TensorType } from '#arith/types.ts'
+import { buildProgram } from '#graph/program.ts'
 import { elementsOf } from '#graph/shape.ts'
+import type { ProgramSpec } from '#graph/spec.ts'
 import type { Graph, Port, Program } from '#graph/types.ts'
 import type { Buffer, Engine, Kernel } from './types.ts'
 
@@ -104,4 +106,53 @@ export class Replica {
     }
     this.#records.words().set(words)
   }
+}
+
+export const ADAMW = {
+  type: 'adamw',
+  learningRate: 0.003,
+  beta1: 0.9,
+  beta2: 0.95,
+  epsilon: 1e-8,
+  weightDecay: 0.1,
+  warmup: 3,
+} as const
+export const SGD = { type: 'sgd', learningRate: 0.05, momentum: 0.9, weightDecay: 0.01, warmup: 0 } as const
+export const IMAGE = { format: 'idx', height: 6, width: 6, features: 36, classes: 4 } as const
+export const GPT: ProgramSpec = {
+  model: { type: 'gpt', width: 32, layers: 2, heads: 4, context: 16, dropout: 0.1 },
+  optimizer: ADAMW,
+  data: { format: 'text', height: 0, width: 0, features: 16, classes: 256 },
+  batch: 4,
+  microBatches: 2,
+}
+
+/**
+ * Trains the program on the reference and on every engine; the first way in which one differs, or null.
+ * @param below classes, or values, that record words take
+ */
+export function trainingDifference(
+  reference: Engine,
+  engines: Readonly<Record<string, Engine>>,
+  spec: ProgramSpec,
+  below: number,
+  steps: number,
+): string | null {
+  const program = buildProgram(spec)
+  const train = (engine: Engine): { words: Uint32Array; losses: number[] } => {
+    const replica = new Replica(engine, program, { ...spec, below }, 7)
+    const losses = Array.from({ length: steps }, (_, step) => replica.step(step))
+    return { words: replica.words(), losses }
+  }
+  const expected = train(reference)
+  const bad = expected.losses.findIndex((loss) => !Number.isFinite(loss))
+  if (bad >= 0) return `the loss of step ${bad} is ${expected.losses[bad]}: the comparison would say little`
+  for (const [name, engine] of Object.entries(engines)) {
+    const { words, losses } = train(engine)
+    const step = losses.findIndex((loss, i) => loss !== expected.losses[i])
+    if (step >= 0) return `${name}: the loss of step ${step} is ${losses[step]}, not ${expected.losses[step]}`
+    const at = words.findIndex((word, i) => word !== expected.words[i])
+    if (at >= 0) return `${name}: word ${at} of the state is ${words[at]}, not ${expected.words[at]}`
+  }
+  return null
 }
