@@ -2,6 +2,7 @@
 import type { Connection, Libp2p, PeerId, Stream } from '@libp2p/interface'
 import { peerIdFromString } from '@libp2p/peer-id'
 import { AssayError, check, fail } from '#proto/errors.ts'
+import { aborted, checkTimeout } from './abort.ts'
 import { networkError } from './errors.ts'
 import { StreamReader, send } from './framing.ts'
 import { MAX_BODY_BYTES, type NetLimits } from './limits.ts'
@@ -14,7 +15,6 @@ import {
   STATUS_ERROR,
   STATUS_OK,
 } from './message.ts'
-import { aborted } from './server.ts'
 
 export interface RequestOptions {
   /** A longer response is refused before memory is taken for it, bytes. */
@@ -25,9 +25,6 @@ export interface RequestOptions {
   /** Where the response goes; it must not be longer than this. */
   readonly into?: Uint8Array
 }
-
-/** Largest delay a timer takes. */
-const MAX_TIMEOUT_MS = 0x7fffffff
 
 export class Client {
   private readonly node: Libp2p
@@ -52,7 +49,7 @@ export class Client {
     const id = parsePeer(peer)
     check(!this.stopped, 'wrong-state', 'the peer is stopped')
     check(body.length <= MAX_BODY_BYTES, 'over-limit', `a request of ${body.length} bytes is above ${MAX_BODY_BYTES}`)
-    check(timeoutMs > 0 && timeoutMs <= MAX_TIMEOUT_MS, 'bad-input', `${timeoutMs} ms is not a time-out`)
+    checkTimeout(timeoutMs)
     const controller = new AbortController()
     const { signal } = controller
     const onOuter = (): void =>

@@ -15,7 +15,7 @@ import {
   indexBytes,
   indexedSize,
 } from './blob-index.ts'
-import { readAt, readTail, writeAt } from './files.ts'
+import { readAt, readTail, storageError, writeAt } from './files.ts'
 import type { PartialBlob } from './store.ts'
 
 const ENTRY_BYTES = 4
@@ -95,19 +95,27 @@ export class DiskPartial implements PartialBlob {
     check(this.open, 'wrong-state', 'the partial blob is closed')
     checkFrame(this.index, i, bytes)
     if (this.arrived.has(i)) return
-    await writeAt(this.file, bytes, i * FRAME_BYTES)
     const entry = Buffer.alloc(ENTRY_BYTES)
     entry.writeUInt32LE(i)
-    await this.log.appendFile(entry)
+    try {
+      await writeAt(this.file, bytes, i * FRAME_BYTES)
+      await this.log.appendFile(entry)
+    } catch (error) {
+      throw storageError(error, `cannot write frame ${i}`)
+    }
     this.arrived.add(i)
   }
 
   async commit(): Promise<void> {
     check(this.arrived.size === this.index.frames.length, 'wrong-state', 'frames are missing')
-    await this.file.sync()
-    await this.close()
-    await this.publish(this.path)
-    await rm(`${this.path}.have`, { force: true })
+    try {
+      await this.file.sync()
+      await this.close()
+      await this.publish(this.path)
+      await rm(`${this.path}.have`, { force: true })
+    } catch (error) {
+      throw storageError(error, 'cannot complete a blob')
+    }
   }
 
   async close(): Promise<void> {

@@ -1,11 +1,11 @@
 /** Fetching a blob: resumable, from several providers, once however many callers want it. */
 import { AssayError, check, isAssayError } from '#proto/errors.ts'
+import { aborted, checkTimeout } from './abort.ts'
 import { checkFrame, frameSize } from './blob-index.ts'
 import { askFrames, askIndex, type Run } from './bulk.ts'
 import { RemoteError } from './errors.ts'
 import type { Peer } from './peer.ts'
 import { Providers } from './providers.ts'
-import { aborted } from './server.ts'
 import { type BlobStore, blobName, type PartialBlob } from './store.ts'
 
 export interface FetchOptions {
@@ -46,6 +46,7 @@ export async function fetchBlob(peer: Peer, store: BlobStore, options: FetchOpti
   const { root, size, maxSize } = options
   const name = blobName(root)
   check(size === undefined || size <= maxSize, 'over-limit', `a blob of ${size} bytes is above ${maxSize}`)
+  if (options.timeoutMs !== undefined) checkTimeout(options.timeoutMs)
   if (await store.has(root)) return
   let map = running.get(store)
   if (map === undefined) {

@@ -17,6 +17,8 @@ test('a request and its response', async () => {
   expect(await client.request(server.id, ECHO, Uint8Array.of(5, 6), brief)).toEqual(Uint8Array.of(1, 5, 6))
   expect(await client.request(server.id, ECHO, new Uint8Array(0), brief)).toEqual(Uint8Array.of(1))
   expect(server.stats().answers.served).toBe(2)
+  expect(() => server.handle(ECHO, async () => [])).toThrow('a handler already')
+  expect(() => server.handle('/test/x/1', async () => [], { timeoutMs: 2 ** 31 })).toThrow('not a time-out')
 })
 
 test('the id follows from the key', async () => {

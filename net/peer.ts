@@ -73,7 +73,7 @@ export interface Peer {
    * announcement that is repeated differ. Nobody listening is not an error. Throws `over-limit` above 256 KiB.
    */
   publish(topic: string, data: Uint8Array): Promise<void>
-  /** Answers requests of `protocol`. */
+  /** Answers requests of `protocol`. Throws `bad-input` for a second handler of one protocol. */
   handle(protocol: string, handler: Handler, limits?: HandlerLimits): void
   /**
    * Asks `peer`, dialling it when an address is known. Throws `RemoteError` with the code the peer sent, `over-limit`
@@ -81,7 +81,7 @@ export interface Peer {
    * `network` otherwise. `request` must not change until the promise settles.
    */
   request(peer: string, protocol: string, request: Uint8Array, options: RequestOptions): Promise<Uint8Array>
-  /** Counts a fault of `peer`: after three within a minute gossip no longer listens to it. */
+  /** Counts a fault of `peer`: after three within a short time it is disconnected, and let in again as they fade. */
   penalise(peer: string): void
   stats(): PeerStats
   /** Calls `listener` when a peer connects or leaves; returns the function that stops it. */
@@ -100,8 +100,11 @@ export async function createPeer(options: PeerOptions): Promise<Peer> {
     parse(address)
   }
   const traffic = new Traffic()
-  const reputation = new Reputation()
-  let node: Node
+  let node: Node | undefined
+  const reputation = new Reputation((peer) => {
+    node?.hangUp(peerIdFromString(peer), { signal: AbortSignal.timeout(limits.stopMs) }).catch(() => {})
+  })
+  const shunned = (peer: PeerId): boolean => reputation.shunned(peer.toString())
   try {
     node = await createLibp2p({
       privateKey: privateKeyFromRaw(options.privateKey),
@@ -137,6 +140,7 @@ export async function createPeer(options: PeerOptions): Promise<Peer> {
         inboundStreamProtocolNegotiationTimeout: limits.negotiateMs,
         connectionCloseTimeout: limits.stopMs,
       },
+      connectionGater: { denyDialPeer: shunned, denyInboundEncryptedConnection: shunned },
       // A peer that computes may be deaf for seconds; only a dead one is for longer than this.
       connectionMonitor: { pingInterval: 15_000, pingTimeout: { minTimeout: 45_000 } },
       services: {
@@ -163,6 +167,7 @@ class Libp2pPeer implements Peer {
   private readonly client: Client
   private readonly bootstrap: Bootstrap
   private readonly dials = new Map<string, Promise<string>>()
+  private readonly stopping = new AbortController()
   private stopped: Promise<void> | undefined
 
   constructor(node: Node, limits: NetLimits, traffic: Traffic, reputation: Reputation, options: PeerOptions) {
@@ -177,7 +182,7 @@ class Libp2pPeer implements Peer {
     this.client = new Client(node, limits)
     this.bootstrap = new Bootstrap(
       (address) => this.connect([address]),
-      (peer) => node.getConnections(peerIdFromString(peer)).length > 0,
+      (peer) => this.connected(peer),
       limits.redialMs,
     )
     for (const address of options.bootstrap ?? []) this.bootstrap.keep(address)
@@ -201,7 +206,7 @@ class Libp2pPeer implements Peer {
     const ids = new Set(targets.map(peerOf))
     check(ids.size === 1, 'bad-input', 'the addresses belong to different peers')
     const id = peerOf(targets[0] as Multiaddr)
-    if (id !== undefined && this.node.getConnections(peerIdFromString(id)).length > 0) return id
+    if (id !== undefined && this.connected(id)) return id
     const key = id ?? addresses.join(' ')
     let dial = this.dials.get(key)
     if (dial === undefined) {
@@ -211,9 +216,14 @@ class Libp2pPeer implements Peer {
     return await dial
   }
 
+  private connected(peer: string): boolean {
+    return this.node.getConnections(peerIdFromString(peer)).some(({ status }) => status === 'open')
+  }
+
   private async dial(targets: Multiaddr[], addresses: readonly string[]): Promise<string> {
     try {
-      const connection = await this.node.dial(targets, { signal: AbortSignal.timeout(this.limits.dialMs) })
+      const signal = AbortSignal.any([AbortSignal.timeout(this.limits.dialMs), this.stopping.signal])
+      const connection = await this.node.dial(targets, { signal })
       return connection.remotePeer.toString()
     } catch (error) {
       throw networkError(error, `cannot connect to ${addresses.join(', ')}`)
@@ -229,10 +239,7 @@ class Libp2pPeer implements Peer {
   }
 
   handle(protocol: string, handler: Handler, limits: HandlerLimits = {}): void {
-    // Registering is asynchronous in name only; a second handler of one protocol is a mistake of the caller.
-    this.server.handle(protocol, handler, limits).catch((error) => {
-      throw networkError(error, protocol)
-    })
+    this.server.handle(protocol, handler, limits)
   }
 
   request(peer: string, protocol: string, request: Uint8Array, options: RequestOptions): Promise<Uint8Array> {
@@ -272,6 +279,7 @@ class Libp2pPeer implements Peer {
   }
 
   private async shutdown(): Promise<void> {
+    this.stopping.abort(new AssayError('cancelled', 'this peer is stopping'))
     this.client.stop()
     this.server.stop()
     await this.bootstrap.stop()

@@ -1,6 +1,7 @@
 /** Answers requests: admission, bounded reading, the handler under a deadline, a response at the reader's pace. */
 import type { Connection, Libp2p, Stream } from '@libp2p/interface'
 import { AssayError, check, fail } from '#proto/errors.ts'
+import { aborted, checkTimeout } from './abort.ts'
 import { networkError } from './errors.ts'
 import { StreamReader, send } from './framing.ts'
 import {
@@ -41,6 +42,7 @@ export class Server {
   private readonly limits: NetLimits
   private readonly onError: (error: AssayError, protocol: string, from: string) => void
   private readonly perPeer = new Map<string, number>()
+  private readonly protocols = new Set<string>()
   private readonly running = new Set<AbortController>()
   /** Requests answered, refused and failed since the start. */
   readonly counts = { served: 0, refused: 0, failed: 0 }
@@ -51,14 +53,19 @@ export class Server {
     this.onError = onError
   }
 
-  async handle(protocol: string, handler: Handler, limits: HandlerLimits = {}): Promise<void> {
+  /** Throws `bad-input` for a second handler of one protocol. */
+  handle(protocol: string, handler: Handler, limits: HandlerLimits = {}): void {
     const bounds = {
       maxRequest: limits.maxRequest ?? DEFAULT_MAX_REQUEST,
       maxConcurrent: limits.maxConcurrent ?? DEFAULT_MAX_CONCURRENT,
       timeoutMs: limits.timeoutMs ?? DEFAULT_HANDLER_MS,
     }
+    checkTimeout(bounds.timeoutMs)
+    check(!this.protocols.has(protocol), 'bad-input', `${protocol} has a handler already`)
+    this.protocols.add(protocol)
     let active = 0
-    await this.node.handle(
+    // The handler is in place when this returns; what the promise awaits is telling connected peers.
+    const told = this.node.handle(
       protocol,
       async (stream, connection) => {
         const from = connection.remotePeer.toString()
@@ -81,6 +88,7 @@ export class Server {
       },
       { maxInboundStreams: this.limits.requestsPerPeer + REFUSAL_STREAMS },
     )
+    told.catch((error) => this.onError(networkError(error, 'announcing a protocol'), protocol, ''))
   }
 
   /** Aborts every request in progress. */
@@ -174,14 +182,4 @@ async function readRequest(stream: Stream, stallMs: number, maxRequest: number):
   const request = await reader.body(size)
   await reader.end()
   return request
-}
-
-/** `promise`, or the signal's reason as soon as it aborts. */
-export function aborted<T>(signal: AbortSignal, promise: Promise<T>): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const onAbort = (): void => reject(signal.reason)
-    if (signal.aborted) onAbort()
-    signal.addEventListener('abort', onAbort, { once: true })
-    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort))
-  })
 }

@@ -30,7 +30,7 @@ export interface BlobStore {
   /** Whether the whole blob is here. */
   has(root: Uint8Array): Promise<boolean>
   /**
-   * Stores `bytes` (a copy of them). With `index`, which the caller computed, nothing is hashed again here; it is
+   * Stores `bytes`, which may change again once the promise resolves. With `index`, which the caller computed, nothing is hashed again here; it is
    * trusted to describe `bytes` and checked on every read.
    */
   put(bytes: Uint8Array, index?: BlobIndex): Promise<BlobInfo>
