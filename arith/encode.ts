@@ -35,13 +35,7 @@ export function encodeProgram(p: ElementProgram): Uint8Array {
       i32(w, guard.below)
     }
   }
-  for (const straight of [p.step, p.join, p.finish]) {
-    w.u8(limited(straight.length, MAX_STRAIGHT, 'blocks'))
-    for (const { block, args } of straight) {
-      w.u8(BLOCK_CODE[block])
-      for (const arg of args) argument(w, arg)
-    }
-  }
+  for (const straight of [p.step, p.join, p.finish]) writeStraight(w, straight)
   return w.finish()
 }
 
@@ -119,7 +113,17 @@ function readLoad(r: Reader, axes: number): Load {
   return { operand, at, fill, ...(via && { via }), ...(guard.length > 0 && { guard }) }
 }
 
-function readStraight(r: Reader): Straight {
+/** Appends a straight program: u8 count, then each block's code and its arguments. */
+export function writeStraight(w: Writer, straight: Straight): void {
+  w.u8(limited(straight.length, MAX_STRAIGHT, 'blocks'))
+  for (const { block, args } of straight) {
+    w.u8(BLOCK_CODE[block])
+    for (const arg of args) argument(w, arg)
+  }
+}
+
+/** Reads what `writeStraight` wrote. @throws `bad-encoding` or `over-limit` */
+export function readStraight(r: Reader): Straight {
   return list(r, MAX_STRAIGHT, () => {
     const code = r.u8()
     const block = BLOCKS[code - 1] ?? fail('bad-encoding', `no block has code ${code}`)

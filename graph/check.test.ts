@@ -68,6 +68,10 @@ test.each<[string, Graph]>([
     replaceNode(at('map'), { attrs: { ...attrs, program: [{ block: 'canon', args: [{ from: 'instr', n: 0 }] }] } }),
   ],
   [
+    'a map that reads an accumulator',
+    replaceNode(at('map'), { attrs: { ...attrs, program: [{ block: 'canon', args: [{ from: 'acc' }] }] } }),
+  ],
+  [
     'a bool that may be neither 0 nor 1',
     replaceNode(at('map'), { attrs: { ...attrs, dtype: 'bool' }, type: { dtype: 'bool', shape: map.type.shape } }),
   ],

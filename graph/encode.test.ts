@@ -30,10 +30,10 @@ test('program roots of the presets', () => {
   const roots = names.map((name) => [name, toHex(programRoot(buildProgram(PRESETS[name])))])
   expect(Object.fromEntries(roots)).toMatchInlineSnapshot(`
     {
-      "cnn-tiny": "d6a4194e725fbc2043f42b3964a897a3d31db6781cca77adfa8907438f6f26f5",
-      "gpt-dropout": "b19aab972b0f3c96bf7af736ca1246c26a833b07a8a8b12140521f5f08d09404",
-      "gpt-tiny": "172d651bcaa05c10249c280939b094355b0566bc93dd3a73ff9bee9ef0814274",
-      "mlp-tiny": "df230ff1229c6fb140a7b119924b2bf851d804d6fb18201adcfdc98dd53d646b",
+      "cnn-tiny": "479af42b5266d54b8ce9cd7cc7cb1111e8845d793fce065ca1b3205bcd7bb8b7",
+      "gpt-dropout": "f554ea115a14c62f8d684ccb6edd3b5945b48f214a7280e5ed09f00f227545d9",
+      "gpt-tiny": "c0896532e9a2b5d2f6e810e8d5583d5df2b8d5d7ab33c78f00a09c901d552106",
+      "mlp-tiny": "c457c3e4aa7dfcbd27ee80ddba44347740d10b77228e4ac0df2b3af2b109d029",
     }
   `)
 })

@@ -1,5 +1,5 @@
 /** `map`: a straight-line program of building blocks applied elementwise to operands that broadcast together. */
-import { ARITY, BLOCK_CODE, BLOCKS } from '#arith/blocks.ts'
+import { readStraight, writeStraight } from '#arith/encode.ts'
 import type { Arg, Block, DType, Straight, TensorType } from '#arith/types.ts'
 import { MAX_STRAIGHT } from '#arith/types.ts'
 import { Reader, Writer } from '#proto/bytes.ts'
@@ -18,38 +18,20 @@ export interface MapAttrs {
 /** Most operands of one map: as many as an element program has loads. */
 export const MAX_OPERANDS = 32
 
-const ARGS = ['load', 'instr', 'axis', 'const'] as const
 const DTYPES = ['f32', 'i32', 'u32', 'bool'] as const
 
 function encode({ program, dtype, shape }: MapAttrs): Uint8Array {
   const w = new Writer().u8(DTYPE_CODE[dtype])
   w.array(shape, MAX_RANK, (_, size) => w.u32(size))
-  w.array(program, MAX_STRAIGHT, (_, { block, args }) => {
-    w.u8(BLOCK_CODE[block])
-    for (const arg of args) {
-      if (arg.from === 'acc' || arg.from === 'other') fail('bad-program', `a map has no '${arg.from}'`)
-      w.u8(ARGS.indexOf(arg.from)).u32(arg.from === 'const' ? arg.bits : arg.n)
-    }
-  })
+  writeStraight(w, program)
   return w.finish()
-}
-
-function decodeArg(r: Reader): Arg {
-  const from = ARGS[r.u8()]
-  const n = r.u32()
-  if (from === undefined) fail('bad-encoding', 'unknown kind of argument')
-  return from === 'const' ? { from, bits: n } : { from, n }
 }
 
 function decode(bytes: Uint8Array): MapAttrs {
   const r = new Reader(bytes)
   const dtype = DTYPES[r.u8()]
   const shape = r.array(MAX_RANK, () => r.u32())
-  const program = r.array(MAX_STRAIGHT, () => {
-    const block = BLOCKS[r.u8() - 1]
-    if (block === undefined) fail('bad-encoding', 'unknown building block')
-    return { block, args: Array.from({ length: ARITY[block] }, () => decodeArg(r)) }
-  })
+  const program = readStraight(r)
   r.end()
   if (dtype === undefined) fail('bad-encoding', 'unknown dtype')
   return { program, dtype, shape }
@@ -85,6 +67,9 @@ export const map: PrimitiveDef<MapAttrs> = {
     if (ins.length > MAX_OPERANDS) fail('bad-shape', `map takes at most ${MAX_OPERANDS} operands, got ${ins.length}`)
     if (program.length < 1 || program.length > MAX_STRAIGHT) {
       fail('bad-program', `a map has 1 to ${MAX_STRAIGHT} building blocks, got ${program.length}`)
+    }
+    for (const { args } of program) {
+      if (args.some(({ from }) => from === 'acc' || from === 'other')) fail('bad-program', 'a map has no accumulator')
     }
     for (const x of ins) broadcastStrides(x.shape, shape)
     if (dtype === 'bool' && !isBoolean(program, ins))
