@@ -74,11 +74,14 @@ function rasterize(samples: readonly number[], rows: number, low: number, high: 
   return grid
 }
 
-/** The value at dot `column` of `columns`: an average where there are more values than dots, else the nearest value. */
+/** The value at dot `column` of `columns`: an average where there are more values than dots, else on a line between two. */
 function sample(values: readonly number[], column: number, columns: number): number {
   if (values.length <= columns) {
-    const index = columns === 1 ? 0 : Math.round((column / (columns - 1)) * (values.length - 1))
-    return values[index] as number
+    const at = columns === 1 ? 0 : (column / (columns - 1)) * (values.length - 1)
+    const left = values[Math.floor(at)] as number
+    const right = values[Math.ceil(at)] as number
+    if (!Number.isFinite(left) || !Number.isFinite(right)) return values[Math.round(at)] as number
+    return left + (right - left) * (at - Math.floor(at))
   }
   const from = Math.floor((column * values.length) / columns)
   const to = Math.floor(((column + 1) * values.length) / columns)

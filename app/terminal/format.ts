@@ -37,6 +37,11 @@ export function count(value: number | bigint): string {
   return String(value).replace(/\B(?=(\d{3})+$)/g, ',')
 }
 
+/** `1 thread`, `2 threads`. */
+export function plural(number: number, noun: string): string {
+  return `${count(number)} ${noun}${number === 1 ? '' : 's'}`
+}
+
 /** A measured number with `digits` significant digits and no exponent in the usual range: `2.314`, `0.01250`, `1234`. */
 export function figure(value: number, digits = 4): string {
   if (!Number.isFinite(value)) return String(value)

@@ -33,20 +33,22 @@ export interface ProgressOptions {
 /** A pipe gets a line at least this often while there is progress, and one for every tenth of the work. */
 const PLAIN_INTERVAL_MS = 10_000
 const PLAIN_PARTS = 10
-/** Time constant of the speed average. */
-const SMOOTHING_MS = 5_000
+/** Half-life of a time in the speed. */
+const FADING_MS = 10_000
 
 export function createProgress(terminal: Terminal, options: ProgressOptions): Progress {
   return terminal.live ? new LiveProgress(terminal, options) : new PlainProgress(terminal, options)
 }
 
-/** Speed as a time-weighted moving average of the recent past, and what it says about the time left. */
+/** Speed over the recent past, older times counting for less and less, and what it says about the time left. */
 class Pace {
   readonly #now: () => number
   readonly #start: number
   #lastTime: number
   #lastDone: number
-  #speed: number | undefined
+  /** Counts, and the milliseconds they took, both faded by age. */
+  #counts = 0
+  #time = 0
 
   constructor(now: () => number, from: number) {
     this.#now = now
@@ -68,13 +70,17 @@ class Pace {
       this.#lastTime = time
     }
     if (done > this.#lastDone && passed > 0) {
-      const instant = ((done - this.#lastDone) * 1000) / passed
-      const weight = this.#speed === undefined ? 1 : 1 - 2 ** (-passed / SMOOTHING_MS)
-      this.#speed = (this.#speed ?? 0) * (1 - weight) + instant * weight
+      const kept = 2 ** (-passed / FADING_MS)
+      this.#counts = this.#counts * kept + (done - this.#lastDone)
+      this.#time = this.#time * kept + passed
       this.#lastTime = time
       this.#lastDone = done
     }
     return this.#speed
+  }
+
+  get #speed(): number | undefined {
+    return this.#time === 0 ? undefined : (this.#counts * 1000) / this.#time
   }
 
   eta(done: number, total: number): number {

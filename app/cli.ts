@@ -1,0 +1,59 @@
+/** The `assay` command: a table of subcommands, each in a file that is loaded only when it is asked for. */
+import { Command, CommanderError } from 'commander'
+import { EXIT, errorReport, exitCodeOf, printError } from '#app/exit.ts'
+import { interruptedCode } from '#app/interrupt.ts'
+import { terminalOf } from '#app/terminal/terminal.ts'
+import packageJson from '../package.json' with { type: 'json' }
+
+/** What a file in app/commands exports. */
+export interface CommandModule {
+  /** Adds arguments, options and the action. The action throws on failure, or sets `process.exitCode`. */
+  define(command: Command): void
+}
+
+interface Entry {
+  readonly name: string
+  readonly summary: string
+  readonly load: () => Promise<CommandModule>
+}
+
+const COMMANDS: readonly Entry[] = [
+  {
+    name: 'run',
+    summary: 'train a job on this machine alone, without a network: the baseline',
+    load: () => import('#app/commands/run.ts'),
+  },
+  {
+    name: 'doctor',
+    summary: 'check whether this machine has what Assay needs',
+    load: () => import('#app/commands/doctor.ts'),
+  },
+]
+
+/** Runs the command line `argv` (without the interpreter and script) and returns the exit code. */
+export async function main(argv: readonly string[]): Promise<number> {
+  const program = new Command('assay')
+    .description('A decentralized training coordinator: exact to the bit, verified by replay, settled on a chain.')
+    .version(packageJson.version)
+    .option('--verbose', 'print the stack and the causes of an error')
+    .showHelpAfterError('(assay --help lists the commands)')
+    .addHelpText('after', '\nEach command explains itself: assay COMMAND --help. Exit codes: docs/cli.md.')
+    .exitOverride()
+  const wanted = argv.find((arg) => !arg.startsWith('-'))
+  for (const { name, summary, load } of COMMANDS) {
+    const command = program.command(name).description(summary).exitOverride()
+    command.option('--verbose', 'print the stack and the causes of an error')
+    if (name === wanted || (wanted === 'help' && argv.includes(name))) (await load()).define(command)
+  }
+  try {
+    await program.parseAsync(argv, { from: 'user' })
+    return Number(process.exitCode ?? EXIT.ok)
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage
+    printError(terminalOf(process.stderr), error, argv.includes('--verbose'))
+    if (argv.includes('--json')) process.stdout.write(`${JSON.stringify(errorReport(error))}\n`)
+    return interruptedCode() ?? exitCodeOf(error)
+  }
+}
+
+if (import.meta.main) process.exitCode = await main(process.argv.slice(2))
