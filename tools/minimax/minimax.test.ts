@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { derive } from './derive.ts'
 import { approximate, erf, exp, fixed, log, ONE, PI, sqrt, tanh, toFloat32 } from './fixed.ts'
-import { measure, SUBJECTS } from './measure.ts'
+import { length, measure, SUBJECTS } from './measure.ts'
 
 test('the committed coefficients are what is derived', () => {
   expect(derive()).toBe(readFileSync(new URL('../../arith/coefficients.ts', import.meta.url), 'utf8'))
@@ -31,4 +31,15 @@ test.each(SUBJECTS)('$name keeps its published error bound on a sample', (subjec
   const { ulp, points } = measure(subject, 65_537)
   expect(points).toBeGreaterThan(1000)
   expect(ulp).toBeLessThan(subject.bound)
+})
+
+test('the table of functions in the specification has these block counts and bounds', () => {
+  const spec = readFileSync(new URL('../../docs/spec/arithmetic.md', import.meta.url), 'utf8')
+  const rows = SUBJECTS.map((subject) => {
+    const row = spec.split('\n').find((line) => line.startsWith(`| \`${subject.name}\` |`))!
+    const cells = row.split('|').map((cell) => cell.trim())
+    expect(Number(cells[4])).toBeLessThan(subject.bound)
+    return [cells[2], cells[6]].map(Number)
+  })
+  expect(rows).toEqual(SUBJECTS.map((subject) => [length(subject), subject.bound]))
 })
