@@ -34,7 +34,9 @@ export class Pool {
     const starting = Array.from({ length: threads - 1 }, async (_, i): Promise<Helper> => {
       const { port1: port, port2 } = new MessageChannel()
       const workerData: ThreadStart = { thread: i + 1, memory, port: port2 }
-      const worker = new Worker(new URL('./worker.ts', import.meta.url), { workerData, transferList: [port2] })
+      // The flags of this process (an `--eval`, a test runner's hooks) are none of a thread's business.
+      const options = { workerData, transferList: [port2], execArgv: [] }
+      const worker = new Worker(new URL('./worker.ts', import.meta.url), options)
       await Promise.race([once(port, 'message'), once(worker, 'error').then(([error]) => Promise.reject(error))])
       port.unref()
       worker.unref()
