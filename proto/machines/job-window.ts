@@ -12,7 +12,7 @@ import type {
   LedgerRow,
   VerdictView,
   WindowView,
-} from '#proto/machines/view.ts'
+} from '#proto/machines/job-view.ts'
 import type { Hex } from '#proto/terms.ts'
 
 /** A view that is being built: nobody else holds it yet. */

@@ -11,7 +11,7 @@ import {
   type JobEventOf,
 } from '#proto/machines/events.ts'
 import { applyEvents } from '#proto/machines/job.ts'
-import { drawnVerifier, type JobView, openDisputes, trainableSteps } from '#proto/machines/view.ts'
+import { drawnVerifier, type JobView, openDisputes, trainableSteps } from '#proto/machines/job-view.ts'
 import { PRESETS } from '#proto/presets.ts'
 import { createTerms, type Hex } from '#proto/terms.ts'
 import { sampleJob, seededRandom } from '#proto/testing.ts'

@@ -5,8 +5,8 @@
 import { check } from '#proto/errors.ts'
 import type { EventPlace, JobEvent, JobEventOf } from '#proto/machines/events.ts'
 import { JOB_EVENTS, JOB_TRANSITIONS } from '#proto/machines/job-transitions.ts'
+import type { JobView, LedgerRow, VerdictView } from '#proto/machines/job-view.ts'
 import { type Draft, windowEvent } from '#proto/machines/job-window.ts'
-import type { JobView, LedgerRow, VerdictView } from '#proto/machines/view.ts'
 import type { Hex } from '#proto/terms.ts'
 
 const ZERO = `0x${'00'.repeat(32)}`
