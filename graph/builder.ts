@@ -28,14 +28,21 @@ interface Definition {
   readonly elementwise: ElementwiseOp | undefined
 }
 
+function claim(names: Set<string>, name: string, what: string): void {
+  if (names.has(name)) fail('bad-graph', `two ${what} are named '${name}'`)
+  names.add(name)
+}
+
 export class Builder {
   readonly #definitions: Definition[] = []
   readonly #inputs: Port[] = []
   readonly #outputs: { name: string; value: number }[] = []
+  readonly #inputNames = new Set<string>()
+  readonly #outputNames = new Set<string>()
 
   /** Declares an input port. @throws bad-graph for a name that is taken */
   input(name: string, dtype: DType, shape: readonly number[]): Value {
-    if (this.#inputs.some((port) => port.name === name)) fail('bad-graph', `two inputs are named '${name}'`)
+    claim(this.#inputNames, name, 'inputs')
     const type = { dtype, shape: [...shape] }
     this.#inputs.push({ name, type })
     return this.#define({ node: undefined, input: this.#inputs.length - 1, elementwise: undefined }, type)
@@ -43,7 +50,7 @@ export class Builder {
 
   /** Declares an output port. @throws bad-graph for a name that is taken */
   output(name: string, value: Value): void {
-    if (this.#outputs.some((port) => port.name === name)) fail('bad-graph', `two outputs are named '${name}'`)
+    claim(this.#outputNames, name, 'outputs')
     this.#outputs.push({ name, value: value.id })
   }
 

@@ -1,5 +1,4 @@
 /** The checker: every rule a step graph must keep, verified again from the graph alone (docs/spec/graph.md, Validity). */
-import { isDeepStrictEqual } from 'node:util'
 import { checkProgram } from '#arith/program.ts'
 import type { TensorType } from '#arith/types.ts'
 import { AssayError, fail } from '#proto/errors.ts'
@@ -26,6 +25,18 @@ function checkName(name: string, what: string, seen: Set<string>): void {
   seen.add(name)
 }
 
+/** Equality of plain data: numbers, strings, booleans, arrays and objects of own fields. */
+function sameData(a: unknown, b: unknown): boolean {
+  if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null) return Object.is(a, b)
+  if (Array.isArray(a) !== Array.isArray(b)) return false
+  const keys = Object.keys(a)
+  const [left, right] = [a as Record<string, unknown>, b as Record<string, unknown>]
+  return (
+    Object.keys(b).length === keys.length &&
+    keys.every((key) => Object.hasOwn(b, key) && sameData(left[key], right[key]))
+  )
+}
+
 function checkNode(node: Node, types: readonly TensorType[]): void {
   const def = primitive(node.op)
   if (node.inputs.length > MAX_NODE_INPUTS) fail('bad-graph', `more than ${MAX_NODE_INPUTS} operands`)
@@ -37,7 +48,7 @@ function checkNode(node: Node, types: readonly TensorType[]): void {
   if (!sameType(inferred, node.type)) {
     fail('bad-graph', `its type is ${showType(node.type)}, but its operands give ${showType(inferred)}`)
   }
-  if (!isDeepStrictEqual(def.attrs.decode(def.attrs.encode(node.attrs)), node.attrs)) {
+  if (!sameData(def.attrs.decode(def.attrs.encode(node.attrs)), node.attrs)) {
     fail('bad-graph', 'its attributes are not in canonical form')
   }
   checkProgram(

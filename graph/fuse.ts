@@ -46,6 +46,17 @@ function isCopy(node: Node, operand: { dtype: string; shape: readonly number[] }
   return copies && operand.dtype === node.type.dtype && sameShape(operand.shape, node.type.shape)
 }
 
+const attrsKeys = new WeakMap<object, string>()
+
+/** Operation and attributes as text; computed once for each attributes object, which never changes. */
+function attrsKey({ op, attrs }: Node): string {
+  const known = attrsKeys.get(attrs as object)
+  if (known?.startsWith(`${op} `)) return known
+  const key = `${op} ${toHex(primitive(op).attrs.encode(attrs))}`
+  attrsKeys.set(attrs as object, key)
+  return key
+}
+
 /** Nodes equal in operation, attributes and operands become one; copies give way to what they copy. */
 function dedupe(graph: Graph): Graph {
   const seen = new Map<string, number>()
@@ -56,7 +67,7 @@ function dedupe(graph: Graph): Graph {
     const inputs = node.inputs.map((id) => alias[id] as number)
     types.push(node.type)
     const id = first + i
-    const key = `${node.op} ${inputs.join(' ')} ${toHex(primitive(node.op).attrs.encode(node.attrs))}`
+    const key = `${inputs.join(' ')} ${attrsKey(node)}`
     const known = isCopy(node, types[inputs[0] ?? -1]) ? inputs[0] : seen.get(key)
     if (known === undefined) seen.set(key, id)
     alias.push(known ?? id)
