@@ -38,7 +38,8 @@ export interface Graph {
  * - `micro`: state, `seed` (u32[2]), `step` (u32[]), `position` (u32[b], global record positions), `records` -> gradients, then metrics (f32[], summed over micro-batches)
  * - `combine`: `a.<g>` for every gradient and metric g, then `b.<g>` -> `<g>` = a + b, elementwise
  * - `update`: state, `step` (u32[]), gradients, metrics -> state, then step metrics (f32[])
- * - `evaluate`: state, `records` -> metrics (f32[], summed over batches; `count` is always among them)
+ * - `evaluate`: state, `records` -> metrics (f32[], summed over batches; `count` is always among them). A record whose last
+ *   element is negative is padding: it counts nothing
  */
 export interface Program {
   readonly init: Graph
