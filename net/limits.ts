@@ -52,8 +52,8 @@ export const DEFAULT_LIMITS: NetLimits = {
 export const STREAM_WINDOW_BYTES = MIB
 /** Above the window, so that a paused stream is never reset for what was already on its way. */
 export const READ_BUFFER_BYTES = 4 * MIB
-/** Bytes handed to a stream at a time. */
-export const CHUNK_BYTES = 64 * KIB
+/** Bytes handed to a stream at a time: with yamux's 12 of header exactly four full noise messages. */
+export const CHUNK_BYTES = 4 * 65_519 - 12
 /** Largest body of one request or response that the framing can carry. */
 export const MAX_BODY_BYTES = 0xffffffff
 /** Default bound of a request body. */
