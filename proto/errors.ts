@@ -2,7 +2,7 @@
 
 /**
  * Every error code, with its meaning. The list is closed: a code is added here or it does not exist.
- * The table in docs/spec/protocol.md is generated from it.
+ * Its table is in docs/spec/protocol-tables.md.
  */
 export const ERROR_CODES = {
   // input

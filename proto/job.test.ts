@@ -122,6 +122,7 @@ describe('a job', () => {
 
   const broken: [string, Partial<JobDraft>][] = [
     ['no steps', { steps: 0 }],
+    ['more positions than u32 holds', { steps: 2 ** 28 + 1 }],
     ['a batch that is no multiple', { batch: 15 }],
     ['lanes that are no power of two', { lanes: 3 }],
     ['more replicas than lanes', { replicas: 8 }],

@@ -32,6 +32,8 @@ export const MAX_JOB_BYTES = 16 * 1024
 export const MAX_WINDOW_ENTRIES = 64
 /** Most data bytes: 1 TiB. */
 export const MAX_DATA_BYTES = 2 ** 40
+/** Global record positions are u32 inside the step graph. */
+const MAX_POSITIONS = 2 ** 32
 const MAX_SIZE = 65_536
 const JOB_MAGIC = ascii('assay/spec/1')
 
@@ -191,7 +193,10 @@ export function validateJob(spec: JobSpec): void {
   }
   const entries = spec.entriesPerWindow * spec.replicas
   rule(entries <= MAX_WINDOW_ENTRIES, `a window of ${entries} entries is above ${MAX_WINDOW_ENTRIES}`)
-  rule(Number.isSafeInteger(spec.steps * spec.batch), 'steps times batch is too large')
+  rule(
+    spec.steps * spec.batch <= MAX_POSITIONS,
+    `${spec.steps} steps of ${spec.batch} records are above 2^32 positions`,
+  )
   validateData(spec, rule)
   validateModel(spec, rule)
 }
