@@ -138,6 +138,19 @@ test('gradients of split parts meet in one concatenation', () => {
   expect(ops).not.toContain('pad')
 })
 
+test('slices that overlap or leave a gap are summed, not joined', () => {
+  const pair = (starts: number[], sizes: number[]): Make => {
+    return (b, [x]) => {
+      const y = b.exp(x as Value)
+      const parts = starts.map((start, i) => b.slice(y, [0, start], [2, sizes[i] as number]))
+      return b.concat(parts, 1)
+    }
+  }
+  checkGradients(pair([0, 2], [3, 3]), [[2, 6]])
+  checkGradients(pair([0, 4], [3, 2]), [[2, 6]])
+  checkGradients(pair([0, 3], [3, 2]), [[2, 6]])
+})
+
 test('a value the loss does not reach has gradient zero', () => {
   const b = new Builder()
   const [x, y] = [b.input('x', 'f32', [2]), b.input('y', 'f32', [3])]
