@@ -38,7 +38,7 @@ interface Location {
 export class Checkpoints {
   readonly #folder: string
   readonly #tensors = new Map<string, Location>()
-  readonly #states = new Map<string, StateManifest>()
+  readonly #states = new Map<string, StateManifest & { readonly file: string }>()
 
   constructor(folder: string) {
     this.#folder = folder
@@ -57,15 +57,21 @@ export class Checkpoints {
       this.#tensors.set(toHex(trees[i] as Uint8Array), { file, offset, size })
       offset += size
     }
-    this.#states.set(toHex(root), { trees: [...trees] })
+    this.#states.set(toHex(root), { trees: [...trees], file })
   }
 
   manifest(root: Uint8Array): StateManifest | undefined {
-    return this.#states.get(toHex(root))
+    const known = this.#states.get(toHex(root))
+    return known && { trees: known.trees }
   }
 
-  async has(tree: Uint8Array): Promise<boolean> {
-    return this.#tensors.has(toHex(tree))
+  /** The file that holds a state. */
+  fileOf(root: Uint8Array): string | undefined {
+    return this.#states.get(toHex(root))?.file
+  }
+
+  has(tree: Uint8Array): Promise<boolean> {
+    return Promise.resolve(this.#tensors.has(toHex(tree)))
   }
 
   async index(tree: Uint8Array): Promise<BlobIndex> {
@@ -78,13 +84,14 @@ export class Checkpoints {
     const location = this.#locate(tree)
     const offset = i * FRAME_BYTES
     if (offset >= location.size && i > 0) fail('not-found', `no frame ${i}`)
-    return read(location, offset, Math.min(FRAME_BYTES, location.size - offset))
+    return await read(location, offset, Math.min(FRAME_BYTES, location.size - offset))
   }
 
   /** Removes a job's checkpoints from disk and memory. */
   async drop(job: Uint8Array): Promise<void> {
     const folder = join(this.#folder, toHex(job))
     for (const [key, location] of this.#tensors) if (location.file.startsWith(folder)) this.#tensors.delete(key)
+    for (const [key, state] of this.#states) if (state.file.startsWith(folder)) this.#states.delete(key)
     await rm(folder, { recursive: true, force: true })
   }
 

@@ -8,6 +8,8 @@ import type { Replayed } from '#runtime/compute/replay.ts'
 export interface Evidence {
   /** Root of the replica's own lane subtree, for each step of the entry. */
   readonly sumRoots: readonly Uint8Array[]
+  /** Metrics of each step, summed over the global batch: f32 words, little-endian. */
+  readonly metrics: readonly Uint8Array[]
 }
 
 /** An entry of the slot, with its evidence if its solver serves evidence that matches `lanesRoot`. */

@@ -2,17 +2,24 @@
 import { readFile } from 'node:fs/promises'
 import { z } from 'zod'
 import { fail } from '#proto/errors.ts'
+import type { Hex } from '#proto/terms.ts'
 
-const address = z.string().regex(/^0x[0-9a-fA-F]{40}$/, 'an address is 0x and 40 hexadecimal digits')
+const address = z
+  .string()
+  .regex(/^0x[0-9a-f]{40}$/, 'an address is 0x and 40 lower-case hexadecimal digits')
+  .transform((text) => text as Hex)
 
 const schema = z.strictObject({
   /** JSON-RPC URL of the chain. */
   rpc: z.url(),
   chainId: z.number().int().positive(),
-  /** Address of the Assay contract. */
-  contract: address,
-  /** Block of its deployment: logs are read from here. */
-  fromBlock: z.number().int().nonnegative(),
+  /** Addresses of the contracts, and the block from which they have events. */
+  contracts: z.strictObject({
+    assay: address,
+    arbiter: address,
+    randomness: address,
+    fromBlock: z.number().int().nonnegative(),
+  }),
   /** Multiaddrs of peers to join the network through. */
   bootstrap: z.array(z.string()).max(64),
   /** URL of the coordinator's API. */

@@ -21,9 +21,7 @@ test('tries a failed action again only after its wait', async () => {
   let calls = 0
   const failures: number[] = []
   const performer = new Performer<{ key: string }>(
-    async () => {
-      if (++calls < 3) throw new Error('reverted')
-    },
+    () => (++calls < 3 ? Promise.reject(new Error('reverted')) : Promise.resolve()),
     (_action, _error, count) => void failures.push(count),
   )
   for (let block = 1; block <= 12; block++) {

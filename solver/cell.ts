@@ -10,9 +10,10 @@ import {
   IDLE_CELL,
 } from '#proto/machines/cell.ts'
 import { hashTree } from '#proto/merkle.ts'
-import { type Schedule, slotSteps } from '#proto/windows.ts'
+import type { Schedule } from '#proto/windows.ts'
 import type { ComputeMethods } from '#runtime/compute/worker.ts'
 import type { HashingMethods } from '#runtime/hashing/worker.ts'
+import type { Evidence } from '#runtime/judge.ts'
 import type { Calls } from '#runtime/rpc.ts'
 import { type Lease, SharedPool } from '#runtime/shared-pool.ts'
 import { metricsRoot } from '#runtime/tensors.ts'
@@ -38,8 +39,8 @@ export interface CellPorts {
   checkpointFile(epoch: number, step: number): string | undefined
   /** A checkpoint was written. */
   checkpointed(root: Uint8Array, trees: readonly Uint8Array[], file: string): void
-  /** Sign and announce an entry; `sumRoots` is its evidence. */
-  sign(action: SignAction, sumRoots: readonly Uint8Array[]): Promise<void>
+  /** Sign and announce an entry. */
+  sign(action: SignAction, evidence: Evidence): Promise<void>
   /** A step is done: its metrics, summed over the global batch. */
   onStep(step: number, metrics: Float32Array): void
   /** Called with every sum this cell computed, before anybody sees it. Only a liar changes it. */
@@ -71,7 +72,7 @@ interface PartialSum {
 /** What a slot has collected before it is rooted. */
 interface SlotWork {
   readonly sumRoots: Promise<Uint8Array>[]
-  readonly metricRoots: Uint8Array[]
+  readonly metrics: Float32Array[]
 }
 
 /** One cell of one job. Its machine decides; this class only performs, strictly in the order of the actions. */
@@ -188,25 +189,35 @@ export class CellRunner {
     }
     switch (action.type) {
       case 'loadState':
-        return run(this.#load(epoch, action.step, action.root))
+        run(this.#load(epoch, action.step, action.root))
+        break
       case 'computeLocalSum':
-        return run(this.#sum(epoch, action.step, action.replica, action.replicas))
+        run(this.#sum(epoch, action.step, action.replica, action.replicas))
+        break
       case 'offer':
-        return this.#offer({ epoch, step: action.step, level: action.level })
+        this.#offer({ epoch, step: action.step, level: action.level })
+        break
       case 'release':
-        return this.#releaseTo(action.step)
+        this.#releaseTo(action.step)
+        break
       case 'request':
-        return run(this.#request({ epoch, step: action.step, level: action.level }, action.partner))
+        run(this.#request({ epoch, step: action.step, level: action.level }, action.partner))
+        break
       case 'substitute':
-        return run(this.#substitute({ epoch, step: action.step, level: action.level }, action.index, action.of))
+        run(this.#substitute({ epoch, step: action.step, level: action.level }, action.index, action.of))
+        break
       case 'combine':
-        return run(this.#combine(action.lower))
+        run(this.#combine(action.lower))
+        break
       case 'applyUpdate':
-        return run(this.#update(epoch, action.step))
+        run(this.#update(epoch, action.step))
+        break
       case 'commitState':
-        return run(this.#commit(epoch, action.slot, action.step))
+        run(this.#commit(epoch, action.slot, action.step))
+        break
       case 'signEntry':
-        return run(this.#sign(action))
+        run(this.#sign(action))
+        break
     }
   }
 
@@ -252,7 +263,7 @@ export class CellRunner {
 
   #slot(epoch: number, slot: number): SlotWork {
     const key = `${epoch}:${slot}`
-    const work = this.#slots.get(key) ?? { sumRoots: [], metricRoots: [] }
+    const work = this.#slots.get(key) ?? { sumRoots: [], metrics: [] }
     this.#slots.set(key, work)
     return work
   }
@@ -338,7 +349,7 @@ export class CellRunner {
     this.#ports.onStep(step, metrics)
     if (this.#options.proofs !== false) {
       const slot = this.#slot(epoch, Math.floor(step / this.#options.job.entrySteps))
-      slot.metricRoots.push(metricsRoot(this.#options.metricPorts, metrics))
+      slot.metrics.push(metrics)
     }
     return { type: 'stepApplied', epoch, step }
   }
@@ -356,7 +367,8 @@ export class CellRunner {
         this.#checkpoint(hashing, lease.bytes, epoch, step),
         Promise.all(work.sumRoots),
       ])
-      const roots = { rootAfter, lanesRoot: hashTree(sumRoots), metricsRoot: hashTree(work.metricRoots) }
+      const metricRoots = work.metrics.map((row) => metricsRoot(this.#options.metricPorts, row))
+      const roots = { rootAfter, lanesRoot: hashTree(sumRoots), metricsRoot: hashTree(metricRoots) }
       return { type: 'slotRooted', epoch, slot, roots }
     } finally {
       lease.release()
@@ -379,22 +391,17 @@ export class CellRunner {
   }
 
   async #sign(action: SignAction): Promise<undefined> {
-    const slot = Math.floor(action.stepFrom / this.#options.job.entrySteps)
-    const key = `${action.epoch}:${slot}`
-    const sumRoots = await Promise.all(this.#slots.get(key)?.sumRoots ?? [])
+    const key = `${action.epoch}:${Math.floor(action.stepFrom / this.#options.job.entrySteps)}`
+    const work = this.#slots.get(key)
     this.#slots.delete(key)
-    if (this.#options.proofs !== false) await this.#ports.sign(action, sumRoots)
+    if (!work || this.#options.proofs === false) return undefined
+    const sumRoots = await Promise.all(work.sumRoots)
+    const metrics = work.metrics.map((row) => new Uint8Array(row.buffer, row.byteOffset, row.byteLength))
+    await this.#ports.sign(action, { sumRoots, metrics })
     return undefined
   }
 }
 
 function offerKey({ epoch, step, level }: SumName): string {
   return `${epoch}:${step}:${level}`
-}
-
-/** Steps that may be trained while `finalWindows` windows are final and `depth` may be open. */
-export function openSteps(job: Schedule, finalWindows: number, depth: number): number {
-  const slots = Math.ceil(job.steps / job.entrySteps)
-  const last = Math.min((finalWindows + depth) * job.entriesPerWindow, slots) - 1
-  return last < 0 ? 0 : slotSteps(job, last).to
 }

@@ -1,5 +1,4 @@
 /** Worker thread that owns an engine and one job's trainer: all heavy arithmetic of a role happens here. */
-import { readFile } from 'node:fs/promises'
 import { createEngine, type EngineName } from '#engine/index.ts'
 import type { Engine } from '#engine/types.ts'
 import { fail } from '#proto/errors.ts'
@@ -14,8 +13,8 @@ import { Trainer } from '#runtime/trainer.ts'
 export interface OpenRequest {
   /** Canonical job bytes. */
   readonly job: Uint8Array
-  /** File with the canonical data set bytes. */
-  readonly data: string
+  /** Canonical data set bytes, in shared memory. */
+  readonly data: Uint8Array
   readonly engine: EngineName
   readonly threads: number
 }
@@ -34,7 +33,7 @@ const methods = {
     const spec = decodeJob(request.job)
     const program = programOf(spec)
     engine = await createEngine(request.engine, { threads: request.threads })
-    current = new Trainer(engine, program, spec, new Dataset(spec.data, await readFile(request.data)))
+    current = new Trainer(engine, program, spec, new Dataset(spec.data, request.data))
     return { stateBytes: current.stateBytes, sumBytes: current.sumBytes }
   },
 

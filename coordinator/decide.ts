@@ -1,0 +1,64 @@
+/** What a coordinator does about a job at a block. Pure: it holds no tensor and chooses nothing that bits or pay depend on. */
+import type { SignedEntry } from '#proto/entry.ts'
+import type { JobView } from '#proto/machines/job-view.ts'
+import type { Hex } from '#proto/terms.ts'
+import { entryIndex, windowCount, windowSlots } from '#proto/windows.ts'
+
+export type CoordinatorAction = { readonly key: string; readonly jobId: Hex } & (
+  | { readonly type: 'claimLease' }
+  | {
+      readonly type: 'commitWindow'
+      readonly epoch: number
+      readonly window: number
+      readonly entries: readonly SignedEntry[]
+    }
+  | { readonly type: 'summon'; readonly replica: number }
+)
+
+/** The entries that a coordinator has heard of: by `slotKey`, per replica. */
+export type EntryPool = ReadonlyMap<string, ReadonlyMap<number, SignedEntry>>
+
+/** Names a slot of a plan epoch in an `EntryPool`. */
+export function slotKey(jobId: Hex, epoch: number, slot: number): string {
+  return `${jobId}:${epoch}:${slot}`
+}
+
+/** The whole next window, slot by slot and in each slot replica by replica; or the replicas that have not delivered. */
+export function nextWindow(job: JobView, pool: EntryPool): { entries: SignedEntry[]; missing: number[] } {
+  const entries: SignedEntry[] = []
+  const missing = new Set<number>()
+  for (const slot of windowSlots(job.terms, job.nextWindow)) {
+    for (const replica of job.cells.keys()) {
+      const signed = pool.get(slotKey(job.jobId, job.epoch, slot))?.get(replica)
+      if (signed) entries[entryIndex(job.terms, slot, replica, job.cells.length)] = signed
+      else missing.add(replica)
+    }
+  }
+  return { entries, missing: [...missing].sort((a, b) => a - b) }
+}
+
+/** The coordinator's own steps; what anyone may do is `upkeep`'s. */
+export function decide(job: JobView, pool: EntryPool, me: Hex, block: number): CoordinatorAction[] {
+  if (job.phase !== 'training' || job.nextWindow >= windowCount(job.terms)) return []
+  const of = (name: string): { key: string; jobId: Hex } => ({
+    key: `${job.jobId}:${job.epoch}:${name}`,
+    jobId: job.jobId,
+  })
+  const due = job.clock + job.terms.commitPeriod
+  const overdue = block > due
+  if (job.lease !== me) {
+    const lapsed = block > due + job.terms.responsePeriod && job.summons.size === 0
+    const candidate = job.coordinators.includes(me)
+    return candidate && lapsed ? [{ ...of(`lease:${job.clock}`), type: 'claimLease' }] : []
+  }
+  if (job.nextWindow >= job.finalWindows + job.terms.depth) return []
+  const { entries, missing } = nextWindow(job, pool)
+  if (missing.length === 0) {
+    const { epoch, nextWindow: window } = job
+    return [{ ...of(`commit:${window}`), type: 'commitWindow', epoch, window, entries }]
+  }
+  if (!overdue) return []
+  return missing
+    .filter((replica) => !job.summons.has(replica))
+    .map((replica) => ({ ...of(`summon:${replica}:${job.clock}`), type: 'summon', replica }) as const)
+}

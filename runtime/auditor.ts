@@ -1,0 +1,83 @@
+/** Audits an entry of a committed window: brings the state before it, replays its steps, judges. */
+import type { DrawnActivation } from '#proto/draw.ts'
+import { addressText } from '#proto/ids.ts'
+import type { EntryView, WindowView } from '#proto/machines/job-view.ts'
+import type { Announcer } from '#runtime/announcer.ts'
+import { type Claim, type Judgement, judge } from '#runtime/judge.ts'
+import { sharedBytes } from '#runtime/rpc.ts'
+import type { JobSession } from '#runtime/session.ts'
+import type { ContentStore } from '#runtime/store.ts'
+
+export interface Audit {
+  readonly judgement: Judgement
+  /** Bytes of the wanted activation of the entry's last step. */
+  readonly activation: Uint8Array | undefined
+}
+
+/** Audits one entry at a time: a replay loads its own state into the session's engine. */
+export class Auditor {
+  readonly #store: ContentStore
+  readonly #announcer: Announcer
+  readonly #signal: AbortSignal
+  #last: Promise<unknown> = Promise.resolve()
+
+  constructor(store: ContentStore, announcer: Announcer, signal: AbortSignal) {
+    this.#store = store
+    this.#announcer = announcer
+    this.#signal = signal
+  }
+
+  /**
+   * Replays the entry at `index` of `window`. `against` in a rejection is an index of the window.
+   * @throws AssayError `unavailable` when nobody serves the state before the entry
+   */
+  audit(session: JobSession, window: WindowView, index: number, activation?: DrawnActivation): Promise<Audit> {
+    const audit = this.#last.then(() => this.#replay(session, window, index, activation))
+    this.#last = audit.catch(() => {})
+    return audit
+  }
+
+  async #replay(session: JobSession, window: WindowView, index: number, drawn?: DrawnActivation): Promise<Audit> {
+    const { entry } = window.entries[index] as EntryView
+    const slot = window.entries.filter((other) => other.entry.stepFrom === entry.stepFrom)
+    await this.#load(session, entry.stepFrom, entry.rootBefore, slot)
+    const replayed = await session.compute.call('replay', {
+      stepFrom: entry.stepFrom,
+      stepTo: entry.stepTo,
+      replicas: slot.length,
+      ...(drawn && {
+        activation: { microBatch: drawn.microBatch, node: session.program.micro.inputs.length + drawn.node },
+      }),
+    })
+    const bare = slot.map((view): Claim => ({ entry: view.entry, evidence: undefined }))
+    const { activation } = replayed
+    if (judge(replayed, bare, entry.replica).accept) return { judgement: { accept: true }, activation }
+    // Only a rejection needs to know who was wrong first.
+    const claims = await Promise.all(slot.map((view) => this.#claim(view)))
+    const judgement = judge(replayed, claims, entry.replica)
+    if (judgement.accept) return { judgement, activation }
+    const accused = slot[judgement.against] as EntryView
+    return { judgement: { accept: false, against: window.entries.indexOf(accused) }, activation }
+  }
+
+  /** Brings the state before a step to the engine: the init graph's output before step 0, else the claimed one. */
+  async #load(session: JobSession, step: number, root: Uint8Array, slot: readonly EntryView[]): Promise<void> {
+    const shared = sharedBytes(session.stateBytes)
+    if (step === 0) {
+      await session.compute.call('init', shared)
+      return
+    }
+    shared.set(await this.#store.state(session.program.state, root, this.#peers(slot), this.#signal))
+    await session.compute.call('load', shared)
+  }
+
+  async #claim(view: EntryView): Promise<Claim> {
+    const evidence = await this.#store.evidence(view.entryHash, view.entry, this.#peers([view]), this.#signal)
+    return { entry: view.entry, evidence }
+  }
+
+  /** Peers of the solvers that signed these entries. */
+  #peers(views: readonly EntryView[]): string[] {
+    return views.flatMap(({ entry }) => this.#announcer.peerOf(addressText(entry.solver)) ?? [])
+  }
+}

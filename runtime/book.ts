@@ -1,0 +1,57 @@
+/** The jobs of the contract, folded from its events: what every role decides from. */
+import type { ChainEvent } from '#contracts/codec.ts'
+import type { AssayReader } from '#contracts/reader.ts'
+import { applyEvents } from '#proto/machines/job.ts'
+import type { JobView } from '#proto/machines/job-view.ts'
+import type { Hex } from '#proto/terms.ts'
+import type { Logger } from '#runtime/shell.ts'
+
+export type BookListener = (view: JobView, block: number) => void
+
+/** Follows the chain and keeps one view for each job. */
+export class JobBook {
+  readonly #views = new Map<Hex, JobView>()
+  readonly #listeners: BookListener[] = []
+  #block = 0
+
+  get views(): ReadonlyMap<Hex, JobView> {
+    return this.#views
+  }
+
+  /** The last block taken in. */
+  get block(): number {
+    return this.#block
+  }
+
+  /** Calls `listener` with every job after every block; what it throws ends the following. */
+  onBlock(listener: BookListener): void {
+    this.#listeners.push(listener)
+  }
+
+  /** Takes in the events of some blocks, the last one being `through`. */
+  apply(events: readonly ChainEvent[], through: number): void {
+    const jobs = new Set<Hex>(this.#views.keys())
+    for (const event of events) if ('jobId' in event && !/^0x0+$/.test(event.jobId)) jobs.add(event.jobId)
+    for (const jobId of jobs) {
+      const view = applyEvents(this.#views.get(jobId) ?? null, jobId, events)
+      if (view) this.#views.set(jobId, view)
+    }
+    this.#block = through
+    for (const view of this.#views.values()) for (const listener of this.#listeners) listener(view, through)
+  }
+
+  /** Follows the chain from the contract's first block until `signal` ends it. */
+  async follow(reader: AssayReader, log: Logger, signal: AbortSignal): Promise<void> {
+    await reader.follow(reader.deployment.fromBlock, (events, through) => this.apply(events, through), {
+      signal,
+      onTrouble: (error, failures) => {
+        if (failures % 20 === 1) log.warn({ error: String(error), failures }, 'the chain does not answer')
+      },
+    })
+  }
+}
+
+/** Whether nothing more will happen to a job. */
+export function hasEnded(view: JobView): boolean {
+  return view.phase === 'settled' || view.phase === 'cancelled' || view.phase === 'expired'
+}

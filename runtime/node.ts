@@ -1,0 +1,206 @@
+/** What every role process is made of: identity, chain, peer, content, the book of jobs; and how it acts on decisions. */
+import { join } from 'node:path'
+import type { JsonRpcProvider } from 'ethers'
+import { openChain } from '#contracts/chain.ts'
+import { AssayReader } from '#contracts/reader.ts'
+import { AssaySender } from '#contracts/sender.ts'
+import { createPeer, type Peer } from '#net/peer.ts'
+import { to0x } from '#proto/bytes.ts'
+import { addressBytes } from '#proto/ids.ts'
+import type { SeatRole } from '#proto/machines/events.ts'
+import type { JobView } from '#proto/machines/job-view.ts'
+import { networkId, type Role } from '#proto/messages.ts'
+import { type Hex, quote } from '#proto/terms.ts'
+import { Announcer } from '#runtime/announcer.ts'
+import { hasEnded, JobBook } from '#runtime/book.ts'
+import { Database } from '#runtime/database.ts'
+import { type Identity, loadIdentity } from '#runtime/keys.ts'
+import type { Network } from '#runtime/network.ts'
+import { Performer } from '#runtime/performer.ts'
+import type { Logger, Shell } from '#runtime/shell.ts'
+import { ContentStore } from '#runtime/store.ts'
+import { type UpkeepAction, upkeep } from '#runtime/upkeep.ts'
+
+export interface NodeOptions {
+  readonly role: Role
+  /** Folder of this process: key, database, blobs, checkpoints. */
+  readonly home: string
+  readonly network: Network
+  /** Multiaddrs to listen on; default a free port of the loopback. */
+  readonly listen?: readonly string[]
+  /** Blocks to wait before doing the upkeep that anyone may do. */
+  readonly grace: number
+}
+
+/** A running process of one role. */
+export interface RoleNode {
+  readonly log: Logger
+  readonly signal: AbortSignal
+  readonly identity: Identity
+  readonly me: Hex
+  readonly peer: Peer
+  readonly reader: AssayReader
+  readonly sender: AssaySender
+  readonly announcer: Announcer
+  readonly database: Database
+  readonly store: ContentStore
+  readonly book: JobBook
+  /** Decides and performs: `decide` is asked for every job after every block. */
+  act<A extends { readonly key: string }>(
+    decide: (job: JobView, block: number) => A[],
+    perform: (action: A) => Promise<void>,
+  ): void
+  /** Bids for every job's seat of this role. */
+  bidFor(role: SeatRole): void
+  /** Brings the free balance in the contract to at least `amount` wei. */
+  fund(amount: bigint): Promise<void>
+  /** Follows the chain until the process stops. */
+  run(): Promise<void>
+}
+
+/** Opens everything a role needs; it all closes with the shell. */
+export async function openNode(shell: Shell, options: NodeOptions): Promise<RoleNode> {
+  const { log, signal } = shell
+  const { network, home } = options
+  const identity = await loadIdentity(join(home, 'key'))
+  const database = new Database(join(home, 'state.sqlite'))
+  shell.onStop(() => database.close())
+  const provider = await openChain(network.rpc)
+  shell.onStop(() => provider.destroy())
+  const deployment = network.contracts
+  const reader = new AssayReader(provider, deployment)
+  const sender = new AssaySender(provider, deployment, identity.key.privateKey)
+  const peer = await createPeer({
+    privateKey: identity.peerKey,
+    bootstrap: network.bootstrap.filter((address) => !options.listen?.some((own) => address.startsWith(own))),
+    ...(options.listen ? { listen: options.listen } : {}),
+    onError: (error, where, from) => log.debug({ where, from, error: error.message }, 'peer'),
+  })
+  shell.onStop(() => peer.stop())
+  const announcer = new Announcer(
+    peer,
+    identity,
+    networkId(BigInt(network.chainId), addressBytes(deployment.assay)),
+    log,
+  )
+  shell.onStop(() => announcer.stop())
+  const store = await ContentStore.open(home, peer, database)
+  const node = new Node(
+    { log, signal, identity, peer, reader, sender, announcer, database, store },
+    provider,
+    options.grace,
+  )
+  announcer.introduce(options.role)
+  return node
+}
+
+type Parts = Pick<
+  RoleNode,
+  'log' | 'signal' | 'identity' | 'peer' | 'reader' | 'sender' | 'announcer' | 'database' | 'store'
+>
+
+class Node implements RoleNode {
+  readonly log: Logger
+  readonly signal: AbortSignal
+  readonly identity: Identity
+  readonly me: Hex
+  readonly peer: Peer
+  readonly reader: AssayReader
+  readonly sender: AssaySender
+  readonly announcer: Announcer
+  readonly database: Database
+  readonly store: ContentStore
+  readonly book = new JobBook()
+  readonly #provider: JsonRpcProvider
+
+  constructor(parts: Parts, provider: JsonRpcProvider, grace: number) {
+    this.log = parts.log
+    this.signal = parts.signal
+    this.identity = parts.identity
+    this.me = to0x(parts.identity.address) as Hex
+    this.peer = parts.peer
+    this.reader = parts.reader
+    this.sender = parts.sender
+    this.announcer = parts.announcer
+    this.database = parts.database
+    this.store = parts.store
+    this.#provider = provider
+    this.act(
+      (job, block) => upkeep(job, block, grace, this.me),
+      (action) => this.#upkeep(action),
+    )
+  }
+
+  act<A extends { readonly key: string }>(
+    decide: (job: JobView, block: number) => A[],
+    perform: (action: A) => Promise<void>,
+  ): void {
+    const performer = new Performer<A>(
+      async (action) => {
+        this.log.debug({ action: action.key }, 'acting')
+        await perform(action)
+      },
+      (action, error, failures) => {
+        // Others may have been quicker, or the block not ripe: loud only when it keeps failing.
+        const level = failures > 4 ? 'warn' : 'debug'
+        this.log[level]({ action: action.key, failures, error: String(error) }, 'did not work')
+      },
+    )
+    this.book.onBlock((job, block) => {
+      if (!this.signal.aborted) performer.offer(decide(job, block), block)
+    })
+  }
+
+  bidFor(role: SeatRole): void {
+    this.act(
+      (job, block) => (mayBid(job, role, this.me, block) ? [{ key: `${job.jobId}:bid:${job.bidsClose}`, job }] : []),
+      ({ job }) => this.#bid(job, role),
+    )
+  }
+
+  async #bid(job: JobView, role: SeatRole): Promise<void> {
+    const { solverStake, verifierStake, coordinatorStake } = quote(job.terms)
+    const stake = role === 'Solver' ? solverStake : role === 'Verifier' ? verifierStake : coordinatorStake
+    await this.fund(stake)
+    await this.sender.bid(job.jobId, role, stake)
+    this.log.info({ job: job.jobId, role, stake: stake.toString() }, 'bid')
+  }
+
+  async fund(amount: bigint): Promise<void> {
+    const free = await this.reader.balanceOf(this.me)
+    if (free < amount) await this.sender.deposit(amount - free)
+  }
+
+  async #upkeep(action: UpkeepAction): Promise<void> {
+    switch (action.type) {
+      case 'assign':
+      case 'expire':
+        await this.sender[action.type](action.jobId)
+        return
+      case 'fixSeed':
+      case 'redraw':
+      case 'settleWindow':
+        await this.sender[action.type](action.jobId, action.window)
+        return
+      case 'resolve':
+        await this.sender.resolve(action.entryHash)
+        return
+      case 'replace':
+        await this.sender.replace(action.jobId, action.replica)
+        return
+      case 'unbond':
+        await this.sender.unbond(action.jobId, action.account)
+        return
+    }
+  }
+
+  async run(): Promise<void> {
+    await this.book.follow(this.reader, this.log, this.signal)
+    this.#provider.destroy()
+  }
+}
+
+function mayBid(job: JobView, role: SeatRole, me: Hex, block: number): boolean {
+  if (hasEnded(job) || job.phase === 'training' || block >= job.bidsClose) return false
+  return !job.bids.some(({ account }) => account === me) && (role === 'Solver' || job.phase === 'bidding')
+}

@@ -1,0 +1,78 @@
+/** An open job: its spec, program and data, brought and proven. */
+
+import type { EngineName } from '#engine/index.ts'
+import type { Program } from '#graph/types.ts'
+import { fromHex } from '#proto/bytes.ts'
+import { decodeJob, type JobSpec } from '#proto/job.ts'
+import type { JobView } from '#proto/machines/job-view.ts'
+import type { Hex } from '#proto/terms.ts'
+import type { ComputeMethods } from '#runtime/compute/worker.ts'
+import { programOf } from '#runtime/program.ts'
+import { Calls } from '#runtime/rpc.ts'
+import type { ContentStore } from '#runtime/store.ts'
+
+export interface EngineChoice {
+  readonly engine: EngineName
+  readonly threads: number
+}
+
+/** A job with a worker thread that computes it. */
+export interface JobSession {
+  readonly jobId: Hex
+  readonly spec: JobSpec
+  readonly program: Program
+  readonly compute: Calls<ComputeMethods>
+  readonly stateBytes: number
+  readonly sumBytes: number
+  close(): Promise<void>
+}
+
+/** Brings the spec and data of a job and opens it in a worker thread. @throws AssayError `unavailable`, `bad-job`, `bad-data` */
+export async function openSession(
+  store: ContentStore,
+  job: JobView,
+  choice: EngineChoice,
+  signal: AbortSignal,
+): Promise<JobSession> {
+  const bytes = await store.spec(fromHex(job.terms.specHash, 32), signal)
+  const spec = decodeJob(bytes)
+  const data = await store.data(spec, signal)
+  const compute = new Calls<ComputeMethods>(new URL('./compute/worker.ts', import.meta.url))
+  try {
+    const sizes = await compute.call('open', { job: bytes, data, ...choice })
+    return { jobId: job.jobId, spec, program: programOf(spec), compute, ...sizes, close: () => compute.close() }
+  } catch (error) {
+    await compute.close()
+    throw error
+  }
+}
+
+/** Sessions by job: opened when first needed, closed when the job ends. */
+export class Sessions {
+  readonly #open: (job: JobView) => Promise<JobSession>
+  readonly #sessions = new Map<Hex, Promise<JobSession>>()
+
+  constructor(open: (job: JobView) => Promise<JobSession>) {
+    this.#open = open
+  }
+
+  /** The job's session; a failed opening is tried again by the next call. */
+  of(job: JobView): Promise<JobSession> {
+    const known = this.#sessions.get(job.jobId)
+    if (known) return known
+    const session = this.#open(job)
+    this.#sessions.set(job.jobId, session)
+    session.catch(() => this.#sessions.delete(job.jobId))
+    return session
+  }
+
+  async close(jobId: Hex): Promise<void> {
+    const session = this.#sessions.get(jobId)
+    this.#sessions.delete(jobId)
+    await session?.then((open) => open.close()).catch(() => {})
+  }
+
+  async closeAll(): Promise<void> {
+    await Promise.all([...this.#sessions.keys()].map((jobId) => this.close(jobId)))
+  }
+}

@@ -1,0 +1,97 @@
+/** The solver's process: bids, trains its cells, serves sums and evidence, answers the chain. */
+
+import { to0x } from '#proto/bytes.ts'
+import { fail } from '#proto/errors.ts'
+import type { JobView, WindowView } from '#proto/machines/job-view.ts'
+import { decodeExchangeRequest, MAX_EXCHANGE_BYTES } from '#proto/messages.ts'
+import type { Hex } from '#proto/terms.ts'
+import { PROTOCOLS } from '#proto/topics.ts'
+import { Auditor } from '#runtime/auditor.ts'
+import { hasEnded } from '#runtime/book.ts'
+import type { RoleNode } from '#runtime/node.ts'
+import { type EngineChoice, openSession, Sessions } from '#runtime/session.ts'
+import { decide, type SolverAction } from './decide.ts'
+import { type LieName, oneUlp } from './lies.ts'
+import { Training } from './training.ts'
+
+/** How long a partner's request waits for a sum that is not ready, in milliseconds. */
+const OFFER_MS = 25_000
+/** Requests for sums served at once. */
+const MAX_EXCHANGES = 32
+
+export interface SolverOptions extends EngineChoice {
+  /** For tests and demonstrations: cheat in this way. */
+  readonly lie?: LieName | undefined
+}
+
+/** Runs a solver on `node` until the process stops. */
+export async function runSolver(node: RoleNode, options: SolverOptions): Promise<void> {
+  const trainings = new Map<Hex, Promise<Training>>()
+  const audits = new Sessions((job) => openSession(node.store, job, options, node.signal))
+  const auditor = new Auditor(node.store, node.announcer, node.signal)
+  serveSums(node, trainings)
+  node.bidFor('Solver')
+  node.act(
+    (job, block) => decide(job, node.me, block),
+    (action) => answer(node, audits, auditor, action),
+  )
+  node.book.onBlock((job, block) => {
+    if (hasEnded(job)) {
+      void end(trainings, audits, job.jobId)
+      return
+    }
+    if (job.cells.includes(node.me) && !trainings.has(job.jobId)) begin(node, trainings, options, job)
+    trainings.get(job.jobId)?.then(
+      (training) => training.update(node.book.views.get(job.jobId) ?? job, block),
+      () => {},
+    )
+  })
+  await node.run()
+  await Promise.all([...trainings.keys()].map((jobId) => end(trainings, audits, jobId)))
+}
+
+/** Opens a job that this solver was assigned to; a failure is tried again at the next block. */
+function begin(node: RoleNode, trainings: Map<Hex, Promise<Training>>, options: SolverOptions, job: JobView): void {
+  const tamper = options.lie === 'sum' ? oneUlp(job.terms.entrySteps) : undefined
+  const training = openSession(node.store, job, options, node.signal).then(
+    (session) => new Training(node, session, job, tamper),
+  )
+  trainings.set(job.jobId, training)
+  training.catch((error) => {
+    node.log.warn({ job: job.jobId, error: String(error) }, 'could not open the job')
+    trainings.delete(job.jobId)
+  })
+}
+
+async function end(trainings: Map<Hex, Promise<Training>>, audits: Sessions, jobId: Hex): Promise<void> {
+  const training = trainings.get(jobId)
+  trainings.delete(jobId)
+  await training?.then((open) => open.close()).catch(() => {})
+  await audits.close(jobId)
+}
+
+function serveSums(node: RoleNode, trainings: ReadonlyMap<Hex, Promise<Training>>): void {
+  node.peer.handle(
+    PROTOCOLS.exchange,
+    async (body) => {
+      const { jobId, epoch, step, level } = decodeExchangeRequest(body)
+      const training = await trainings.get(to0x(jobId) as Hex)
+      const bytes = await training?.offered({ epoch, step, level }, OFFER_MS)
+      return bytes ?? fail('unavailable', 'this cell does not offer that sum')
+    },
+    { maxRequest: MAX_EXCHANGE_BYTES, maxConcurrent: MAX_EXCHANGES },
+  )
+}
+
+async function answer(node: RoleNode, audits: Sessions, auditor: Auditor, action: SolverAction): Promise<void> {
+  if (action.type === 'present') {
+    await node.sender.present(action.job.jobId, action.replica)
+    return
+  }
+  // Contest only what an own replay confirms: whoever knows that the accusation is right concedes by silence.
+  const window = action.job.windows.get(action.window) as WindowView
+  const session = await audits.of(action.job)
+  const { judgement } = await auditor.audit(session, window, action.index)
+  node.log.info({ entry: action.entryHash, ...judgement }, judgement.accept ? 'contests' : 'concedes')
+  if (judgement.accept) await node.sender.contest(action.entryHash)
+}
