@@ -38,7 +38,7 @@ function parseYaml(text: string): unknown {
     })
   }
   if (nesting(text) > MAX_NESTING) fail('bad-job', 'the job file is nested too deeply', { next: NEXT })
-  const document = parseDocument(text, { version: '1.2', schema: 'core', strict: true, uniqueKeys: true, merge: false })
+  const document = parseDocument(text, { version: '1.2', uniqueKeys: true, merge: false, logLevel: 'error' })
   const fault = document.errors[0] ?? document.warnings[0]
   if (fault) {
     const [at] = fault.linePos ?? []

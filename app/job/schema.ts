@@ -109,6 +109,7 @@ const budget = z
   .describe('Most that the job may cost, in ether of the chain. Default: what the coordinator’s terms ask.')
 
 export const JOB_FILE = z.strictObject({
+  $schema: z.string().max(4096).optional().describe('Where editors find this schema; ignored otherwise.'),
   model: z.discriminatedUnion('type', [gpt, mlp, cnn]).describe('What is trained.'),
   data: z.discriminatedUnion('format', [text, idx, csv]).describe('What it is trained on.'),
   eval: z
@@ -143,3 +144,6 @@ export function jobJsonSchema(): Record<string, unknown> {
   const { $schema, ...schema } = z.toJSONSchema(JOB_FILE, { io: 'input' })
   return { $schema, $id: SCHEMA_ID, title: 'Assay job file', ...schema }
 }
+
+// `node app/job/schema.ts > docs/job.schema.json` publishes it; a test holds the two together.
+if (import.meta.main) process.stdout.write(`${JSON.stringify(jobJsonSchema(), null, 2)}\n`)
