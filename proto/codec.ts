@@ -67,12 +67,6 @@ export function f32(min: number, max: number): Codec<number> {
   }
 }
 
-export const bool: Codec<boolean> = {
-  describe: 'u8, 0 or 1',
-  write: (writer, value) => writer.bool(value),
-  read: (reader) => reader.bool(),
-}
-
 /** Exactly `size` bytes. */
 export function fixed(size: number): Codec<Uint8Array> {
   return {

@@ -100,7 +100,6 @@ export const POLICY = struct({
   /** An entry is sampled iff its 64-bit draw is below; 2^64-1 samples all (`sampleRate` in draw.ts). */
   sampleRate: u64,
 })
-export type VerificationPolicy = Of<typeof POLICY>
 
 export const JOB = struct({
   version: u16(JOB_VERSION, JOB_VERSION),

@@ -14,7 +14,6 @@ const MAX_RANK = 8
 
 /** Dtype codes inside tensor roots; a code is never reused. */
 export const DTYPE_CODE = { f32: 0, i32: 1, u32: 2, bool: 3, u8: 4 } as const
-export type RootDType = keyof typeof DTYPE_CODE
 
 /** Hashes pushed from the left, folded into nodes as soon as 16 siblings are there: one node buffer per level. */
 class Folder {
