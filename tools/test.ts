@@ -34,16 +34,30 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
 const total = { passed: 0, failed: 0, skipped: 0 }
 const lines: string[] = []
 const began = Date.now()
-for (const part of chosen(process.argv.slice(2))) {
-  console.log(`\n== ${part.name}: ${part.about}`)
+
+/** Runs a part; what it prints at its end is in one piece. */
+async function run(part: Part): Promise<void> {
+  const title = `\n== ${part.name}: ${part.about}`
+  if (!part.beside) console.log(title)
   const started = Date.now()
-  const counts = await part.run()
+  const { counts, output } = await part.run()
   total.passed += counts.passed
   total.failed += counts.failed
   total.skipped += counts.skipped
   const seconds = `${((Date.now() - started) / 1000).toFixed(1)} s`
-  lines.push(`${counts.failed > 0 ? 'FAIL' : 'ok  '} ${part.name.padEnd(10)} ${seconds.padStart(8)}  ${words(counts)}`)
-  console.log(lines.at(-1))
+  const line = `${counts.failed > 0 ? 'FAIL' : 'ok  '} ${part.name.padEnd(10)} ${seconds.padStart(8)}  ${words(counts)}`
+  lines.push(line)
+  console.log([part.beside ? [title] : [], output === '' ? [] : [output.trimEnd()], line].flat().join('\n'))
 }
+
+async function runAll(some: readonly Part[]): Promise<void> {
+  for (const part of some) await run(part)
+}
+
+const all = chosen(process.argv.slice(2))
+const side = runAll(all.filter((part) => part.beside))
+await runAll(all.filter((part) => !part.beside && !part.alone))
+await side
+await runAll(all.filter((part) => part.alone))
 console.log(`\n== all parts, ${((Date.now() - began) / 1000).toFixed(0)} s\n${lines.join('\n')}\n\n${words(total)}`)
 process.exitCode = total.failed > 0 ? 1 : 0

@@ -14,8 +14,20 @@ export interface Part {
   readonly about: string
   /** Runs only when asked for by name or with `--deep`. */
   readonly deep?: boolean
-  run(): Promise<Counts>
+  /** Runs beside other parts, in turn with its like; its output is held back until it ends. */
+  readonly beside?: boolean
+  /** Measures time or drives many processes: waits until nothing else runs. */
+  readonly alone?: boolean
+  run(): Promise<Result>
 }
+
+export interface Result {
+  readonly counts: Counts
+  /** What is worth reading and was not shown while it ran. */
+  readonly output: string
+}
+
+const FAILED: Counts = { passed: 0, failed: 1, skipped: 0 }
 
 /** Seconds after which a part is killed. */
 const LIMIT = { check: 300, tests: 900, deep: 7200 }
@@ -27,26 +39,28 @@ export function parts(root: string): readonly Part[] {
     check(root, 'lint', 'Biome: format, imports, rules', 'biome', ['check', '.']),
     check(root, 'knip', 'unused files, exports and dependencies', 'knip', []),
     check(root, 'licences', 'every dependency is permissively licensed', 'node', ['tools/licences.ts']),
-    check(root, 'generated', 'the committed ABI is that of the contracts', 'node', ['contracts/build.ts', '--check']),
     vitest(root, 'unit', 'beside the source, and the boundaries between folders'),
     vitest(root, 'property', 'random inputs from printed seeds'),
-    forge(root),
-    vitest(root, 'sim', 'whole protocol, seeded clock and network'),
-    vitest(root, 'e2e', 'real processes, chain and sockets'),
-    { ...vitest(root, 'deep', 'longer property runs and simulations'), deep: true },
+    { ...generated(root), beside: true },
+    { ...forge(root), beside: true },
+    { ...vitest(root, 'sim', 'whole protocol, seeded clock and network'), alone: true },
+    { ...vitest(root, 'e2e', 'real processes, chain and sockets'), alone: true },
+    { ...vitest(root, 'deep', 'longer property runs and simulations'), alone: true, deep: true },
   ]
 }
 
-/** A check is one test: it passes if its command does; its output is shown only if it does not. */
+const generated = (root: string): Part =>
+  check(root, 'generated', 'the committed ABI is that of the contracts', 'node', ['contracts/build.ts', '--check'])
+
+/** A check is one test: it passes if its command does; its output is worth reading only if it does not. */
 function check(root: string, name: string, about: string, command: string, args: readonly string[]): Part {
   return {
     name,
     about,
     async run() {
       const outcome = await execute(command, args, { cwd: root, limit: LIMIT.check, show: false })
-      if (outcome.code === 0) return { passed: 1, failed: 0, skipped: 0 }
-      process.stdout.write(outcome.output)
-      return { passed: 0, failed: 1, skipped: 0 }
+      if (outcome.code === 0) return { counts: { passed: 1, failed: 0, skipped: 0 }, output: '' }
+      return { counts: FAILED, output: outcome.output }
     },
   }
 }
@@ -75,7 +89,7 @@ function vitest(root: string, project: string, about: string): Part {
         limit: project === 'deep' ? LIMIT.deep : LIMIT.tests,
         show: true,
       })
-      return countVitest(outcome, report)
+      return { counts: countVitest(outcome, report), output: '' }
     },
   }
 }
@@ -83,7 +97,7 @@ function vitest(root: string, project: string, about: string): Part {
 /** A file that fails before its first test counts as one failure, and so does any other reason for a bad exit. */
 function countVitest(outcome: Outcome, file: string): Counts {
   const report = parse<VitestReport>(() => readFileSync(file, 'utf8'))
-  if (report === undefined) return { passed: 0, failed: 1, skipped: 0 }
+  if (report === undefined) return FAILED
   const broken = report.testResults.filter((one) => one.status === 'failed' && one.assertionResults.length === 0)
   return withExit(outcome, {
     passed: report.numPassedTests,
@@ -103,10 +117,9 @@ function forge(root: string): Part {
       const args = ['contracts/forge.ts', 'test', '--json']
       const outcome = await execute('node', args, { cwd: root, limit: LIMIT.tests, show: false })
       const report = parse<ForgeReport>(() => outcome.stdout.slice(outcome.stdout.indexOf('{')))
-      const counts = report === undefined ? { passed: 0, failed: 1, skipped: 0 } : countForge(report)
-      const result = withExit(outcome, counts)
-      if (result.failed > 0) process.stdout.write(report === undefined ? outcome.output : `${failures(report)}\n`)
-      return result
+      const counts = withExit(outcome, report === undefined ? FAILED : countForge(report))
+      if (counts.failed === 0) return { counts, output: '' }
+      return { counts, output: report === undefined ? outcome.output : `${failures(report)}\n` }
     },
   }
 }
