@@ -69,6 +69,7 @@ export function emitAcross(frame: Frame, program: ElementProgram): void {
 /** The totals of a group. */
 function fold(frame: Frame, e: Elements, group: readonly Vector[]): Expr[] {
   if (e.positions === 0) return group.map(() => e.init)
+  if (e.program.order === 'lanes32' && e.positions <= LANES && e.skipsInit) return fewLanes(e, group)
   return e.program.order === 'chain512' ? chain(frame, e, group) : lanes(frame, e, group)
 }
 
@@ -97,6 +98,19 @@ function chain({ body }: Frame, e: Elements, group: readonly Vector[]): Expr[] {
     })
   })
   return totals
+}
+
+/** At most one position a lane: no loop, and no lanes that nothing reached. */
+function fewLanes(e: Elements, group: readonly Vector[]): Expr[] {
+  const init = group.map(() => e.init)
+  const values = Array.from({ length: e.positions }, (_, at) => e.stepAt(i32.const(at), group, init))
+  for (let half = LANES / 2; half >= 1; half /= 2) {
+    const upper = values.splice(half)
+    upper.forEach((other, i) => {
+      values[i] = values[i]!.map((acc, u) => e.join(acc, other[u]!))
+    })
+  }
+  return values[0]!
 }
 
 function lanes(frame: Frame, e: Elements, group: readonly Vector[]): Expr[] {

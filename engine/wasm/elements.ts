@@ -46,6 +46,14 @@ export function share(frame: Frame, total: number, grain: number, work: number):
 /** The coordinates of flat position `at` in `dims`, row-major. */
 export function unflatten(body: Body, at: Expr, dims: readonly number[]): Expr[] {
   const coordinates: Expr[] = []
+  if (at.value !== undefined) {
+    let left = at.value
+    for (const dim of [...dims].reverse()) {
+      coordinates.unshift(i32.const(left % dim))
+      left = Math.floor(left / dim)
+    }
+    return coordinates
+  }
   let rest = at
   for (let axis = dims.length - 1; axis > 0; axis--) {
     const dim = i32.const(dims[axis]!)
@@ -78,6 +86,21 @@ export class Elements {
 
   get init(): Expr {
     return v128.splat(this.program.init)
+  }
+
+  /**
+   * True if lanes that no position reached can be left out of joins: sums from +0 (never -0, so adding +0 changes
+   * nothing) and maxima from -Infinity.
+   */
+  get skipsInit(): boolean {
+    const { step, join, init } = this.program
+    const block = init === 0 ? 'fadd' : init === 0xff800000 ? 'fmax' : undefined
+    return (
+      [step, join].every((part) => {
+        const [instr] = part
+        return part.length === 1 && instr!.block === block && instr!.args.some(({ from }) => from === 'acc')
+      }) && join[0]!.args.some(({ from }) => from === 'other')
+    )
   }
 
   step(vectors: readonly Vector[], acc: readonly Expr[]): Expr[] {

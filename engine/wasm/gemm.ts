@@ -325,6 +325,7 @@ export function emitTile(body: Body, target: Target, key: TileKey): void {
   body.if(i32.eqz(i32.and(mode, c(FIRST))), () =>
     each((sum, offset) => body.set(sum, f32x4.add(v128.load(out, offset), sum))),
   )
-  body.if(i32.and(mode, c(LAST)), () => each((sum) => body.set(sum, canon(body, target, sum))))
+  // Constants as literals here: kept from the start, they would cost the sums registers too.
+  body.if(i32.and(mode, c(LAST)), () => each((sum) => body.set(sum, canon(body, target, sum, v128.splat))))
   each((sum, offset, lanes) => storeWords(body, out, sum, lanes, offset))
 }

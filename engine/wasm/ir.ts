@@ -168,6 +168,7 @@ export class Body {
   readonly #parameters: number
   readonly #locals: ValType[] = []
   readonly #code: number[] = []
+  readonly #constants = new Map<number, Local>()
 
   constructor(params: readonly ValType[]) {
     this.#parameters = params.length
@@ -184,6 +185,19 @@ export class Body {
     const to = this.local(value.type)
     this.set(to, value)
     return to
+  }
+
+  /**
+   * Four times the same word, kept from function entry on: inside loops a host reloads it in one instruction, where it
+   * would build a literal from several.
+   */
+  constant(bits: number): Expr {
+    let known = this.#constants.get(bits)
+    if (!known) {
+      known = this.local('v128')
+      this.#constants.set(bits, known)
+    }
+    return known
   }
 
   set(to: Local, value: Expr): void {
@@ -221,6 +235,11 @@ export class Body {
   memoryCopy(to: Expr, from: Expr, bytes: Expr): void {
     this.#emit(to, from, bytes)
     this.#push([0xfc, 0x0a, 0x00, 0x00])
+  }
+
+  memoryFill(to: Expr, byte: Expr, bytes: Expr): void {
+    this.#emit(to, byte, bytes)
+    this.#push([0xfc, 0x0b, 0x00])
   }
 
   /** Sleeps while the word at `address` is `expected`; wakes by `notify`. */
@@ -288,7 +307,9 @@ export class Body {
   }
 
   finish(): FunctionBody {
-    return { locals: this.#locals, code: this.#code }
+    const body = this.#code.splice(0)
+    for (const [bits, to] of this.#constants) this.set(to, v128.splat(bits))
+    return { locals: this.#locals, code: [...this.#code, ...body] }
   }
 
   #emit(...values: readonly Expr[]): void {

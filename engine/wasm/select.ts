@@ -4,6 +4,7 @@ import { acrossScratch, emitAcross } from './across.ts'
 import { emitAlong, fitsAlong } from './along.ts'
 import type { Frame } from './elements.ts'
 import { emitGemm, gemmOf, gemmScratch, type Tiles } from './gemm.ts'
+import { emitScatter, scatterOf, scatterScratch } from './scatter.ts'
 
 export interface Method {
   /** Kind of kernel, for profiles. */
@@ -18,6 +19,10 @@ export function methodOf(p: ElementProgram): Method {
   const gemm = gemmOf(p)
   if (gemm) {
     return { name: 'gemm', scratch: gemmScratch(gemm), emit: (frame, tiles) => emitGemm(frame, gemm, tiles) }
+  }
+  const scatter = scatterOf(p)
+  if (scatter) {
+    return { name: 'scatter', scratch: scatterScratch(scatter), emit: (frame) => emitScatter(frame, scatter) }
   }
   if (fitsAlong(p)) return { name: 'reduce', scratch: 0, emit: (frame) => emitAlong(frame, p) }
   const name = p.loop.length === 0 ? 'map' : p.order === 'chain512' ? 'chain' : 'reduce-general'

@@ -88,12 +88,12 @@ export function lower(
   const seen = observedInstrs(part, observedResult)
   const values: Value[] = []
   const asWord = (value: Value): Expr => {
-    value.word ??= body.let(v128.and(value.mask!, v128.splat(1)))
+    value.word ??= body.let(v128.and(value.mask!, body.constant(1)))
     return value.word
   }
   const word = (arg: Arg): Expr => {
     if (arg.from === 'instr') return asWord(values[arg.n]!)
-    return arg.from === 'const' ? v128.splat(arg.bits) : argument(arg)
+    return arg.from === 'const' ? body.constant(arg.bits) : argument(arg)
   }
   const maskOf = (arg: Arg): Expr | undefined => (arg.from === 'instr' ? values[arg.n]!.mask : undefined)
 
@@ -113,7 +113,7 @@ export function lower(
       value = lowerBlock(body, target, instr, instr.args.map(word))
     }
     const result = body.let(value)
-    if (FLOAT.has(instr.block) && seen[i]) body.set(result, oneNan(target, result))
+    if (FLOAT.has(instr.block) && seen[i]) body.set(result, oneNan(body, target, result))
     values.push({ word: result })
   })
   return asWord(values.at(-1)!)
@@ -204,16 +204,24 @@ export function choose(target: Target, a: Expr, b: Expr, mask: Expr): Expr {
 }
 
 /** Replaces every NaN by the one NaN. */
-function oneNan(target: Target, value: Local): Expr {
-  return choose(target, value, v128.splat(NAN), f32x4.eq(value, value))
+function oneNan(body: Body, target: Target, value: Local): Expr {
+  return choose(target, value, body.constant(NAN), f32x4.eq(value, value))
 }
 
-/** What an f32 store keeps: a NaN becomes the one NaN, a subnormal the zero of its sign. */
-export function canon(body: Body, target: Target, value: Expr): Expr {
+/**
+ * What an f32 store keeps: a NaN becomes the one NaN, a subnormal the zero of its sign.
+ * @param constant how the body gets its constants
+ */
+export function canon(
+  body: Body,
+  target: Target,
+  value: Expr,
+  constant = (bits: number): Expr => body.constant(bits),
+): Expr {
   const x = body.let(value)
-  const keep = f32x4.ge(f32x4.abs(x), v128.splat(SMALLEST_NORMAL))
-  const flushed = v128.and(x, v128.or(keep, v128.splat(SIGN)))
-  return choose(target, flushed, v128.splat(NAN), f32x4.eq(x, x))
+  const keep = f32x4.ge(f32x4.abs(x), constant(SMALLEST_NORMAL))
+  const flushed = v128.and(x, v128.or(keep, constant(SIGN)))
+  return choose(target, flushed, constant(NAN), f32x4.eq(x, x))
 }
 
 /** SIMD shifts take one amount for all lanes; other amounts go lane by lane. Amounts are mod 32 as in the definition. */
