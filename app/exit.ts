@@ -99,6 +99,10 @@ function nextStep(error: unknown): string | undefined {
 export function printError(terminal: Terminal, error: unknown, verbose = false): void {
   const report = errorReport(error)
   const [head = '', ...rest] = printable(report.error.message, true).split('\n')
+  if (report.error.code === 'cancelled') {
+    terminal.write(`${head}\n`)
+    return
+  }
   terminal.write(`${paint(terminal, 'red', 'error')} ${head} ${paint(terminal, 'dim', `(${report.error.code})`)}\n`)
   for (const line of rest) terminal.write(`  ${line}\n`)
   if (report.error.next) terminal.write(`${paint(terminal, 'cyan', 'next')}  ${printable(report.error.next)}\n`)

@@ -21,3 +21,15 @@ export async function messageOf(run: () => unknown): Promise<string> {
   }
   throw new Error('nothing was thrown')
 }
+
+/** A job that trains in well under a second. */
+export const TINY_JOB = `
+model: {type: gpt, width: 8, layers: 1, heads: 2, context: 8}
+data: {format: text, path: corpus.txt}
+steps: 6
+batch: 8
+microBatches: 8
+optimizer: {type: adamw, learningRate: 0.01, warmup: 2}
+seed: 3
+`
+export const TINY_TEXT = 'The quick brown fox jumps over the lazy dog. '.repeat(8)
