@@ -1,10 +1,16 @@
+import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { EXIT, errorReport, exitCodeOf, printError } from '#app/exit.ts'
 import { testTerminal } from '#app/terminal/testing.ts'
 import { AssayError, ERROR_CODES, type ErrorCode } from '#proto/errors.ts'
 
 describe('exit codes', () => {
-  it('give every error code one that docs/cli.md lists', () => {
+  it('stand in docs/cli.md', () => {
+    const rows = readFileSync(new URL('../docs/cli.md', import.meta.url), 'utf8').matchAll(/^\| (\d+) \| `(\w+)` \|/gm)
+    expect(Object.fromEntries([...rows].map(([, code, name]) => [name, Number(code)]))).toEqual(EXIT)
+  })
+
+  it('cover every error code', () => {
     for (const code of Object.keys(ERROR_CODES) as ErrorCode[]) {
       expect(Object.values(EXIT), code).toContain(exitCodeOf(new AssayError(code, 'x')))
     }
