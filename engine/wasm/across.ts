@@ -31,10 +31,9 @@ export function emitAcross(frame: Frame, program: ElementProgram): void {
   const inner = e.nest.out.at(-1) ?? 1
   const outer = e.nest.out.slice(0, -1)
   const rows = e.size / inner
-  const work = e.size * Math.max(1, e.positions)
   const byRows = rows >= 2 * frame.threads
-  const row = byRows ? share(frame, rows, 1, work) : { from: i32.const(0), to: i32.const(rows) }
-  const column = byRows ? { from: i32.const(0), to: i32.const(inner) } : share(frame, inner, 16, work)
+  const row = byRows ? share(frame, rows, 1) : { from: i32.const(0), to: i32.const(rows) }
+  const column = byRows ? { from: i32.const(0), to: i32.const(inner) } : share(frame, inner, 16)
 
   const vectors = (group: readonly Vector[], base: Local): void => {
     const words = e.finish(group, fold(frame, e, group))

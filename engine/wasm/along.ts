@@ -27,7 +27,7 @@ export function emitAlong(frame: Frame, program: ElementProgram): void {
   if (e.size === 0) return
   const none = i32.const(0)
   const same: Vector = { at: none, offset: 0, lanes: 4 }
-  const elements = share(frame, e.size, 16, e.size * e.positions)
+  const elements = share(frame, e.size, 16)
   const accs = Array.from({ length: VECTORS }, () => body.local('v128'))
   body.range(elements.from, elements.to, 1, (at) => {
     e.access.row(unflatten(body, at, e.nest.out))

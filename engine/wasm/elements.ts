@@ -14,6 +14,8 @@ export interface Frame {
   /** Number of threads that call the function, each with its own `thread` below it. */
   readonly threads: number
   readonly thread: Expr
+  /** Thread 0 does all the work. */
+  readonly serial: boolean
   /** Address of this thread's scratch memory. */
   readonly scratch: Expr
   /** Address of the result. */
@@ -21,18 +23,11 @@ export interface Frame {
   readonly operands: readonly Expr[]
 }
 
-/** Words of work below which splitting costs more than it saves. */
-const WORTH_SPLITTING = 4096
-
-/**
- * This thread's part of `0..total-1`, in multiples of `grain`. Work that is not worth it stays with thread 0.
- * @param work words of work altogether
- */
-export function share(frame: Frame, total: number, grain: number, work: number): { from: Expr; to: Expr } {
-  const { body, threads, thread } = frame
+/** This thread's part of `0..total-1`, in multiples of `grain`. */
+export function share(frame: Frame, total: number, grain: number): { from: Expr; to: Expr } {
+  const { body, threads, thread, serial } = frame
   if (threads === 1) return { from: i32.const(0), to: i32.const(total) }
-  const even = Math.ceil(total / threads / grain) * grain
-  const part = work < WORTH_SPLITTING ? total : even
+  const part = serial ? total : Math.ceil(total / threads / grain) * grain
   const limit = i32.const(total)
   const clamp = (value: Expr): Local => {
     const at = body.let(value)

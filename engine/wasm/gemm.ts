@@ -123,14 +123,13 @@ const min = (body: Body, a: Expr, limit: Expr): Local => {
 export function emitGemm(frame: Frame, g: Gemm, tiles: Tiles): void {
   const { body, out, operands, scratch } = frame
   const batches = g.batch.reduce((product, { size }) => product * size, 1)
-  const work = batches * g.m * g.n * g.k
   const rowTiles = Math.ceil(g.m / ROWS)
   const columnTiles = Math.ceil(g.n / COLUMNS)
   // Whole batches need nothing twice; else the side whose tiles deal out more evenly is shared.
   const uneven = (count: number): number => (Math.ceil(count / frame.threads) * frame.threads) / count
   const by = uneven(batches) <= 1.1 ? 'batch' : uneven(columnTiles) <= uneven(rowTiles) ? 'columns' : 'rows'
   const part = (side: typeof by, total: number, grain: number): { from: Expr; to: Expr } =>
-    side === by ? share(frame, total, grain, work) : { from: c(0), to: c(total) }
+    side === by ? share(frame, total, grain) : { from: c(0), to: c(total) }
   const batch = part('batch', batches, 1)
   const rows = part('rows', g.m, ROWS)
   const columns = part('columns', g.n, COLUMNS)

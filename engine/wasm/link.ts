@@ -85,7 +85,7 @@ function defineTask(module: ModuleBuilder, task: Task, target: Target, threads: 
   const index = module.declare(params, [])
   const body = new Body(params)
   const [thread, scratch, out, ...operands] = body.params as readonly Expr[] as [Expr, Expr, Expr, ...Expr[]]
-  const frame: Frame = { body, target, threads, thread, scratch, out, operands }
+  const frame: Frame = { body, target, threads, thread, serial: task.serial, scratch, out, operands }
   if (task.program) {
     methodOf(task.program).emit(frame, tiles)
   } else {

@@ -1,7 +1,7 @@
 /** The static plan of a graph: what is computed by a call, where every value lives, and where threads must meet. */
 import type { ElementProgram, TensorType } from '#arith/types.ts'
 import { elementOf } from '#graph/primitives/index.ts'
-import { elementsOf, sameType } from '#graph/shape.ts'
+import { elementsOf } from '#graph/shape.ts'
 import type { Graph } from '#graph/types.ts'
 import { isIdentity } from './identity.ts'
 
@@ -17,6 +17,8 @@ export interface Task {
   readonly type: TensorType
   readonly operands: readonly Place[]
   readonly out: Place
+  /** Too little work to split: thread 0 does it alone. */
+  readonly serial: boolean
   /** All threads must have ended every task before this one first. */
   readonly barrier: boolean
 }
@@ -27,6 +29,11 @@ export interface Plan {
   /** For each output, the inputs whose buffer it may share: no task reads them after the output is first written. */
   readonly inPlace: readonly ReadonlySet<number>[]
 }
+
+/** Words of work below which splitting a task costs more than it saves. */
+const WORTH_SPLITTING = 4096
+const isSerial = (p: ElementProgram): boolean =>
+  elementsOf(p.out.shape) * Math.max(1, elementsOf(p.loop)) < WORTH_SPLITTING
 
 const LINE = 64
 const bytesOf = (type: TensorType): number => Math.max(LINE, Math.ceil((4 * elementsOf(type.shape)) / LINE) * LINE)
@@ -80,35 +87,32 @@ export function planOf(graph: Graph): Plan {
     const out: Place = port === undefined ? { in: 'arena', offset: arena.take(bytes), bytes } : { in: 'output', port }
     places.push(out)
     const operands = node.inputs.map((input) => places[input]!)
-    drafts.push({ program: programs[i]!, type: node.type, operands, out })
+    drafts.push({ program: programs[i]!, type: node.type, operands, out, serial: isSerial(programs[i]!) })
     for (const root of new Set([id, ...node.inputs.map((input) => roots[input]!)])) {
       const place = places[root]!
       if (place.in === 'arena' && (lastUse[root] ?? i) <= i) arena.give(place.offset, place.bytes)
     }
   })
   for (const { value, port } of copies) {
-    drafts.push({ program: null, type: types[value]!, operands: [places[value]!], out: { in: 'output', port } })
+    const out: Place = { in: 'output', port }
+    drafts.push({ program: null, type: types[value]!, operands: [places[value]!], out, serial: true })
   }
-  const outputTypes = graph.outputs.map(({ value }) => types[value]!)
-  const mayShare = (input: number, output: number): boolean => sameType(graph.inputs[input]!.type, outputTypes[output]!)
-  return {
-    tasks: withBarriers(drafts, mayShare),
-    arenaBytes: arena.size,
-    inPlace: graph.outputs.map((_, port) => {
-      const safe = graph.inputs.flatMap((_, input) =>
-        mayShare(input, port) && safeInPlace(drafts, input, port) ? [input] : [],
-      )
-      return new Set(safe)
-    }),
-  }
+  const tasks = withBarriers(drafts)
+  const safe = (port: number): number[] => graph.inputs.flatMap((_, i) => (safeInPlace(tasks, i, port) ? [i] : []))
+  return { tasks, arenaBytes: arena.size, inPlace: graph.outputs.map((_, port) => new Set(safe(port))) }
 }
 
-/** Whether output `port` may be written into the memory of input `input`. */
-function safeInPlace(tasks: readonly Omit<Task, 'barrier'>[], input: number, port: number): boolean {
+/**
+ * Whether output `port` may be written into the memory of input `input`: all who read that have ended before, or are the
+ * writer itself and read every element before they write it.
+ */
+function safeInPlace(tasks: readonly Task[], input: number, port: number): boolean {
   const writer = tasks.findIndex(({ out }) => out.in === 'output' && out.port === port)
+  const lastBarrier = tasks.findLastIndex(({ barrier }, i) => barrier && i <= writer)
   return tasks.every(({ operands, program }, i) =>
     operands.every((place, operand) => {
-      if (place.in !== 'input' || place.port !== input || i < writer) return true
+      if (place.in !== 'input' || place.port !== input || i < lastBarrier) return true
+      if (i < writer && tasks[i]!.serial && tasks[writer]!.serial) return true
       return i === writer && (program === null || readsOwnElement(program, operand))
     }),
   )
@@ -128,31 +132,27 @@ function readsOwnElement(p: ElementProgram, operand: number): boolean {
   )
 }
 
-function overlap(a: Place, b: Place, mayShare: (input: number, output: number) => boolean): boolean {
+/** Whether two places are the same memory, apart from outputs that share an input's: see `inPlace`. */
+function overlap(a: Place, b: Place): boolean {
   if (a.in === 'arena' && b.in === 'arena') return a.offset < b.offset + b.bytes && b.offset < a.offset + a.bytes
-  if (a.in === b.in) return (a as { port: number }).port === (b as { port: number }).port
-  if (a.in === 'input' && b.in === 'output') return mayShare(a.port, b.port)
-  if (a.in === 'output' && b.in === 'input') return mayShare(b.port, a.port)
-  return false
+  return a.in !== 'arena' && b.in !== 'arena' && a.in === b.in && a.port === b.port
 }
 
-/** Puts a barrier before each task that touches what another one wrote, or writes what another one touched, since. */
-function withBarriers(
-  drafts: readonly Omit<Task, 'barrier'>[],
-  mayShare: (input: number, output: number) => boolean,
-): Task[] {
-  let written: Place[] = []
-  let read: Place[] = []
+/**
+ * Puts a barrier before each task that touches what another one wrote, or writes what another one touched, since the
+ * last barrier. Two tasks of thread 0 alone are in order anyway.
+ */
+function withBarriers(drafts: readonly Omit<Task, 'barrier'>[]): Task[] {
+  let since: Omit<Task, 'barrier'>[] = []
   return drafts.map((task) => {
-    const meets = (places: readonly Place[], place: Place): boolean => places.some((p) => overlap(p, place, mayShare))
-    const barrier =
-      task.operands.some((place) => meets(written, place)) || meets(written, task.out) || meets(read, task.out)
-    if (barrier) {
-      written = []
-      read = []
-    }
-    written.push(task.out)
-    read.push(...task.operands)
+    const barrier = since.some((earlier) => {
+      if (earlier.serial && task.serial) return false
+      const uses = [...earlier.operands, earlier.out]
+      return (
+        uses.some((place) => overlap(place, task.out)) || task.operands.some((place) => overlap(place, earlier.out))
+      )
+    })
+    since = barrier ? [task] : [...since, task]
     return { ...task, barrier }
   })
 }

@@ -61,7 +61,7 @@ const c = i32.const
 
 export function emitScatter(frame: Frame, s: Scatter): void {
   const { body, out, operands } = frame
-  const rows = share(frame, s.rows, 1, s.width * (s.rows + s.sources))
+  const rows = share(frame, s.rows, 1)
   const outBytes = s.width * WORD
   const outRow = (row: Expr): Local => body.let(i32.add(out, i32.mul(row, c(outBytes))))
   const start = outRow(rows.from)

@@ -15,6 +15,7 @@ export function compute(engine: WasmEngine, program: ElementProgram, operands: r
         type: program.out,
         operands: operands.map((_, port) => ({ in: 'input', port })),
         out: { in: 'output', port: 0 },
+        serial: false,
         barrier: false,
       },
     ],
