@@ -8,6 +8,7 @@ import { yamux } from '@libp2p/yamux'
 import { multiaddr } from '@multiformats/multiaddr'
 import { createLibp2p } from 'libp2p'
 import { expect, onTestFinished, test } from 'vitest'
+import { StreamReader, send } from '#net/framing.ts'
 import type { Peer } from '#net/peer.ts'
 import { liveBytes, startPeer, testBytes, until } from '#net/testing.ts'
 
@@ -54,8 +55,53 @@ test('a peer that does not read its response costs a window of memory, and is cu
   await sleep(500)
   expect(server.stats().answers).toMatchObject({ served: 0, failed: 0 })
   // Sent bytes wait in the windows of the reader, here in this very process, and in one chunk each at the sender.
-  expect(liveBytes() - before).toBeLessThan(4 * 3 * MIB)
+  expect(liveBytes() - before).toBeLessThan(32 * MIB)
   await until(() => server.stats().answers.failed === 4, 'the end of the patience')
+})
+
+test('a reader between two reads holds one window, whatever was buffered before', async () => {
+  const [a, b] = await Promise.all([rawNode(), rawNode()])
+  let reader: StreamReader | undefined
+  let inbound: Stream | undefined
+  await a.handle(ECHO, (stream) => {
+    inbound = stream
+    reader = new StreamReader(stream, 5_000)
+  })
+  const stream = await (await b.dial(a.getMultiaddrs())).newStream(ECHO)
+  const bytes = testBytes(16 * MIB)
+  const sent = send(stream, new Uint8Array(0), [bytes], 30_000)
+  await until(() => (inbound?.readBufferLength ?? 0) > 200_000, 'a full first window')
+  const head = new Uint8Array(5)
+  await reader?.read(head)
+  expect(head).toEqual(bytes.subarray(0, 5))
+  await sleep(300)
+  expect(inbound?.status).toBe('open')
+  expect(inbound?.readBufferLength).toBeLessThanOrEqual(MIB)
+  const rest = await reader?.body(bytes.length - 5)
+  expect(Buffer.compare(rest as Uint8Array, bytes.subarray(5))).toBe(0)
+  await sent
+})
+
+test('a peer that takes its response in drops, never stalling, is cut off too', async () => {
+  const errors: string[] = []
+  const limits = { stallMs: 1_000, minRate: 64 * MIB }
+  const server = await startPeer({ limits, onError: (error) => errors.push(error.message) })
+  const part = testBytes(MIB)
+  server.handle(ECHO, async () => Array.from({ length: 64 }, () => part))
+  const node = await rawNode()
+  const stream = await (await dial(node, server)).newStream(ECHO)
+  let got = 0
+  stream.addEventListener('message', (event) => {
+    got += event.data.byteLength
+    queueMicrotask(() => stream.readStatus === 'readable' && stream.pause())
+  })
+  const timer = setInterval(() => stream.readStatus === 'paused' && stream.resume(), 100)
+  onTestFinished(() => clearInterval(timer))
+  stream.send(Uint8Array.of(0, 0, 0, 0))
+  await stream.close()
+  await until(() => errors.length === 1, 'the end of the patience')
+  expect(errors[0]).toContain('slower than')
+  expect(got).toBeGreaterThan(0)
 })
 
 test('a request that arrives too slowly, or not at all, is given up', async () => {

@@ -24,6 +24,7 @@ export class StreamReader {
   private surplus: Uint8Array[] = []
   private target: Uint8Array | undefined
   private filled = 0
+  private resuming = false
   private failure: AssayError | undefined
   private wake: (() => void) | undefined
   /** Bytes read so far. */
@@ -52,9 +53,24 @@ export class StreamReader {
       this.filled += size
       this.total += size
       rest = rest.subarray(size)
-      if (this.filled === this.target.length && this.stream.readStatus === 'readable') this.stream.pause()
+      if (this.filled === this.target.length) this.pause()
     }
     if (rest.length > 0) this.surplus.push(rest)
+  }
+
+  private pause(): void {
+    if (!this.resuming && this.stream.readStatus === 'readable') this.stream.pause()
+  }
+
+  /**
+   * `resume()` hands over what is buffered before it opens the window: a pause from within would be forgotten, and the
+   * peer could send until the stream overflows. So the pause comes after.
+   */
+  private resume(done: () => boolean): void {
+    this.resuming = true
+    this.stream.resume()
+    this.resuming = false
+    if (done()) this.pause()
   }
 
   private get ended(): boolean {
@@ -69,7 +85,7 @@ export class StreamReader {
     let timer: NodeJS.Timeout | undefined
     try {
       for (;;) {
-        if (this.stream.readStatus === 'paused' && !done()) this.stream.resume()
+        if (this.stream.readStatus === 'paused' && !done()) this.resume(done)
         if (done()) return
         if (this.failure !== undefined) throw this.failure
         if (this.ended) fail('network', 'the peer closed the stream in the middle of a message')
