@@ -5,7 +5,7 @@ import { JOB_FILE, type JobFile } from '#app/job/schema.ts'
 import { similar } from '#app/job/similar.ts'
 import { fail } from '#proto/errors.ts'
 
-/** Bytes: far above any real job, and small enough that the parser’s worst cases end within seconds. */
+/** Bytes: far above any real job, and small enough that the parser's worst cases end within seconds. */
 export const MAX_JOB_FILE_BYTES = 64 * 1024
 /** References to anchors that a file may make: enough for convenience, too few to blow up. */
 const MAX_ALIASES = 32

@@ -106,7 +106,7 @@ const budget = z
     z.number().min(0).max(1e9),
     z.string().regex(/^\d{1,18}(\.\d{1,18})?$/, 'must be a decimal number such as "1.5"'),
   ])
-  .describe('Most that the job may cost, in ether of the chain. Default: what the coordinator’s terms ask.')
+  .describe('Most that the job may cost, in ether of the chain. Default: no limit.')
 
 export const JOB_FILE = z.strictObject({
   $schema: z.string().max(4096).optional().describe('Where editors find this schema; ignored otherwise.'),
@@ -134,8 +134,6 @@ export const JOB_FILE = z.strictObject({
 
 /** A checked job file with its defaults filled in. */
 export type JobFile = z.output<typeof JOB_FILE>
-/** A job file as it is written. */
-export type JobFileInput = z.input<typeof JOB_FILE>
 
 export const SCHEMA_ID = 'job.schema.json'
 

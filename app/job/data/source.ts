@@ -111,7 +111,7 @@ async function download(url: string, options: SourceOptions): Promise<Uint8Array
     }
     const reason = (cause as Error).cause instanceof Error ? ((cause as Error).cause as Error) : (cause as Error)
     return fail('network', `${url} cannot be downloaded: ${reason.message}`, {
-      next: 'Check the address and this machine’s connection, or download it yourself and use data.path.',
+      next: 'Check the address and the connection, or download it yourself and use data.path.',
       cause,
     })
   } finally {
