@@ -24,6 +24,56 @@ const COMMANDS: readonly Entry[] = [
     load: () => import('#app/commands/run.ts'),
   },
   {
+    name: 'devnet',
+    summary: 'start a whole network on this machine: chain, coordinator, solvers, verifiers, whistleblower',
+    load: () => import('#app/commands/devnet.ts'),
+  },
+  {
+    name: 'submit',
+    summary: 'put a job on a network',
+    load: () => import('#app/commands/submit.ts'),
+  },
+  {
+    name: 'jobs',
+    summary: 'list the jobs of a network',
+    load: () => import('#app/commands/jobs.ts'),
+  },
+  {
+    name: 'status',
+    summary: 'say where a job stands, from the chain alone',
+    load: () => import('#app/commands/status.ts'),
+  },
+  {
+    name: 'watch',
+    summary: 'follow a job until it ends',
+    load: () => import('#app/commands/watch.ts'),
+  },
+  {
+    name: 'pull',
+    summary: 'fetch the weights of a settled job',
+    load: () => import('#app/commands/pull.ts'),
+  },
+  {
+    name: 'coordinator',
+    summary: 'run a coordinator: takes jobs in, commits windows',
+    load: () => import('#app/commands/coordinator.ts'),
+  },
+  {
+    name: 'solver',
+    summary: 'run a solver: trains and is paid for it',
+    load: () => import('#app/commands/solver.ts'),
+  },
+  {
+    name: 'verifier',
+    summary: 'run a verifier: replays what it is drawn for',
+    load: () => import('#app/commands/verifier.ts'),
+  },
+  {
+    name: 'whistleblower',
+    summary: 'run a whistleblower: audits what was accepted',
+    load: () => import('#app/commands/whistleblower.ts'),
+  },
+  {
     name: 'doctor',
     summary: 'check whether this machine has what Assay needs',
     load: () => import('#app/commands/doctor.ts'),

@@ -24,6 +24,8 @@ const schema = z.strictObject({
   bootstrap: z.array(z.string()).max(64),
   /** URL of the coordinator's API. */
   api: z.url(),
+  /** What people call some accounts, for ledgers; a devnet names its own. */
+  names: z.record(z.string(), z.string().max(64)).optional(),
 })
 
 export type Network = z.infer<typeof schema>

@@ -1,0 +1,38 @@
+/** `assay devnet`: a whole network on this machine, until Ctrl-C. */
+import type { Command } from 'commander'
+import { DEVNET_FOLDER, whole } from '#app/client/options.ts'
+import { DEVNET_DEFAULTS, type DevnetOptions, startDevnet } from '#app/devnet/devnet.ts'
+import { interruptible } from '#app/interrupt.ts'
+import { paint, terminalOf } from '#app/terminal/terminal.ts'
+
+export function define(command: Command): void {
+  command
+    .option('--folder <dir>', 'folder of the network: chain state, keys, blobs, logs', DEVNET_FOLDER)
+    .option('--solvers <n>', 'solver processes', whole(1, 16), DEVNET_DEFAULTS.solvers)
+    .option('--verifiers <n>', 'verifier processes', whole(1, 16), DEVNET_DEFAULTS.verifiers)
+    .option('--whistleblowers <n>', 'whistleblower processes', whole(0, 16), DEVNET_DEFAULTS.whistleblowers)
+    .option('--threads <n>', 'threads of each computing process', whole(1, 64), DEVNET_DEFAULTS.threads)
+    .option('--json', 'print the network as one JSON line once it is up')
+    .action((options: DevnetOptions & { json?: boolean }) => interruptible((signal) => run(options, signal)))
+}
+
+async function run(options: DevnetOptions & { json?: boolean }, signal: AbortSignal): Promise<void> {
+  const terminal = terminalOf(options.json ? process.stderr : process.stdout)
+  const devnet = await startDevnet(options, ({ name, ready }) => {
+    terminal.write(
+      `${paint(terminal, 'green', 'up')}  ${name.padEnd(16)} ${String(ready.account ?? ready.rpc ?? '')}\n`,
+    )
+  })
+  devnet.group.onExit = (name, code, how) => {
+    terminal.write(
+      `${paint(terminal, 'red', 'down')}  ${name} ended by itself (${how ?? code}): see ${devnet.folder}/logs\n`,
+    )
+  }
+  terminal.write(`\nnetwork  ${devnet.networkFile}\nnext     npx assay submit examples/gpt.yaml\nstop     Ctrl-C\n`)
+  if (options.json) process.stdout.write(`${JSON.stringify({ networkFile: devnet.networkFile, ...devnet.network })}\n`)
+  await new Promise<void>((resolve) => {
+    if (signal.aborted) resolve()
+    signal.addEventListener('abort', () => resolve(), { once: true })
+  })
+  await devnet.stop()
+}

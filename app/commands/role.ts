@@ -1,0 +1,64 @@
+/** What the commands of the four roles share: options, node, ready line. */
+import { type Command, Option } from 'commander'
+import { networkOption, whole } from '#app/client/options.ts'
+import { ENGINES, type EngineName } from '#engine/index.ts'
+import type { Role } from '#proto/messages.ts'
+import { readNetwork } from '#runtime/network.ts'
+import { openNode, type RoleNode } from '#runtime/node.ts'
+import { runShell, type Shell } from '#runtime/shell.ts'
+
+export interface RoleOptions {
+  readonly network: string
+  readonly home: string
+  readonly listen?: string[]
+  readonly attached?: boolean
+}
+
+export interface ComputeOptions extends RoleOptions {
+  readonly engine: EngineName
+  readonly threads: number
+}
+
+/** Blocks that everyone but the coordinator leaves it for upkeep. */
+const GRACE = { coordinator: 0, solver: 40, verifier: 60, whistleblower: 80, submitter: 100 } as const
+
+/** Adds the options of every role. */
+export function roleOptions(command: Command, role: Role): Command {
+  return networkOption(command)
+    .option('--home <dir>', 'folder of this process: key, database, blobs', `.assay/${role}`)
+    .option('--listen <multiaddr...>', 'libp2p addresses to listen on (default: a free port of the loopback)')
+    .addOption(new Option('--attached', 'end when standard input closes').hideHelp())
+}
+
+/** Adds the options of roles that compute. */
+export function engineOptions(command: Command): Command {
+  return command
+    .addOption(new Option('--engine <name>', 'engine that computes').choices(ENGINES).default('wasm'))
+    .option('--threads <n>', 'threads of the engine; never changes the result', whole(1, 256), 1)
+}
+
+/** Runs a role's process until it is stopped. */
+export async function runRole(
+  role: Role,
+  options: RoleOptions,
+  main: (node: RoleNode, shell: Shell) => Promise<void>,
+): Promise<void> {
+  const network = await readNetwork(options.network)
+  await runShell(role, options.attached === true, async (shell) => {
+    const { home, listen } = options
+    const node = await openNode(shell, {
+      role,
+      home,
+      network,
+      grace: GRACE[role as keyof typeof GRACE],
+      ...(listen && { listen }),
+    })
+    shell.log.info({ account: node.me, peer: node.peer.id, addresses: node.peer.addresses() }, 'started')
+    await main(node, shell)
+  })
+}
+
+/** The ready line of a role. */
+export function ready(shell: Shell, node: RoleNode, details: Record<string, unknown> = {}): void {
+  shell.ready({ account: node.me, peer: node.peer.id, addresses: node.peer.addresses(), ...details })
+}

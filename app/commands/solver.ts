@@ -1,0 +1,20 @@
+/** `assay solver`: trains cells of jobs and is paid for it. */
+import { type Command, Option } from 'commander'
+import { type ComputeOptions, engineOptions, ready, roleOptions, runRole } from '#app/commands/role.ts'
+import { LIES, type LieName } from '#solver/lies.ts'
+import { runSolver } from '#solver/role.ts'
+
+interface Options extends ComputeOptions {
+  readonly lie?: LieName
+}
+
+export function define(command: Command): void {
+  engineOptions(roleOptions(command, 'solver'))
+    .addOption(new Option('--lie <name>', 'cheat in this way, to see it caught').choices(LIES))
+    .action((options: Options) =>
+      runRole('solver', options, async (node, shell) => {
+        ready(shell, node)
+        await runSolver(node, options)
+      }),
+    )
+}

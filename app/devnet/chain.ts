@@ -1,0 +1,26 @@
+/** Program of the devnet's chain process: runs anvil and ends it when it is told to stop or its parent dies. */
+import { parseArgs } from 'node:util'
+import { startAnvil } from '#contracts/anvil.ts'
+import { runShell } from '#runtime/shell.ts'
+
+await runShell('chain', true, async (shell) => {
+  const { values } = parseArgs({
+    options: {
+      state: { type: 'string' },
+      log: { type: 'string' },
+      port: { type: 'string' },
+      accounts: { type: 'string' },
+    },
+  })
+  const mnemonic = process.env.ASSAY_MNEMONIC
+  const anvil = await startAnvil({
+    ...(values.state === undefined ? {} : { state: values.state }),
+    ...(values.log === undefined ? {} : { log: values.log }),
+    ...(mnemonic === undefined ? {} : { mnemonic }),
+    port: Number(values.port ?? 0),
+    accounts: Number(values.accounts ?? 16),
+  })
+  shell.onStop(() => anvil.stop())
+  anvil.exited.then(() => shell.signal.aborted || process.exit(1))
+  shell.ready({ rpc: anvil.url })
+})

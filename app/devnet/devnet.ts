@@ -1,0 +1,182 @@
+/** A whole network on this machine: a chain and every role, each a process of its own, in one folder. */
+import { mkdir, readFile, writeFile } from 'node:fs/promises'
+import { join, resolve } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { Wallet } from 'ethers'
+import { deriveAccounts, freePort, randomMnemonic } from '#contracts/anvil.ts'
+import { openChain } from '#contracts/chain.ts'
+import { deploy } from '#contracts/deploy.ts'
+import { peerIdOf } from '#net/identity.ts'
+import { fromHex } from '#proto/bytes.ts'
+import { fail } from '#proto/errors.ts'
+import { identityOf, saveSecret } from '#runtime/keys.ts'
+import { type Network, parseNetwork } from '#runtime/network.ts'
+import { type Member, ProcessGroup } from './processes.ts'
+
+export interface DevnetOptions {
+  /** Folder of keys, chain state, blobs and logs; made if missing, continued if it holds a devnet. */
+  readonly folder: string
+  readonly solvers: number
+  readonly verifiers: number
+  readonly whistleblowers: number
+  /** Threads of each computing process. */
+  readonly threads: number
+  /** Makes the last process of this role cheat. */
+  readonly liar?: 'solver' | undefined
+}
+
+export const DEVNET_DEFAULTS = { solvers: 2, verifiers: 2, whistleblowers: 1, threads: 1 } as const
+
+/** What is fixed for the life of a devnet folder. */
+interface Plan {
+  readonly mnemonic: string
+  readonly ports: { readonly chain: number; readonly coordinator: number; readonly api: number }
+}
+
+const CLI = fileURLToPath(new URL('../cli.ts', import.meta.url))
+const CHAIN = fileURLToPath(new URL('./chain.ts', import.meta.url))
+
+/** A running devnet. */
+export interface Devnet {
+  readonly folder: string
+  readonly network: Network
+  /** The file that commands and roles read. */
+  readonly networkFile: string
+  /** Account secret file of the devnet's submitter. */
+  readonly submitterKey: string
+  readonly group: ProcessGroup
+  stop(): Promise<void>
+}
+
+/** Roles and their processes, in the order of their accounts: account 0 deploys, 1 submits. */
+function cast(options: DevnetOptions): { role: string; name: string }[] {
+  const many = (role: string, count: number): { role: string; name: string }[] =>
+    Array.from({ length: count }, (_, i) => ({ role, name: `${role}-${i + 1}` }))
+  return [
+    { role: 'coordinator', name: 'coordinator' },
+    ...many('solver', options.solvers),
+    ...many('verifier', options.verifiers),
+    ...many('whistleblower', options.whistleblowers),
+  ]
+}
+
+/**
+ * Starts a devnet and returns when every process is ready.
+ * @param onStarted told of each process
+ * @throws AssayError of the process that did not come up; whatever had started is stopped then
+ */
+export async function startDevnet(
+  options: DevnetOptions,
+  onStarted: (member: Member) => void = () => {},
+): Promise<Devnet> {
+  const folder = resolve(options.folder)
+  await mkdir(folder, { recursive: true, mode: 0o700 })
+  const group = new ProcessGroup(join(folder, 'logs'))
+  try {
+    return await start(folder, options, group, onStarted)
+  } catch (error) {
+    await group.stop()
+    throw error
+  }
+}
+
+async function start(
+  folder: string,
+  options: DevnetOptions,
+  group: ProcessGroup,
+  onStarted: (member: Member) => void,
+): Promise<Devnet> {
+  const plan = await planOf(folder)
+  const members = cast(options)
+  const accounts = deriveAccounts(plan.mnemonic, members.length + 2)
+  const chainArgs = ['--state', join(folder, 'chain', 'state.json'), '--log', join(folder, 'logs', 'anvil.log')]
+  const chain = await group.start(
+    'chain',
+    CHAIN,
+    [...chainArgs, '--port', `${plan.ports.chain}`, '--accounts', `${accounts.length}`],
+    { ASSAY_MNEMONIC: plan.mnemonic },
+  )
+  onStarted(chain)
+  for (const [i, { name }] of [{ name: 'submitter' }, ...members].entries()) {
+    await saveSecret(join(folder, name, 'key'), fromHex(accounts[i + 1]?.privateKey ?? ''))
+  }
+  const networkFile = join(folder, 'network.json')
+  const network = await networkOf(networkFile, String(chain.ready.rpc), plan, accounts, members)
+  const common = ['--network', networkFile, '--attached']
+  const launch = async ({ role, name }: { role: string; name: string }): Promise<void> => {
+    const args = [role, ...common, '--home', join(folder, name), ...roleArgs(role, name, plan, options)]
+    onStarted(await group.start(name, CLI, args))
+  }
+  // Everyone joins through the coordinator; the others can start side by side.
+  await launch(members[0] as { role: string; name: string })
+  await Promise.all(members.slice(1).map(launch))
+  return {
+    folder,
+    network,
+    networkFile,
+    submitterKey: join(folder, 'submitter', 'key'),
+    group,
+    stop: () => group.stop(),
+  }
+}
+
+function roleArgs(role: string, name: string, plan: Plan, options: DevnetOptions): string[] {
+  if (role === 'coordinator') {
+    return ['--port', `${plan.ports.api}`, '--listen', `/ip4/127.0.0.1/tcp/${plan.ports.coordinator}`]
+  }
+  const lies = options.liar === role && name === `${role}-${options.solvers}`
+  return ['--threads', `${options.threads}`, ...(lies ? ['--lie', 'sum'] : [])]
+}
+
+/** The folder's plan: kept from an earlier run, or made now. */
+async function planOf(folder: string): Promise<Plan> {
+  const file = join(folder, 'devnet.json')
+  try {
+    return JSON.parse(await readFile(file, 'utf8')) as Plan
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') {
+      fail('bad-config', `${file} is not readable`, {
+        next: 'Choose another folder, or remove this one.',
+        cause: error,
+      })
+    }
+  }
+  const ports = { chain: await freePort(), coordinator: await freePort(), api: await freePort() }
+  const plan: Plan = { mnemonic: randomMnemonic(), ports }
+  await writeFile(file, `${JSON.stringify(plan, null, 2)}\n`, { mode: 0o600 })
+  return plan
+}
+
+/** The network file: kept if it is of this chain, else written after deploying the contracts. */
+async function networkOf(
+  file: string,
+  rpc: string,
+  plan: Plan,
+  accounts: ReturnType<typeof deriveAccounts>,
+  members: readonly { name: string }[],
+): Promise<Network> {
+  const kept = await readFile(file, 'utf8').catch(() => undefined)
+  if (kept !== undefined) return parseNetwork(JSON.parse(kept), file)
+  const provider = await openChain(rpc)
+  try {
+    const contracts = await deploy(new Wallet(accounts[0]?.privateKey ?? '', provider))
+    const { peerKey } = identityOf(fromHex(accounts[2]?.privateKey ?? ''))
+    const network: Network = {
+      rpc,
+      chainId: Number((await provider.getNetwork()).chainId),
+      contracts,
+      bootstrap: [`/ip4/127.0.0.1/tcp/${plan.ports.coordinator}/p2p/${peerIdOf(peerKey)}`],
+      api: `http://127.0.0.1:${plan.ports.api}`,
+      names: Object.fromEntries(
+        ['deployer', 'submitter', ...members.map(({ name }) => name)].map((name, i) => [
+          accounts[i]?.address ?? '',
+          name,
+        ]),
+      ),
+    }
+    await writeFile(file, `${JSON.stringify(network, null, 2)}\n`)
+    return network
+  } finally {
+    provider.destroy()
+  }
+}

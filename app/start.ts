@@ -1,0 +1,117 @@
+/** `npm start`: the main job, end to end: a devnet, a job, its verification and settlement, a summary. */
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join, relative, resolve } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { Command, CommanderError, Option } from 'commander'
+import { finishJob } from '#app/client/finish.ts'
+import { followJob } from '#app/client/follow.ts'
+import { whole } from '#app/client/options.ts'
+import { submitJob } from '#app/client/submit.ts'
+import { type NetworkResult, resultOf, summaryLines } from '#app/client/summary.ts'
+import { DEVNET_DEFAULTS, type Devnet, startDevnet } from '#app/devnet/devnet.ts'
+import { EXIT, errorReport, exitCodeOf, printError } from '#app/exit.ts'
+import { interruptedCode, interruptible } from '#app/interrupt.ts'
+import { loadJob } from '#app/job/load.ts'
+import { describeJob } from '#app/report.ts'
+import { short } from '#app/terminal/format.ts'
+import { paint, type Terminal, terminalOf } from '#app/terminal/terminal.ts'
+
+interface Options {
+  readonly data?: string
+  readonly job?: string
+  readonly liar?: 'solver'
+  readonly keep?: string
+  readonly solvers: number
+  readonly json?: boolean
+  readonly verbose?: boolean
+}
+
+const ROOT = fileURLToPath(new URL('..', import.meta.url))
+const DEFAULT_JOB = join(ROOT, 'examples', 'start.yaml')
+
+const command = new Command('npm start --')
+  .description('Trains a model on a network of processes on this machine, verifies it, settles it on a chain.')
+  .option('--data <file>', "text to train on instead of the project's own")
+  .option('--job <file>', 'another job file than the default one')
+  .addOption(new Option('--liar <role>', 'let one process of this role cheat').choices(['solver']))
+  .option('--keep <dir>', "keep the network's folder here: chain state, blobs, logs, weights")
+  .option('--solvers <n>', 'solver processes', whole(1, 8), DEVNET_DEFAULTS.solvers)
+  .option('--json', 'print one JSON object as the last line of the output; everything else goes to stderr')
+  .option('--verbose', 'print the stack and the causes of an error')
+  .exitOverride()
+  .action((options: Options) => interruptible((signal) => run(options, signal)))
+
+async function run(options: Options, signal: AbortSignal): Promise<void> {
+  const terminal = terminalOf(options.json ? process.stderr : process.stdout)
+  const folder = options.keep ? resolve(options.keep) : await mkdtemp(join(tmpdir(), 'assay-'))
+  let devnet: Devnet | undefined
+  const abandon = (): void => void devnet?.stop()
+  signal.addEventListener('abort', abandon)
+  try {
+    const { solvers, liar } = options
+    devnet = await startDevnet({ ...DEVNET_DEFAULTS, solvers, liar, folder }, ({ name }) => {
+      terminal.write(`${paint(terminal, 'green', 'up')} ${name}\n`)
+      if (signal.aborted) abandon()
+    })
+    devnet.group.onExit = (name, code, how) => terminal.write(`${name} ended by itself (${how ?? code})\n`)
+    const result = await train(devnet, options, terminal, signal)
+    if (options.json) process.stdout.write(`${JSON.stringify(result)}\n`)
+    if (!result.settled) process.exitCode = EXIT.unsettled
+  } finally {
+    await devnet?.stop()
+    if (!options.keep) await rm(folder, { recursive: true, force: true, maxRetries: 5 })
+  }
+}
+
+async function train(
+  devnet: Devnet,
+  options: Options,
+  terminal: Terminal,
+  signal: AbortSignal,
+): Promise<NetworkResult> {
+  const started = performance.now()
+  const data = options.data ?? (options.job ? undefined : await ownText(devnet.folder))
+  const job = await loadJob(options.job ?? DEFAULT_JOB, { dataPath: data, signal })
+  terminal.write('\n')
+  for (const line of describeJob(job, terminal)) terminal.write(`${line}\n`)
+  const { network } = devnet
+  const { jobId } = await submitJob(network, job, devnet.submitterKey, 'devnet', signal)
+  terminal.write(`\nsubmitted ${short(jobId)}: bidding, then training\n`)
+  const sight = await followJob(network, jobId, terminal, signal)
+  const seconds = (performance.now() - started) / 1000
+  const stats = await fetch(new URL('/stats', network.api)).then((r) => r.json() as Promise<{ bytesSent?: number }>)
+  const weights = options.keep ? join(devnet.folder, 'weights') : resolve('.assay', 'weights', short(jobId))
+  const done =
+    sight.job.phase === 'settled'
+      ? await finishJob(network, sight.job, weights, signal)
+      : { weights: null, metrics: null, text: null }
+  const result = resultOf(sight, network, { ...done, seconds, bytesSent: stats.bytesSent ?? null })
+  for (const line of summaryLines(result, sight.job, network, terminal)) terminal.write(`${line}\n`)
+  return result
+}
+
+/** The project's own text - documents and source, in the order of their paths - as one file. */
+async function ownText(folder: string): Promise<string> {
+  const names = (await readdir(ROOT, { recursive: true, withFileTypes: true }))
+    .filter((entry) => entry.isFile() && /\.(md|sol)$/.test(entry.name))
+    .map((entry) => relative(ROOT, join(entry.parentPath, entry.name)))
+    .filter((name) => !/(^|\/)(node_modules|out|cache|\.[^/]+)\//.test(name))
+    .sort()
+  const texts = await Promise.all(names.map((name) => readFile(join(ROOT, name), 'utf8')))
+  const file = join(folder, 'text.txt')
+  await writeFile(file, texts.join('\n'))
+  return file
+}
+
+try {
+  await command.parseAsync()
+} catch (error) {
+  if (error instanceof CommanderError) {
+    process.exitCode = error.exitCode === 0 ? EXIT.ok : EXIT.usage
+  } else {
+    printError(terminalOf(process.stderr), error, process.argv.includes('--verbose'))
+    if (process.argv.includes('--json')) process.stdout.write(`${JSON.stringify(errorReport(error))}\n`)
+    process.exitCode = interruptedCode() ?? exitCodeOf(error)
+  }
+}

@@ -1,0 +1,57 @@
+/** The entries that solvers announce: kept by slot and replica until a window holds them, with the losses they report. */
+import { bytesEqual, fromHex, to0x } from '#proto/bytes.ts'
+import { encodeSignedEntry, type SignedEntry } from '#proto/entry.ts'
+import type { JobView } from '#proto/machines/job-view.ts'
+import type { Hex } from '#proto/terms.ts'
+import { checkEntry, slotOfStep } from '#proto/windows.ts'
+import { type EntryPool, slotKey } from './decide.ts'
+
+/** What was heard twice and differs: evidence of equivocation. */
+export interface Conflict {
+  readonly kept: SignedEntry
+  readonly heard: SignedEntry
+}
+
+/** Pool of announced entries. Bounded: only entries that have a place in the current plan epoch of a known job enter. */
+export class AnnouncedEntries {
+  readonly #pool = new Map<string, Map<number, SignedEntry>>()
+
+  get pool(): EntryPool {
+    return this.#pool
+  }
+
+  /**
+   * Takes in a signed entry whose signature was verified. Returns a conflict if its solver signed another one for the range.
+   * @throws AssayError `bad-entry` or `stale` unless it has a place in the job's current plan epoch
+   */
+  add(job: JobView, signed: SignedEntry): Conflict | undefined {
+    const context = {
+      jobId: fromHex(job.jobId, 32),
+      epoch: job.epoch,
+      cells: job.cells.map((cell) => fromHex(cell, 20)),
+    }
+    checkEntry(job.terms, context, signed.entry)
+    const key = slotKey(job.jobId, job.epoch, slotOfStep(job.terms, signed.entry.stepFrom))
+    const slot = this.#pool.get(key) ?? new Map<number, SignedEntry>()
+    this.#pool.set(key, slot)
+    const kept = slot.get(signed.entry.replica)
+    if (kept && !bytesEqual(encodeSignedEntry(kept), encodeSignedEntry(signed))) return { kept, heard: signed }
+    slot.set(signed.entry.replica, signed)
+    return undefined
+  }
+
+  /** Forgets entries of older epochs and of jobs that have ended. */
+  prune(views: ReadonlyMap<Hex, JobView>): void {
+    for (const key of this.#pool.keys()) {
+      const [jobId, epoch] = key.split(':') as [Hex, string]
+      const job = views.get(jobId)
+      const live = job && (job.phase === 'training' || job.phase === 'assigning')
+      if (!live || Number(epoch) < job.epoch) this.#pool.delete(key)
+    }
+  }
+}
+
+/** Lower-case 0x text of an entry's job. */
+export function jobOf(signed: SignedEntry): Hex {
+  return to0x(signed.entry.jobId) as Hex
+}
