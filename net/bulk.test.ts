@@ -3,13 +3,14 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
-import { encodeIndex, indexOf } from '#net/blob-index.ts'
+import { type BlobIndex, encodeIndex, indexOf } from '#net/blob-index.ts'
 import { BLOB_PROTOCOL, serveBlobs } from '#net/bulk.ts'
 import { openDiskStore } from '#net/disk-store.ts'
 import { type FetchOptions, fetchBlob } from '#net/fetch.ts'
 import { MemoryStore } from '#net/memory-store.ts'
 import type { Peer } from '#net/peer.ts'
 import { startPair, startPeer, testBytes, until } from '#net/testing.ts'
+import { Writer } from '#proto/bytes.ts'
 import { bytesRoot, FRAME_BYTES } from '#proto/merkle.ts'
 
 const MIB = 2 ** 20
@@ -129,18 +130,24 @@ test('who sends a wrong frame or index is named and left; the blob comes from th
   const frameOf = (i: number): Uint8Array => bytes.slice(i * FRAME_BYTES, (i + 1) * FRAME_BYTES)
   const flipped = frameOf(3)
   flipped[77] = (flipped[77] as number) ^ 1
+  const indexed = (claim: BlobIndex, last: Uint8Array): Uint8Array[] => {
+    const encoded = encodeIndex(claim)
+    return [new Writer().u32(encoded.length).finish(), encoded, last]
+  }
+  const truth = indexed(index, frameOf(6))
   const lies: Record<string, (request: Uint8Array) => Uint8Array[]> = {
     'one bit of one frame': (request) => {
-      if (request[0] === 0) return [encodeIndex(index)]
+      if (request[0] === 0) return truth
       const view = new DataView(request.buffer, request.byteOffset)
       const [first, count] = [view.getUint32(33, true), view.getUint32(37, true)]
       return Array.from({ length: count }, (_, i) => (first + i === 3 ? flipped : frameOf(first + i)))
     },
-    'another index': () => [encodeIndex({ size: bytes.length, frames: [...index.frames].reverse() })],
-    'another size': (request) =>
-      request[0] === 0 ? [encodeIndex({ ...index, size: bytes.length - 1 })] : [frameOf(6).subarray(1)],
-    'fewer bytes': (request) => [request[0] === 0 ? encodeIndex(index) : frameOf(6).subarray(1)],
-    'half an index': () => [encodeIndex(index).subarray(0, 100)],
+    'frames cut short': (request) => (request[0] === 0 ? truth : [frameOf(0).subarray(1)]),
+    'another index': () => indexed({ size: bytes.length, frames: [...index.frames].reverse() }, frameOf(6)),
+    'another size': () => indexed({ ...index, size: bytes.length - 1 }, frameOf(6).subarray(1)),
+    'a wrong last frame': () => indexed(index, frameOf(6).fill(1)),
+    'no last frame': () => indexed(index, new Uint8Array(0)),
+    'half an index': () => [truth[0] as Uint8Array, (truth[1] as Uint8Array).subarray(0, 100)],
     nothing: () => [],
   }
   for (const [name, lie] of Object.entries(lies)) {

@@ -8,7 +8,7 @@ import { Reader, Writer } from '#proto/bytes.ts'
 import { AssayError, check } from '#proto/errors.ts'
 import { HASH_BYTES } from '#proto/hash.ts'
 import { FRAME_BYTES } from '#proto/merkle.ts'
-import { type BlobIndex, decodeIndex, encodeIndex, frameSize, indexBytes } from './blob-index.ts'
+import { type BlobIndex, checkFrame, decodeIndex, encodeIndex, frameSize, indexBytes } from './blob-index.ts'
 import type { Peer } from './peer.ts'
 import type { BlobStore } from './store.ts'
 
@@ -18,6 +18,7 @@ const ASK_INDEX = 0
 const ASK_FRAMES = 1
 /** Frames of one response at most: what a server holds in memory for a request. */
 export const MAX_RUN = 16
+const LENGTH_BYTES = 4
 /** Blob requests of all peers answered at once. */
 const MAX_CONCURRENT = 64
 const ANSWER_MS = 30_000
@@ -41,7 +42,11 @@ async function answer(stores: readonly Source[], request: Uint8Array): Promise<U
   const [first, count] = kind === ASK_FRAMES ? [reader.u32(), reader.u32()] : [0, 0]
   reader.end()
   const store = await holder(stores, root)
-  if (kind === ASK_INDEX) return [encodeIndex(await store.index(root))]
+  if (kind === ASK_INDEX) {
+    const index = await store.index(root)
+    const encoded = encodeIndex(index)
+    return [new Writer().u32(encoded.length).finish(), encoded, await store.readFrame(root, index.frames.length - 1)]
+  }
   check(count > 0 && count <= MAX_RUN, 'over-limit', `${count} frames at once, at most ${MAX_RUN}`)
   const frames: Uint8Array[] = []
   for (let i = 0; i < count; i++) frames.push(await store.readFrame(root, first + i))
@@ -59,8 +64,8 @@ export interface AskOptions {
 }
 
 /**
- * The index of a blob, proven against `root` but for the length of its last frame: that is proven by the last frame.
- * Throws `over-limit` above `maxSize`, `bad-proof` or `bad-encoding` for a false index, else what `request` throws.
+ * The index of a blob and its last frame, both proven: the hashes lead to `root`, and the last frame shows the size.
+ * Throws `over-limit` above `maxSize`, `bad-proof` or `bad-encoding` for a false answer, else what `request` throws.
  */
 export async function askIndex(
   peer: Peer,
@@ -68,12 +73,19 @@ export async function askIndex(
   root: Uint8Array,
   maxSize: number,
   options: AskOptions,
-): Promise<BlobIndex> {
+): Promise<{ index: BlobIndex; last: Uint8Array }> {
   const request = new Writer().u8(ASK_INDEX).fixed(root, HASH_BYTES).finish()
-  const body = await peer.request(provider, BLOB_PROTOCOL, request, { maxResponse: indexBytes(maxSize), ...options })
-  const index = decodeIndex(root, body)
+  const longest = indexBytes(maxSize)
+  const body = await peer.request(provider, BLOB_PROTOCOL, request, {
+    maxResponse: LENGTH_BYTES + longest + FRAME_BYTES,
+    ...options,
+  })
+  const reader = new Reader(body)
+  const index = decodeIndex(root, reader.bytes(longest))
   check(index.size <= maxSize, 'over-limit', `a blob of ${index.size} bytes is above ${maxSize}`)
-  return index
+  const last = reader.raw(reader.remaining)
+  checkFrame(index, index.frames.length - 1, last)
+  return { index, last }
 }
 
 /** Consecutive frames. */

@@ -1,7 +1,7 @@
 /** Fetching a blob: resumable, from several providers, once however many callers want it. */
 import { AssayError, check, isAssayError } from '#proto/errors.ts'
 import { aborted, checkTimeout } from './abort.ts'
-import { checkFrame, frameSize } from './blob-index.ts'
+import { frameSize } from './blob-index.ts'
 import { askFrames, askIndex, type Run } from './bulk.ts'
 import { RemoteError } from './errors.ts'
 import type { Peer } from './peer.ts'
@@ -134,15 +134,9 @@ class BlobFetch {
   /** Gets a proven index, and with it the first frame to arrive. */
   private async begin(): Promise<PartialBlob> {
     const { root, size, maxSize } = this.options
-    const proven = await this.withProvider(async (provider) => {
-      const index = await askIndex(this.peer, provider, root, maxSize, this.ask)
-      // The last frame proves the size; who sent both is to blame for either.
-      const tail = index.frames.length - 1
-      const [last] = await askFrames(this.peer, provider, root, index, { first: tail, count: 1 }, this.ask)
-      checkFrame(index, tail, last as Uint8Array)
-      return { index, last: last as Uint8Array }
-    })
-    const { index, last } = proven
+    const { index, last } = await this.withProvider((provider) =>
+      askIndex(this.peer, provider, root, maxSize, this.ask),
+    )
     check(size === undefined || index.size === size, 'bad-input', `the blob has ${index.size} bytes, not ${size}`)
     const partial = await this.store.partial(root, index)
     if (partial === undefined) throw new AssayError('internal', 'a store did not begin a partial blob')
