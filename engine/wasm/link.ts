@@ -3,13 +3,13 @@ import { elementsOf } from '#graph/shape.ts'
 import { BARRIER_COUNT, BARRIER_TURN } from './control.ts'
 import type { Frame } from './elements.ts'
 import { emulatedFma, type FmaMode } from './fma.ts'
-import { emitTile, TILE_PARAMS, type Tiles } from './gemm.ts'
 import { Body, type Expr, i32 } from './ir.ts'
 import { MAX_PAGES } from './memory.ts'
 import { ModuleBuilder, type ValType } from './module.ts'
 import type { Place, Plan, Task } from './plan.ts'
 import { methodOf } from './select.ts'
 import type { Target } from './straight.ts'
+import { emitTile, TILE_PARAMS, type Tiles } from './tile.ts'
 
 export interface Linked {
   readonly bytes: Uint8Array<ArrayBuffer>

@@ -1,6 +1,7 @@
 /** The loop nest of an element program: what is used, with axes dropped and merged where every access allows it. */
 import { loadsOf } from '#arith/program.ts'
 import type { Affine, ElementProgram, Load, Straight } from '#arith/types.ts'
+import { fail } from '#proto/errors.ts'
 
 /** A program over fewer axes. Strides of loads and guards are over `out` axes, then `loop` axes of the nest. */
 export interface Nest {
@@ -21,11 +22,24 @@ function axesRead(parts: readonly Straight[]): Set<number> {
   return axes
 }
 
+/** Guards are compared as 32-bit integers. */
+function checkGuards(p: ElementProgram): void {
+  const dims = [...p.out.shape, ...p.loop]
+  for (const { base, strides } of p.loads.flatMap(({ guard }) => guard ?? [])) {
+    const reach = strides.map((stride, axis) => stride * (dims[axis]! - 1))
+    const min = reach.reduce((sum, r) => sum + Math.min(0, r), base)
+    const max = reach.reduce((sum, r) => sum + Math.max(0, r), base)
+    if (min < -(2 ** 31) || max >= 2 ** 31) fail('unsupported', `a guard takes values from ${min} to ${max}`)
+  }
+}
+
 /**
  * Drops axes of size 1 and merges neighbours that every used load and guard walks as one, within output axes and within
  * loop axes. The row-major order of both is kept.
+ * @throws unsupported for guards that leave the 32-bit integers
  */
 export function nestOf(p: ElementProgram): Nest {
+  checkGuards(p)
   const used = new Set([...loadsOf(p, p.step), ...loadsOf(p, p.finish)])
   const affines: Affine[] = p.loads.flatMap((load, n) => (used.has(n) ? [load.at, ...(load.guard ?? [])] : []))
   const read = axesRead([p.step, p.finish])

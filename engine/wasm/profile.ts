@@ -3,8 +3,8 @@ import type { TensorType } from '#arith/types.ts'
 import { showType } from '#graph/shape.ts'
 import type { Graph } from '#graph/types.ts'
 import type { Buffer } from '../types.ts'
+import { contractionOf } from './contraction.ts'
 import type { WasmEngine } from './engine.ts'
-import { gemmOf } from './gemm.ts'
 import { planOf } from './plan.ts'
 
 export interface TaskTime {
@@ -41,7 +41,7 @@ export function profile(
     })
   }
   return plan.tasks.map(({ program, type }, i) => {
-    const gemm = program && gemmOf(program)
+    const gemm = program && contractionOf(program)
     const batches = gemm?.batch.reduce((product, { size }) => product * size, 1) ?? 0
     return {
       kind: tasks[i]!.kind,

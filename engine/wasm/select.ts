@@ -2,9 +2,11 @@
 import type { ElementProgram } from '#arith/types.ts'
 import { acrossScratch, emitAcross } from './across.ts'
 import { emitAlong, fitsAlong } from './along.ts'
+import { contractionOf } from './contraction.ts'
 import type { Frame } from './elements.ts'
-import { emitGemm, gemmOf, gemmScratch, type Tiles } from './gemm.ts'
+import { emitGemm, gemmScratch } from './gemm.ts'
 import { emitScatter, scatterOf, scatterScratch } from './scatter.ts'
+import type { Tiles } from './tile.ts'
 
 export interface Method {
   /** Kind of kernel, for profiles. */
@@ -16,9 +18,13 @@ export interface Method {
 
 /** The fastest method that fits; all give the same bits. */
 export function methodOf(p: ElementProgram): Method {
-  const gemm = gemmOf(p)
-  if (gemm) {
-    return { name: 'gemm', scratch: gemmScratch(gemm), emit: (frame, tiles) => emitGemm(frame, gemm, tiles) }
+  const contraction = contractionOf(p)
+  if (contraction) {
+    return {
+      name: 'gemm',
+      scratch: gemmScratch(contraction),
+      emit: (frame, tiles) => emitGemm(frame, contraction, tiles),
+    }
   }
   const scatter = scatterOf(p)
   if (scatter) {

@@ -2,7 +2,19 @@
 import { ARITY, BLOCKS } from '#arith/blocks.ts'
 import { checkProgram, elements, loadsOf } from '#arith/program.ts'
 import { nasty } from '#arith/testing.ts'
-import type { Affine, Arg, DType, ElementProgram, Guard, Instr, Load, Order, Straight, Word } from '#arith/types.ts'
+import type {
+  Affine,
+  Arg,
+  Block,
+  DType,
+  ElementProgram,
+  Guard,
+  Instr,
+  Load,
+  Order,
+  Straight,
+  Word,
+} from '#arith/types.ts'
 import type { WasmEngine } from './engine.ts'
 import type { Plan } from './plan.ts'
 
@@ -129,9 +141,11 @@ function randomLoad(next: () => Word, dims: readonly number[], n: number, operan
   const via =
     n > 0 && below(next, 3) === 0 ? { load: below(next, n), stride: pick(next, [1, 3, 0]), limit: 5 } : undefined
   const fill = pick(next, [0, nasty(next)])
-  const words = Uint32Array.from({ length: size + (via ? via.stride * 4 : 0) }, () =>
-    below(next, 4) === 0 ? below(next, 7) : nasty(next),
-  )
+  const tame = below(next, 2) === 0
+  const words = Uint32Array.from({ length: size + (via ? via.stride * 4 : 0) }, () => {
+    if (below(next, 4) === 0) return below(next, 7)
+    return tame ? ((next() & 0x807fffff) | ((120 + below(next, 12)) << 23)) >>> 0 : nasty(next)
+  })
   const operand = operands.push(words) - 1
   return { operand, at: { base, strides }, fill, ...(via && { via }), ...(guarded && { guard }) }
 }
@@ -140,9 +154,9 @@ function straight(next: () => Word, sources: readonly Arg[], most: number): Stra
   const made: Instr[] = []
   const length = 1 + below(next, most)
   for (let i = 0; i < length; i++) {
-    const block = pick(next, BLOCKS)
+    const block = below(next, 3) === 0 ? pick(next, BLOCKS) : pick<Block>(next, ['fadd', 'fmul', 'ffma', 'fmax', 'xor'])
     const arg = (): Arg => {
-      const kind = below(next, 6)
+      const kind = below(next, 8)
       if (kind === 0 || (sources.length === 0 && i === 0)) return { from: 'const', bits: nasty(next) }
       if (i > 0 && (kind < 3 || sources.length === 0)) return { from: 'instr', n: i - 1 - below(next, Math.min(i, 2)) }
       return sources.length > 0 ? pick(next, sources) : { from: 'const', bits: nasty(next) }
