@@ -27,7 +27,7 @@ async function trained(engineName: 'wasm' | 'reference', threads: number, replic
   }
 }
 
-describe('train', () => {
+describe('train', { timeout: 120_000 }, () => {
   it('reaches one state, whatever the replicas, threads and engine', async () => {
     const expected = await trained('wasm', 1, 1)
     expect(expected.losses).toHaveLength(6)

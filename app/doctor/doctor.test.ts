@@ -7,7 +7,7 @@ import { checkClock, checkDisk, checkMemory, checkNode, checkPorts } from '#app/
 
 const GIB = 2 ** 30
 
-describe('doctor', () => {
+describe('doctor', { timeout: 120_000 }, () => {
   it('judges versions and memory, with a next step unless all is well', () => {
     expect(checkNode('24.1.0')).toMatchObject({ status: 'ok' })
     expect(checkNode('22.13.0')).toMatchObject({ status: 'ok' })
