@@ -91,10 +91,10 @@ async function train(
   return result
 }
 
-/** The project's own text - documents and source, in the order of their paths - as one file. */
+/** The project's own text - its documents, in the order of their paths - as one file. */
 async function ownText(folder: string): Promise<string> {
   const names = (await readdir(ROOT, { recursive: true, withFileTypes: true }))
-    .filter((entry) => entry.isFile() && /\.(md|sol)$/.test(entry.name))
+    .filter((entry) => entry.isFile() && /\.md$/.test(entry.name))
     .map((entry) => relative(ROOT, join(entry.parentPath, entry.name)))
     .filter((name) => !/(^|\/)(node_modules|out|cache|\.[^/]+)\//.test(name))
     .sort()

@@ -1,11 +1,15 @@
-/** Which entries a whistleblower re-audits: its own secret choice, so that no verifier knows which acceptances it checks. */
-
+/** Which entries a whistleblower re-audits, its own secret choice, so that no verifier knows which acceptances it checks. Pure. */
 import { fromHex } from '#proto/bytes.ts'
 import { sha256 } from '#proto/hash.ts'
 import type { JobView } from '#proto/machines/job-view.ts'
+import type { Hex } from '#proto/terms.ts'
 
-export interface AuditAction {
+/** What an audit found: the entry of the window to accuse. */
+export type Findings = ReadonlyMap<Hex, { readonly against: number }>
+
+export type WhistleblowerAction = {
   readonly key: string
+  readonly type: 'audit' | 'challenge'
   readonly job: JobView
   readonly window: number
   readonly index: number
@@ -18,14 +22,34 @@ export function picks(secret: Uint8Array, entryHash: string, rate: number): bool
   return draw < rate
 }
 
-/** Entries of windows that are committed and not final, which no open dispute is about. Pure. */
-export function decide(job: JobView, secret: Uint8Array, rate: number): AuditAction[] {
-  const actions: AuditAction[] = []
-  for (const window of job.windows.values()) {
-    if (window.status === 'final' || window.status === 'void') continue
-    for (const [index, { entryHash }] of window.entries.entries()) {
-      if (job.disputes.has(entryHash) || !picks(secret, entryHash, rate)) continue
-      actions.push({ key: `${entryHash}:audit`, job, window: window.window, index })
+/**
+ * Audits as soon as a window is committed; challenges once the verifiers have let the window pass, since what they reject
+ * themselves needs no whistleblower.
+ */
+export function decide(
+  job: JobView,
+  findings: Findings,
+  secret: Uint8Array,
+  rate: number,
+  block: number,
+): WhistleblowerAction[] {
+  const actions: WhistleblowerAction[] = []
+  for (const view of job.windows.values()) {
+    if (view.status === 'final' || view.status === 'void') continue
+    for (const [index, { entryHash }] of view.entries.entries()) {
+      const of = (type: 'audit' | 'challenge', accused: number): WhistleblowerAction => ({
+        key: `${view.entries[accused]?.entryHash}:${type}`,
+        type,
+        job,
+        window: view.window,
+        index: accused,
+      })
+      if (picks(secret, entryHash, rate)) actions.push(of('audit', index))
+      const finding = findings.get(entryHash)
+      const late = view.status !== 'verified' || block >= view.challengesUntil
+      if (finding === undefined || late) continue
+      const accused = view.entries[finding.against]
+      if (accused && !job.disputes.has(accused.entryHash)) actions.push(of('challenge', finding.against))
     }
   }
   return actions
