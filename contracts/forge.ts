@@ -1,22 +1,39 @@
-/** `node contracts/forge.ts ARGS`: forge in this folder, with this Node as the one that runs the compiler. */
+/**
+ * `node contracts/forge.ts ARGS`: forge in this folder, with this Node as the one that runs the compiler.
+ *
+ * `test` first makes sure that the committed artifacts, which the tests deploy, are those of the sources.
+ */
 import { spawn } from 'node:child_process'
 import { delimiter, dirname } from 'node:path'
 import { foundryTool } from '#contracts/foundry.ts'
 import { isAssayError } from '#proto/errors.ts'
+import { staleOutputs } from './build.ts'
 
-/** Runs forge. Resolves with its exit code. Throws `not-found` without a forge. */
-export function forge(args: readonly string[], stdio: 'inherit' | 'ignore' = 'inherit'): Promise<number> {
-  const env = { ...process.env, PATH: `${dirname(process.execPath)}${delimiter}${process.env['PATH'] ?? ''}` }
-  const child = spawn(foundryTool('forge'), args, { cwd: import.meta.dirname, env, stdio })
+/** Runs forge; its output goes to our stderr unless it is the `main` one. Resolves with its exit code. */
+export function forge(args: readonly string[], profile: 'default' | 'test', main = false): Promise<number> {
+  const path = `${dirname(process.execPath)}${delimiter}${process.env['PATH'] ?? ''}`
+  const env = { ...process.env, PATH: path, FOUNDRY_PROFILE: profile }
+  const stdio = ['ignore', main ? 'inherit' : process.stderr, 'inherit'] as const
+  const child = spawn(foundryTool('forge'), args, { cwd: import.meta.dirname, env, stdio: [...stdio] })
   return new Promise((resolve, reject) => {
     child.once('error', reject)
-    child.once('exit', (code, signal) => resolve(code ?? (signal === null ? 1 : 130)))
+    child.once('exit', (code) => resolve(code ?? 1))
   })
+}
+
+async function main(args: readonly string[]): Promise<number> {
+  if (args[0] !== 'test') return forge(args, 'default', true)
+  const [code] = await Promise.all([forge(['build'], 'default'), forge(['build'], 'test')])
+  if (code !== 0) return code
+  const stale = staleOutputs()
+  for (const { path } of stale) console.error(`${path} is out of date: run node contracts/build.ts`)
+  const tested = await forge(args, 'test', true)
+  return stale.length > 0 ? 1 : tested
 }
 
 if (import.meta.main) {
   try {
-    process.exitCode = await forge(process.argv.slice(2))
+    process.exitCode = await main(process.argv.slice(2))
   } catch (error) {
     if (!isAssayError(error)) throw error
     console.error(`${error.message}. ${error.next ?? ''}`)

@@ -1,6 +1,7 @@
 /** Turns the compiler's output into what the client needs at run time: ABIs, bytecode to link, and TypeScript types. */
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { Interface } from 'ethers'
 
 export interface AbiParam {
   readonly name: string
@@ -144,4 +145,46 @@ export function typesSource(artifacts: Record<string, Artifact>, enums: Record<s
       .join('')}] as const\nexport type ErrorName = (typeof ERROR_NAMES)[number]`,
     '',
   ].join('\n\n')
+}
+
+/** Every signature of every contract, one a line: what an incompatible change would alter. */
+export function abiSnapshot(artifacts: Record<string, Artifact>): string {
+  return CONTRACTS.map((name) => {
+    const lines = new Interface(artifacts[name]?.abi ?? []).format().sort()
+    return `${name}\n${lines.map((line) => `  ${line}\n`).join('')}`
+  }).join('\n')
+}
+
+interface Layout {
+  readonly storage: readonly Slot[]
+  readonly types: Readonly<Record<string, LayoutType>> | null
+}
+
+interface Slot {
+  readonly label: string
+  readonly slot: string
+  readonly offset: number
+  readonly type: string
+}
+
+interface LayoutType {
+  readonly label: string
+  readonly numberOfBytes: string
+  readonly members?: readonly Slot[]
+}
+
+export function readLayout(folder: string, name: string): Layout {
+  const file = join(folder, `${name}.sol`, `${name}.json`)
+  return (JSON.parse(readFileSync(file, 'utf8')) as { storageLayout: Layout }).storageLayout
+}
+
+/** The contract's variables, then every struct in storage: slot, byte in the slot, name, type. */
+export function storageSnapshot({ storage, types }: Layout): string {
+  const table = (slots: readonly Slot[]): string =>
+    slots.map((one) => `  ${one.slot}.${one.offset} ${one.label}: ${types?.[one.type]?.label}\n`).join('')
+  const structs = Object.values(types ?? {})
+    .filter((type) => type.members !== undefined)
+    .sort((a, b) => (a.label < b.label ? -1 : 1))
+  const parts = structs.map((type) => `${type.label} (${type.numberOfBytes} bytes)\n${table(type.members ?? [])}`)
+  return [`contract\n${table(storage)}`, ...parts].join('\n')
 }

@@ -105,7 +105,7 @@ describe('a job', () => {
     await as.whistleblower.challenge(jobId, 1, 0, 2)
     await expect(as.coordinator.settleWindow(jobId, 0)).rejects.toSatisfy((e) => isContractError(e, 'DisputeOpen'))
     const solver = Object.values(as).find(({ address }) => address === cells[0])
-    await expect(as.deployer.contest(entryHash)).rejects.toSatisfy((e) => isContractError(e, 'NotAccused'))
+    await expect(as.deployer.contest(entryHash)).rejects.toSatisfy((e) => isContractError(e, 'NotAuthorized'))
     await solver?.contest(entryHash)
     expect(await reader.rulingOf(entryHash)).toBe('Contested')
     await as.deployer.resolve(entryHash)

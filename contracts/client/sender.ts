@@ -153,10 +153,9 @@ export class AssaySender {
     return this.assay('challenge', jobId, epoch, window, index)
   }
 
-  /** The accused solver insists on its claim. */
+  /** Insists on an accused claim: its solver, or the verifier who accepted it. */
   contest(entryHash: string): Promise<Sent> {
-    const { arbiter, assay } = this.deployment
-    return this.send(ARBITER, arbiter, 'contest', [assay, entryHash])
+    return this.assay('contest', entryHash)
   }
 
   resolve(entryHash: string): Promise<Sent> {

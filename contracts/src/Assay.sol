@@ -146,6 +146,10 @@ contract Assay is IAssay {
         Disputes.challenge(s, arbiter, jobId, epoch, window, index);
     }
 
+    function contest(bytes32 entryHash) external {
+        Disputes.contest(s, arbiter, entryHash);
+    }
+
     function resolve(bytes32 entryHash) external {
         Disputes.resolve(s, arbiter, entryHash);
     }

@@ -10,7 +10,7 @@ import {
     Dispute,
     EntryState,
     Job,
-    MAX_ACCUSERS,
+    MAX_CHALLENGERS,
     NO_INDEX,
     State,
     Window,
@@ -62,11 +62,14 @@ library Disputes {
             window.openDisputes++;
             job.openDisputes++;
             job.seats[d.solver].accused++;
-        } else if (!d.open || d.accusers.length == MAX_ACCUSERS || accuses(d, msg.sender)) {
+        }
+        bool bonded = verdict == NO_INDEX;
+        bool known = accuses(d, msg.sender);
+        if (!d.open || (bonded && (known || d.accusers.length >= MAX_CHALLENGERS))) {
             revert IAssay.CannotAccuse(entryHash, msg.sender);
         }
-        d.accusers.push(Accuser(msg.sender, verdict == NO_INDEX));
-        if (verdict != NO_INDEX) d.rejections |= uint64(1) << verdict;
+        if (!known) d.accusers.push(Accuser(msg.sender, bonded));
+        if (!bonded) d.rejections |= uint64(1) << verdict;
         arbiter.open(IArbiter.Claim(entryHash, jobId, d.solver, job.terms.responsePeriod), msg.sender);
         emit IAssay.Challenged(jobId, entryHash, msg.sender, d.solver, w, epoch, index);
     }
@@ -76,6 +79,15 @@ library Disputes {
             if (d.accusers[i].account == account) return true;
         }
         return false;
+    }
+
+    function contest(State storage s, IArbiter arbiter, bytes32 entryHash) external {
+        Dispute storage d = s.disputes[entryHash];
+        if (!d.open) revert IAssay.NoDispute(entryHash);
+        EntryState storage entry = s.jobs[d.jobId].windows[d.window].state[entryKey(d.epoch, d.index)];
+        bool acceptor = entry.accepted && msg.sender == entry.verifier;
+        if (msg.sender != d.solver && !acceptor) revert IAssay.NotAuthorized(d.solver);
+        arbiter.defend(entryHash, msg.sender);
     }
 
     function resolve(State storage s, IArbiter arbiter, bytes32 entryHash) external {
@@ -115,14 +127,14 @@ library Disputes {
             s.credit(place, d.accusers[i].account, share, IAssay.Reason.Bounty);
         }
         Vault.burn(place, rest - share * d.accusers.length);
-        returnBonds(s, job, d, place);
+        returnBonds(s, job, window, d);
         if (job.phase == IAssay.Phase.Active) Plan.replan(s, d.jobId, job.finalWindows, d.solver);
     }
 
     /// @dev Undecided: nobody loses a stake; the windows from this one on are redone by others.
     function redo(State storage s, Job storage job, Window storage window, Dispute storage d, bool live) private {
         releaseClaim(job, window, d, live);
-        returnBonds(s, job, d, Vault.Place(d.jobId, d.window, d.index));
+        returnBonds(s, job, window, d);
         if (job.phase != IAssay.Phase.Active) return;
         uint32 from = live ? d.window : job.nextWindow;
         if (live) Plan.voidWindows(s, d.jobId, from, 0, address(0));
@@ -135,14 +147,15 @@ library Disputes {
         Vault.Place memory place = Vault.Place(d.jobId, d.window, d.index);
         uint256 lost;
         for (uint256 i = 0; i < d.accusers.length; i++) {
-            address account = d.accusers[i].account;
-            if (d.accusers[i].bonded) {
-                lost += job.terms.challengeBond;
-                Vault.log(place, account, -int256(uint256(job.terms.challengeBond)), IAssay.Reason.Slash);
-            } else {
-                job.release(place, account, job.terms.verdictStake);
-                lost += job.slash(place, account, job.terms.verdictStake);
-            }
+            if (!d.accusers[i].bonded) continue;
+            lost += job.terms.challengeBond;
+            Vault.log(place, d.accusers[i].account, -int256(uint256(job.terms.challengeBond)), IAssay.Reason.Slash);
+        }
+        for (uint16 i = 0; d.rejections >> i != 0; i++) {
+            if (d.rejections >> i & 1 == 0) continue;
+            address verifier = window.state[entryKey(d.epoch, i)].verifier;
+            job.release(place, verifier, job.terms.verdictStake);
+            lost += job.slash(place, verifier, job.terms.verdictStake);
         }
         Vault.burn(place, lost - lost / 2);
         s.credit(place, d.solver, lost / 2, IAssay.Reason.Compensation);
@@ -164,11 +177,15 @@ library Disputes {
         if (entry.accepted) job.release(place, entry.verifier, job.terms.verdictStake);
     }
 
-    function returnBonds(State storage s, Job storage job, Dispute storage d, Vault.Place memory place) private {
+    function returnBonds(State storage s, Job storage job, Window storage window, Dispute storage d) private {
+        Vault.Place memory place = Vault.Place(d.jobId, d.window, d.index);
         for (uint256 i = 0; i < d.accusers.length; i++) {
-            Accuser storage a = d.accusers[i];
-            if (a.bonded) s.credit(place, a.account, job.terms.challengeBond, IAssay.Reason.BondReturn);
-            else job.release(place, a.account, job.terms.verdictStake);
+            if (!d.accusers[i].bonded) continue;
+            s.credit(place, d.accusers[i].account, job.terms.challengeBond, IAssay.Reason.BondReturn);
+        }
+        for (uint16 i = 0; d.rejections >> i != 0; i++) {
+            if (d.rejections >> i & 1 == 0) continue;
+            job.release(place, window.state[entryKey(d.epoch, i)].verifier, job.terms.verdictStake);
         }
     }
 

@@ -25,6 +25,10 @@ interface IArbiter {
     /// @notice Opens the dispute over a claim, or lets one more accuser join it. The caller becomes its court.
     function open(Claim calldata claim, address accuser) external;
 
+    /// @notice Somebody with a stake in the claim insists on it: its solver, or the verifier who accepted it. Called by the
+    /// dispute's court, which knows who that is.
+    function defend(bytes32 entryHash, address defender) external;
+
     /// @notice The present ruling of a dispute.
     function ruling(address court, bytes32 entryHash) external view returns (Ruling);
 }

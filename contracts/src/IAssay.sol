@@ -313,7 +313,8 @@ interface IAssay {
     error DisputeOpen(uint16 count);
     /// @notice Thrown when an entry has no open dispute.
     error NoDispute(bytes32 entryHash);
-    /// @notice Thrown when the same account accuses an entry twice, or the accusers are as many as a dispute takes.
+    /// @notice Thrown when an account challenges an entry it already accuses, the challengers are as many as a dispute
+    /// takes, or the dispute is over.
     error CannotAccuse(bytes32 entryHash, address accuser);
     /// @notice Thrown when the arbiter has not ruled yet.
     error RulingPending(bytes32 entryHash);
@@ -396,6 +397,8 @@ interface IAssay {
 
     /// @notice Accuses a committed entry, drawn or not, accepted or not, with challengeBond from the free balance.
     function challenge(bytes32 jobId, uint32 epoch, uint32 window, uint16 index) external;
+    /// @notice Insists on an accused claim: its solver, or the verifier who accepted it and would be slashed with it.
+    function contest(bytes32 entryHash) external;
     /// @notice Carries out the arbiter's ruling.
     function resolve(bytes32 entryHash) external;
     /// @notice A fault on sight: two signed entries of one replica and epoch whose steps overlap.

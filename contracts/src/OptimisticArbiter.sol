@@ -4,7 +4,7 @@ pragma solidity ^0.8.37;
 import {IArbiter} from "./IArbiter.sol";
 
 /// @title The arbiter without a game
-/// @notice An accusation the solver does not contest within the response period refutes its claim; a contested one stays
+/// @notice An accusation that nobody contests within the response period refutes its claim; a contested one stays
 /// undecided. It names no liar when both sides insist: that takes the pinpoint challenge.
 contract OptimisticArbiter is IArbiter {
     struct Dispute {
@@ -13,16 +13,14 @@ contract OptimisticArbiter is IArbiter {
         bool contested;
     }
 
-    /// @notice A dispute was opened; its solver may contest it up to the given block.
+    /// @notice A dispute was opened or joined; it may be contested up to the given block.
     event Opened(
         address indexed court, bytes32 indexed entryHash, bytes32 jobId, address solver, address accuser, uint48 contestUntil
     );
-    event Contested(address indexed court, bytes32 indexed entryHash);
+    event Contested(address indexed court, bytes32 indexed entryHash, address defender);
 
-    /// @notice Thrown when the caller is not the accused solver of an open dispute.
-    error NotAccused(bytes32 entryHash);
-    /// @notice Thrown when the solver already contested, or its time is over.
-    error TooLate(uint48 until);
+    /// @notice Thrown when the dispute is unknown, already contested, or its time is over.
+    error NotContestable(uint48 until);
 
     mapping(address court => mapping(bytes32 entryHash => Dispute)) public disputes;
 
@@ -35,13 +33,11 @@ contract OptimisticArbiter is IArbiter {
         emit Opened(msg.sender, claim.entryHash, claim.jobId, d.solver, accuser, d.contestUntil);
     }
 
-    /// @notice The accused solver insists on its claim.
-    function contest(address court, bytes32 entryHash) external {
-        Dispute storage d = disputes[court][entryHash];
-        if (d.solver != msg.sender) revert NotAccused(entryHash);
-        if (d.contested || block.number > d.contestUntil) revert TooLate(d.contestUntil);
+    function defend(bytes32 entryHash, address defender) external {
+        Dispute storage d = disputes[msg.sender][entryHash];
+        if (d.contested || block.number > d.contestUntil) revert NotContestable(d.contestUntil);
         d.contested = true;
-        emit Contested(court, entryHash);
+        emit Contested(msg.sender, entryHash, defender);
     }
 
     function ruling(address court, bytes32 entryHash) external view returns (Ruling) {

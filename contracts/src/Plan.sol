@@ -89,7 +89,7 @@ library Plan {
     /// solver the job opens for bids.
     function replan(State storage s, bytes32 jobId, uint32 from, address leaver) external {
         Job storage job = s.jobs[jobId];
-        if (leaver != address(0)) leave(job, jobId, leaver);
+        if (leaver != address(0)) remove(job, jobId, leaver);
         job.nextWindow = from;
         job.root = from == 0 ? job.terms.initRoot : job.windows[from - 1].rootAfter;
         start(job, jobId);
@@ -117,7 +117,7 @@ library Plan {
         emit IAssay.Assigned(jobId, epoch, cells, job.nextWindow, job.root);
     }
 
-    function leave(Job storage job, bytes32 jobId, address solver) private {
+    function remove(Job storage job, bytes32 jobId, address solver) private {
         IAssay.Seat storage seat = job.seats[solver];
         if (seat.left) return;
         seat.left = true;

@@ -85,7 +85,7 @@ struct Summons {
 
 struct Accuser {
     address account;
-    bool bonded; // challengeBond in this contract; otherwise verdictStake reserved in its seat
+    bool bonded; // with a challengeBond in this contract; otherwise by a verdict alone
 }
 
 struct Dispute {
@@ -96,7 +96,7 @@ struct Dispute {
     uint16 index;
     bool open;
     IArbiter.Ruling ruling;
-    uint64 rejections; // drawn entries whose verdict was this accusation
+    uint64 rejections; // drawn entries whose verdict was this accusation; each holds its verifier's verdictStake
     Accuser[] accusers;
 }
 
@@ -109,7 +109,7 @@ uint256 constant MAX_SOLVERS = 64;
 uint256 constant MAX_POOL = 64;
 uint256 constant MAX_COORDINATORS = 16;
 uint256 constant MAX_DEPTH = 8;
-uint256 constant MAX_ACCUSERS = 8;
+uint256 constant MAX_CHALLENGERS = 8; // drawn verifiers may come on top
 uint8 constant MAX_ROUNDS = 3;
 
 function entryKey(uint32 epoch, uint16 index) pure returns (uint256) {

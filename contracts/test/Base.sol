@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.37;
 
-import {Assay} from "../src/Assay.sol";
-import {BlockRandomness} from "../src/BlockRandomness.sol";
 import {IArbiter} from "../src/IArbiter.sol";
 import {IAssay} from "../src/IAssay.sol";
-import {OptimisticArbiter} from "../src/OptimisticArbiter.sol";
+import {IRandomness} from "../src/IRandomness.sol";
+import {Deploy} from "./Deploy.sol";
 import {Vm, vm} from "./Vm.sol";
 
 /// @dev Assertions, actors and the moves of a job's life.
@@ -13,9 +12,9 @@ abstract contract Base {
     bool public constant IS_TEST = true;
     uint256 internal constant FUNDS = 1e24;
 
-    Assay internal assay;
-    BlockRandomness internal randomness;
-    OptimisticArbiter internal arbiter;
+    IAssay internal assay;
+    IRandomness internal randomness;
+    IArbiter internal arbiter;
     mapping(address account => uint256) internal keys;
     uint64 private nonce;
 
@@ -24,9 +23,13 @@ abstract contract Base {
     address internal whistleblower = actor("whistleblower");
 
     function setUp() public virtual {
-        randomness = new BlockRandomness();
-        arbiter = new OptimisticArbiter();
-        assay = new Assay(randomness, arbiter);
+        randomness = IRandomness(Deploy.contractNamed("BlockRandomness", ""));
+        arbiter = IArbiter(Deploy.contractNamed("OptimisticArbiter", ""));
+        assay = assayWith(arbiter);
+    }
+
+    function assayWith(IArbiter judge) internal returns (IAssay) {
+        return IAssay(Deploy.contractNamed("Assay", abi.encode(randomness, judge)));
     }
 
     // ----------------------------------------------------------- assertions
@@ -287,7 +290,7 @@ abstract contract Base {
 
     function contest(bytes32 entryHash) internal {
         vm.prank(assay.disputeOf(entryHash).solver);
-        arbiter.contest(address(assay), entryHash);
+        assay.contest(entryHash);
     }
 
     /// @dev Lets the response period pass and carries out the ruling.

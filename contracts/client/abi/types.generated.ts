@@ -189,6 +189,7 @@ export interface ContestedEvent {
   readonly name: 'Contested'
   readonly court: Hex
   readonly entryHash: Hex
+  readonly defender: Hex
 }
 
 export interface DisputeResolvedEvent {
@@ -442,8 +443,8 @@ export const ERROR_NAMES = [
   'InvalidTerms',
   'JobExists',
   'NoDispute',
-  'NotAccused',
   'NotAuthorized',
+  'NotContestable',
   'NotDrawn',
   'NotEquivocation',
   'NotReady',
