@@ -6,7 +6,7 @@ import type { BlobIndex } from '#net/blob-index.ts'
 import { toHex } from '#proto/bytes.ts'
 import { fail } from '#proto/errors.ts'
 import { FRAME_BYTES, frameHashes, hashTree } from '#proto/merkle.ts'
-import { elements, wrapTree } from '#runtime/tensors.ts'
+import { elements, listRoot, wrapTree } from '#runtime/tensors.ts'
 
 /** The tensors of a state by the roots of their leaf trees: with the job's state ports it proves itself against the state root. */
 export interface StateManifest {
@@ -31,6 +31,15 @@ interface Location {
   readonly size: number
 }
 
+/** What of a checkpoint is remembered across restarts. */
+export interface CheckpointRecord {
+  readonly root: Uint8Array
+  readonly file: string
+  readonly trees: readonly Uint8Array[]
+  /** Bytes of each tensor, in the file's order. */
+  readonly sizes: readonly number[]
+}
+
 /**
  * The checkpoints of one process. Knows where each tensor lies; as a source of blobs it computes a tensor's index from the
  * file when somebody asks for it, so that writing a checkpoint costs one hash of the state.
@@ -44,20 +53,27 @@ export class Checkpoints {
     this.#folder = folder
   }
 
+  /** Takes in what an earlier process registered. A file that is gone is found out when it is read. */
+  restore(record: CheckpointRecord): void {
+    let offset = 0
+    for (const [i, tree] of record.trees.entries()) {
+      const size = record.sizes[i] as number
+      this.#tensors.set(toHex(tree), { file: record.file, offset, size })
+      offset += size
+    }
+    this.#states.set(toHex(record.root), { trees: record.trees, file: record.file })
+  }
+
   /** File of the checkpoint after `step` steps in a plan epoch of a job. */
   file(job: Uint8Array, epoch: number, step: number): string {
     return join(this.#folder, toHex(job), `${epoch}-${step}.state`)
   }
 
   /** Registers a checkpoint that was written to `file`. */
-  add(root: Uint8Array, ports: readonly Port[], trees: readonly Uint8Array[], file: string): void {
-    let offset = 0
-    for (const [i, port] of ports.entries()) {
-      const size = 4 * elements(port.type)
-      this.#tensors.set(toHex(trees[i] as Uint8Array), { file, offset, size })
-      offset += size
-    }
-    this.#states.set(toHex(root), { trees: [...trees], file })
+  add(root: Uint8Array, ports: readonly Port[], trees: readonly Uint8Array[], file: string): CheckpointRecord {
+    const record = { root, file, trees: [...trees], sizes: ports.map((port) => 4 * elements(port.type)) }
+    this.restore(record)
+    return record
   }
 
   manifest(root: Uint8Array): StateManifest | undefined {
@@ -65,9 +81,18 @@ export class Checkpoints {
     return known && { trees: known.trees }
   }
 
-  /** The file that holds a state. */
-  fileOf(root: Uint8Array): string | undefined {
-    return this.#states.get(toHex(root))?.file
+  /** The whole state of a checkpoint here; undefined if there is none, or its file is gone or damaged. */
+  async read(root: Uint8Array, ports: readonly Port[]): Promise<Uint8Array | undefined> {
+    const known = this.#states.get(toHex(root))
+    if (!known) return undefined
+    try {
+      const bytes = await readFile(known.file)
+      if (toHex(listRoot(ports, bytes)) === toHex(root)) return bytes
+    } catch {
+      // Others may still have it.
+    }
+    this.#states.delete(toHex(root))
+    return undefined
   }
 
   has(tree: Uint8Array): Promise<boolean> {
@@ -110,9 +135,4 @@ async function read({ file, offset }: Location, at: number, length: number): Pro
   } finally {
     await handle.close()
   }
-}
-
-/** The whole state of a checkpoint file. */
-export function readCheckpoint(file: string): Promise<Uint8Array> {
-  return readFile(file)
 }

@@ -88,6 +88,12 @@ export class Database {
     return row?.body as Uint8Array | undefined
   }
 
+  /** Every object of a kind. */
+  objects(kind: string): Uint8Array[] {
+    const rows = this.#db.prepare('SELECT body FROM object WHERE kind = ? ORDER BY key').all(kind)
+    return rows.map((row) => row.body as Uint8Array)
+  }
+
   close(): void {
     this.#db.close()
   }

@@ -12,7 +12,7 @@ import { bytesEqual, fromHex } from '#proto/bytes.ts'
 import type { Entry } from '#proto/entry.ts'
 import { sha256 } from '#proto/hash.ts'
 import { type JobSpec, MAX_DATA_BYTES, MAX_JOB_BYTES } from '#proto/job.ts'
-import { Checkpoints, manifestMatches, readCheckpoint, type StateManifest } from '#runtime/checkpoints.ts'
+import { type CheckpointRecord, Checkpoints, manifestMatches, type StateManifest } from '#runtime/checkpoints.ts'
 import type { Database } from '#runtime/database.ts'
 import { type Evidence, evidenceMatches } from '#runtime/judge.ts'
 import { sharedBytes } from '#runtime/rpc.ts'
@@ -21,6 +21,8 @@ import { elements, listBytes } from '#runtime/tensors.ts'
 /** Kinds of objects that processes serve: docs/spec/network.md, "Objects". */
 export const OBJECTS = { spec: 'spec', state: 'state', evidence: 'evidence' } as const
 
+/** Kind of the records of own checkpoints in the database; served as `state`. */
+const CHECKPOINT = 'checkpoint'
 /** Tensors fetched side by side. */
 const TENSORS_AT_ONCE = 8
 const FETCH_MS = 60_000
@@ -43,6 +45,7 @@ export class ContentStore {
   static async open(folder: string, peer: Peer, database: Database): Promise<ContentStore> {
     const blobs = await openDiskStore(join(folder, 'blobs'))
     const checkpoints = new Checkpoints(join(folder, 'checkpoints'))
+    for (const body of database.objects(CHECKPOINT)) checkpoints.restore(decodeObject(body) as CheckpointRecord)
     const store = new ContentStore(peer, database, blobs, checkpoints)
     serveBlobs(peer, blobs, checkpoints)
     serveObjects(peer, (kind, key) => Promise.resolve(store.#lookup(kind, key)))
@@ -65,6 +68,11 @@ export class ContentStore {
   /** Keeps and serves canonical job bytes; their key is their hash. */
   keepSpec(bytes: Uint8Array): void {
     this.#database.putObject(OBJECTS.spec, sha256(bytes), encodeObject({ bytes }))
+  }
+
+  /** Keeps and serves a checkpoint that was written to `file`, also after a restart. */
+  keepCheckpoint(root: Uint8Array, ports: readonly Port[], trees: readonly Uint8Array[], file: string): void {
+    this.#database.putObject(CHECKPOINT, root, encodeObject(this.checkpoints.add(root, ports, trees, file)))
   }
 
   keepEvidence(entryHash: Uint8Array, evidence: Evidence): void {
@@ -106,8 +114,8 @@ export class ContentStore {
     from: readonly string[],
     signal: AbortSignal,
   ): Promise<Uint8Array> {
-    const file = this.checkpoints.fileOf(root)
-    if (file) return readCheckpoint(file)
+    const kept = await this.checkpoints.read(root, ports)
+    if (kept) return kept
     const providers = this.#providers(from)
     const verify = (value: unknown): value is StateManifest => manifestMatches(ports, root, value)
     const { trees } = await fetchObject(this.#peer, providers, OBJECTS.state, root, { verify, signal })

@@ -29,8 +29,8 @@ export type SignAction = CellAction & { readonly type: 'signEntry' }
 
 /** What the cell needs from the process around it. */
 export interface CellPorts {
-  readonly compute: Calls<ComputeMethods>
-  readonly hashing: Calls<HashingMethods>
+  readonly compute: Pick<Calls<ComputeMethods>, 'call'>
+  readonly hashing: Pick<Calls<HashingMethods>, 'call'>
   /** Brings the state before `step`; undefined root: the init state. Null when this step's state is the init graph's. */
   loadState(step: number, root: Uint8Array | null): Promise<Uint8Array | null>
   /** Brings the partner's partial sum into `into`; resolves false when the partner does not serve it. */

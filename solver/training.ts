@@ -20,6 +20,8 @@ const PATIENCE_MS = 20_000
 const IMPATIENCE_MS = 250
 /** Pause between two attempts to reach a partner. */
 const RETRY_MS = 200
+/** Pause between two attempts to bring a state. */
+const STATE_RETRY_MS = 1_000
 /** Blocks between two announcements of an entry that no window holds yet. */
 const REPEAT_BLOCKS = 15
 
@@ -56,7 +58,7 @@ export class Training {
         loadState: (step, root) => this.#loadState(step, root),
         fetchSum: (name, partner, into) => this.#fetchSum(name, partner, into),
         checkpointFile: (epoch, step) => node.store.checkpoints.file(fromHex(job.jobId), epoch, step),
-        checkpointed: (root, trees, file) => node.store.checkpoints.add(root, program.state, trees, file),
+        checkpointed: (root, trees, file) => node.store.keepCheckpoint(root, program.state, trees, file),
         sign: (action, evidence) => this.#sign(action, evidence),
         onStep: (step, metrics) => node.log.debug({ step, metrics: [...metrics] }, 'step'),
         onError: (error) =>
@@ -114,10 +116,20 @@ export class Training {
     await Promise.all([this.#hashing.close(), this.#session.close()])
   }
 
+  /** Brings the state before a step, however long it takes somebody to serve it, while this epoch lasts. */
   async #loadState(step: number, root: Uint8Array | null): Promise<Uint8Array | null> {
     if (step === 0) return null
     if (!root) fail('internal', `no root of the state before step ${step}`)
-    return await this.#node.store.state(this.#session.program.state, root, [], this.#node.signal)
+    const epoch = this.#epoch
+    for (;;) {
+      try {
+        return await this.#node.store.state(this.#session.program.state, root, [], this.#node.signal)
+      } catch (error) {
+        if (epoch !== this.#epoch || this.#node.signal.aborted) throw error
+        this.#node.log.warn({ step, error: String(error) }, 'nobody serves the state yet')
+        await new Promise((resolve) => setTimeout(resolve, STATE_RETRY_MS))
+      }
+    }
   }
 
   async #fetchSum(name: SumName, partner: number, into: Uint8Array): Promise<boolean> {

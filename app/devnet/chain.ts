@@ -15,7 +15,7 @@ await runShell('chain', true, async (shell) => {
   const mnemonic = process.env.ASSAY_MNEMONIC
   const anvil = await startAnvil({
     ...(values.state === undefined ? {} : { state: values.state }),
-    ...(values.log === undefined ? {} : { log: values.log }),
+    ...(values.log === undefined || process.env.ASSAY_LOG !== 'debug' ? {} : { log: values.log }),
     ...(mnemonic === undefined ? {} : { mnemonic }),
     port: Number(values.port ?? 0),
     accounts: Number(values.accounts ?? 16),
