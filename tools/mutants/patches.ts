@@ -96,7 +96,7 @@ export const PATCHES: readonly Patch[] = [
   {
     name: 'wasm-k-order',
     about: 'the matrix product of the wasm engine takes each four k in descending order',
-    file: 'engine/wasm/gemm.ts',
+    file: 'engine/wasm/tile.ts',
     find: 'for (let step = 0; step < count; step++) {',
     replace: 'for (let step = count - 1; step >= 0; step--) {',
     tests: ['engine/'],
@@ -104,8 +104,8 @@ export const PATCHES: readonly Patch[] = [
   {
     name: 'wasm-no-canonical',
     about: 'the matrix product of the wasm engine stores subnormals',
-    file: 'engine/wasm/gemm.ts',
-    find: 'body.set(sum, canon(body, target, sum))',
+    file: 'engine/wasm/tile.ts',
+    find: 'body.set(sum, canon(body, target, sum, v128.splat))',
     replace: 'body.set(sum, sum)',
     tests: ['engine/'],
   },
