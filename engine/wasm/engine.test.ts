@@ -53,6 +53,27 @@ test('an output may overwrite an input that is still needed', () => {
   for (const engine of engines) expect(runInPlace(engine, shifting())).toEqual(expected)
 })
 
+test('words of an input that are not canonical become so in the first copy', () => {
+  const b = new Builder()
+  const x = b.input('x', 'f32', [4, 3])
+  const flat = b.reshape(x, [12])
+  b.output('flat', flat)
+  b.output('again', b.reshape(flat, [2, 6]))
+  b.output('raw', x)
+  const graph = b.finish('copies')
+  const run = (each: Engine): number[][] => {
+    const input = each.alloc(x.type)
+    const words = [0x7f800001, 0xffc00000, 1, 0x80000001, 0x80000000, 0x3f800000]
+    input.words().set([...words, ...words])
+    const outputs = [[12], [2, 6], [4, 3]].map((shape) => each.alloc({ dtype: 'f32', shape }))
+    each.compile(graph).run([input], outputs)
+    return outputs.map((buffer) => [...buffer.words()])
+  }
+  const expected = run(reference)
+  expect(expected[0]?.slice(0, 4)).toEqual([0x7fc00000, 0x7fc00000, 0, 0x80000000])
+  for (const each of engines) expect(run(each)).toEqual(expected)
+})
+
 test('an elementwise update in place needs no other memory', () => {
   const b = new Builder()
   const x = b.input('x', 'f32', [1000])

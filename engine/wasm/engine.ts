@@ -196,6 +196,8 @@ class WasmKernel implements Kernel {
   readonly #plan: Plan
   readonly #run: (addresses: readonly number[]) => void
   readonly #types: readonly TensorType[]
+  /** Answers of `inPlace` for the pairs that came up. */
+  readonly #shares = new Map<string, boolean>()
 
   constructor(engine: WasmEngine, graph: Graph, plan: Plan, run: (addresses: readonly number[]) => void) {
     this.#engine = engine
@@ -219,9 +221,9 @@ class WasmKernel implements Kernel {
 
     // An output that would overwrite an input which is still needed goes to a buffer of its own first.
     const staged: { readonly buffer: Buffer; readonly port: number }[] = []
+    const readers = Map.groupBy(from.keys(), (input) => from[input]!)
     const written = to.map((address, port) => {
-      const shared = from.flatMap((input, i) => (input === address ? [i] : []))
-      if (shared.every((input) => this.#plan.inPlace[port]!.has(input))) return address
+      if ((readers.get(address) ?? []).every((input) => this.#mayShare(input, port))) return address
       const buffer = engine.alloc(this.#types[port]!)
       staged.push({ buffer, port })
       return engine.addressOf(buffer, buffer.type, 'staging')
@@ -231,6 +233,13 @@ class WasmKernel implements Kernel {
       outputs[port]!.words().set(buffer.words())
       engine.free(buffer)
     }
+  }
+
+  #mayShare(input: number, output: number): boolean {
+    const key = `${input} ${output}`
+    const known = this.#shares.get(key) ?? this.#plan.inPlace(input, output)
+    this.#shares.set(key, known)
+    return known
   }
 
   tap(inputs: readonly Buffer[], id: number): Uint32Array {

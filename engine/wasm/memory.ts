@@ -27,8 +27,16 @@ export class Memory {
   #limit = PAGE - SLACK
   #bytes = 0
 
+  /** @throws no-engine if the host cannot reserve 4 GiB of addresses */
   constructor() {
-    this.shared = new wasm.Memory({ initial: 1, maximum: MAX_PAGES, shared: true })
+    try {
+      this.shared = new wasm.Memory({ initial: 1, maximum: MAX_PAGES, shared: true })
+    } catch (cause) {
+      fail('no-engine', 'the host does not reserve the address space of a WebAssembly memory', {
+        next: 'Close other engines of this process, or raise its limit of virtual memory (ulimit -v).',
+        cause,
+      })
+    }
   }
 
   /** Bytes of all blocks held. */

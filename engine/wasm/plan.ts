@@ -26,8 +26,8 @@ export interface Task {
 export interface Plan {
   readonly tasks: readonly Task[]
   readonly arenaBytes: number
-  /** For each output, the inputs whose buffer it may share: no task reads them after the output is first written. */
-  readonly inPlace: readonly ReadonlySet<number>[]
+  /** Whether an output may be written into an input's buffer: nobody needs the input once the output is written. */
+  readonly inPlace: (input: number, output: number) => boolean
 }
 
 /** Words of work below which splitting a task costs more than it saves. */
@@ -98,8 +98,7 @@ export function planOf(graph: Graph): Plan {
     drafts.push({ program: null, type: types[value]!, operands: [places[value]!], out, serial: true })
   }
   const tasks = withBarriers(drafts)
-  const safe = (port: number): number[] => graph.inputs.flatMap((_, i) => (safeInPlace(tasks, i, port) ? [i] : []))
-  return { tasks, arenaBytes: arena.size, inPlace: graph.outputs.map((_, port) => new Set(safe(port))) }
+  return { tasks, arenaBytes: arena.size, inPlace: (input, output) => safeInPlace(tasks, input, output) }
 }
 
 /**

@@ -32,7 +32,7 @@ export function compute(engine: WasmEngine, program: ElementProgram, operands: r
       },
     ],
     arenaBytes: 0,
-    inPlace: [new Set()],
+    inPlace: () => false,
   }
   const types = [...operands.map((words) => ({ dtype: 'u32' as const, shape: [words.length] })), program.out]
   const buffers = types.map((type) => engine.alloc(type))
