@@ -125,9 +125,3 @@ export interface MicroStep {
   readonly block: Block
   readonly args: readonly Source[]
 }
-
-/** A dense tensor of words. f32 tensors are viewed through `Float32Array` on the same buffer. */
-export interface Tensor {
-  readonly type: TensorType
-  readonly words: Uint32Array
-}

@@ -5,10 +5,6 @@ import { type Command, InvalidArgumentError } from 'commander'
 /** Where `assay devnet` keeps its network unless told otherwise. */
 export const DEVNET_FOLDER = join('.assay', 'devnet')
 
-export interface NetworkOptions {
-  readonly network: string
-}
-
 /** Adds `--network FILE`. */
 export function networkOption(command: Command): Command {
   const fallback = process.env.ASSAY_NETWORK ?? join(DEVNET_FOLDER, 'network.json')
