@@ -14,6 +14,8 @@ export interface Sight {
   readonly losses: readonly (number | null)[]
 }
 
+/** How long the chain may take to answer at first, in milliseconds. */
+const OPEN_MS = 3_000
 /** Milliseconds between two looks. */
 const LOOK_MS = 300
 /** Chain trouble that is taken for the end of the network, in milliseconds. */
@@ -21,7 +23,7 @@ const DEAD_MS = 15_000
 
 /** Reads all jobs of a network once, from the chain alone. */
 export async function readJobs(network: Network): Promise<{ views: ReadonlyMap<Hex, JobView>; block: number }> {
-  const provider = await openChain(network.rpc, 3_000)
+  const provider = await openChain(network.rpc, OPEN_MS)
   try {
     const reader = new AssayReader(provider, network.contracts)
     const book = new JobBook()
@@ -44,7 +46,7 @@ export function findJob(views: ReadonlyMap<Hex, JobView>, id: string): JobView {
 }
 
 /**
- * Calls `see` again and again until the job has ended; returns the last sight.
+ * Calls `see` after every block until the job has ended; returns the last sight.
  * @throws AssayError `not-found`, `chain` if the chain is silent for long, `cancelled`
  */
 export async function watchJob(
@@ -53,22 +55,40 @@ export async function watchJob(
   see: (sight: Sight) => void,
   signal: AbortSignal,
 ): Promise<Sight> {
-  let seenAt = performance.now()
-  let losses: readonly (number | null)[] = []
-  for (;;) {
+  const provider = await openChain(network.rpc, OPEN_MS)
+  try {
+    const reader = new AssayReader(provider, network.contracts)
+    const book = new JobBook()
+    const done = new AbortController()
+    const head = await reader.blockNumber()
+    let sight: Sight | undefined
+    let silentSince: number | undefined
+    await reader.follow(
+      network.contracts.fromBlock,
+      async (events, block) => {
+        silentSince = undefined
+        book.apply(events, block)
+        if (block < head) return
+        const job = findJob(book.views, id)
+        const losses = (await lossesOf(network, job.jobId, signal)) ?? sight?.losses ?? []
+        sight = { job, block, losses }
+        see(sight)
+        if (hasEnded(job)) done.abort()
+      },
+      {
+        signal: AbortSignal.any([signal, done.signal]),
+        pollMs: LOOK_MS,
+        onTrouble: () => {
+          silentSince ??= performance.now()
+          if (performance.now() - silentSince > DEAD_MS) done.abort()
+        },
+      },
+    )
+    if (sight && hasEnded(sight.job)) return sight
     if (signal.aborted) fail('cancelled', 'stopped watching; the job goes on')
-    try {
-      const { views, block } = await readJobs(network)
-      seenAt = performance.now()
-      const job = findJob(views, id)
-      losses = (await lossesOf(network, job.jobId, signal)) ?? losses
-      const sight = { job, block, losses }
-      see(sight)
-      if (hasEnded(job)) return sight
-    } catch (error) {
-      if (performance.now() - seenAt > DEAD_MS || (error as { code?: string }).code === 'not-found') throw error
-    }
-    await new Promise((resolve) => setTimeout(resolve, LOOK_MS))
+    return fail('chain', `the chain at ${network.rpc} went silent`, { next: 'Check that the network still runs.' })
+  } finally {
+    provider.destroy()
   }
 }
 
