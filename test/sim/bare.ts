@@ -1,0 +1,61 @@
+/** The bare run: one machine, one replica, no network. What every simulated network must repeat bit for bit. */
+import { toHex } from '#proto/bytes.ts'
+import type { Entry } from '#proto/entry.ts'
+import { hashTree } from '#proto/merkle.ts'
+import { listRoot, metricsRoot } from '#runtime/tensors.ts'
+import type { TrainerLike } from '#test/sim/symbolic.ts'
+
+export class BareRun {
+  /** Roots of the states before step 0, 1, .., and after the last. */
+  readonly roots: Uint8Array[] = []
+  readonly #trainer: TrainerLike
+  readonly #states: Uint8Array[] = []
+  readonly #metricRoots: Uint8Array[] = []
+  readonly #sumRoots = new Map<string, Uint8Array>()
+
+  constructor(trainer: TrainerLike, steps: number) {
+    this.#trainer = trainer
+    trainer.init()
+    this.#keep()
+    for (let step = 0; step < steps; step++) {
+      trainer.sum(step, 0, 1)
+      this.#metricRoots.push(metricsRoot(trainer.program.metrics, trainer.update(step)))
+      this.#keep()
+    }
+  }
+
+  #keep(): void {
+    const state = new Uint8Array(this.#trainer.stateBytes)
+    this.#trainer.readState(state)
+    this.#states.push(state)
+    this.roots.push(listRoot(this.#trainer.program.state, state))
+  }
+
+  /** Names the first field of an entry that an honest solver would have filled otherwise; undefined: none. */
+  fault(entry: Entry, replicas: number): string | undefined {
+    const steps = Array.from({ length: entry.stepTo - entry.stepFrom }, (_, i) => entry.stepFrom + i)
+    const honest = {
+      rootBefore: this.roots[entry.stepFrom] as Uint8Array,
+      rootAfter: this.roots[entry.stepTo] as Uint8Array,
+      lanesRoot: hashTree(steps.map((step) => this.#sumRoot(step, entry.replica, replicas))),
+      metricsRoot: hashTree(steps.map((step) => this.#metricRoots[step] as Uint8Array)),
+    }
+    for (const [name, root] of Object.entries(honest)) {
+      if (toHex(entry[name as keyof typeof honest]) !== toHex(root)) return name
+    }
+    return undefined
+  }
+
+  #sumRoot(step: number, replica: number, replicas: number): Uint8Array {
+    const key = `${step} ${replica} ${replicas}`
+    const known = this.#sumRoots.get(key)
+    if (known) return known
+    const sum = new Uint8Array(this.#trainer.sumBytes)
+    this.#trainer.loadState(this.#states[step] as Uint8Array)
+    this.#trainer.sum(step, replica, replicas)
+    this.#trainer.readSum(sum)
+    const root = listRoot(this.#trainer.sumPorts, sum)
+    this.#sumRoots.set(key, root)
+    return root
+  }
+}
