@@ -221,11 +221,13 @@ export class CellRunner {
     }
   }
 
-  async #load(epoch: number, step: number, root: Uint8Array | null): Promise<CellEvent> {
+  async #load(epoch: number, step: number, root: Uint8Array | null): Promise<CellEvent | undefined> {
     const { compute, hashing } = this.#ports
     const lease = this.#states.take()
     try {
       const bytes = await this.#ports.loadState(step, root)
+      // Bringing it may take long: the engine may be at work for a newer plan by now.
+      if (epoch !== this.#epoch()) return undefined
       if (bytes) {
         lease.bytes.set(bytes)
         await compute.call('load', lease.bytes)
@@ -300,11 +302,14 @@ export class CellRunner {
   }
 
   async #substitute(name: SumName, index: number, of: number): Promise<CellEvent | undefined> {
+    const { compute } = this.#ports
     const lease = this.#sums.take()
     const own = this.#current
-    await this.#ports.compute.call('sum', { step: name.step, replica: index, replicas: of, into: lease.bytes })
-    // The engine's current sum is now the partner's: bring this cell's own back.
-    if (own) await this.#ports.compute.call('setSum', own.lease.bytes)
+    const computed = compute.call('sum', { step: name.step, replica: index, replicas: of, into: lease.bytes })
+    // The engine's current sum is now the partner's: the very next call brings this cell's own back, so that whatever is
+    // asked of the engine meanwhile (the partner's sum may come after all, or a new plan) finds it.
+    const restored = own && compute.call('setSum', own.lease.bytes)
+    await Promise.all([computed, restored])
     return this.#arrived(name, lease, lease)
   }
 
