@@ -180,6 +180,17 @@ describe('a cell', () => {
     expect(at(loaded, { type: 'slotRooted', epoch: 1, slot: 0, roots: roots(1) })).toBe('wrong-state')
   })
 
+  test('takes no notice of work that ends after it was stopped', () => {
+    for (const [at, late] of [
+      ...soloStep(0),
+      { type: 'slotRooted', epoch: 1, slot: 0, roots: roots(1) } as const,
+    ].entries()) {
+      const { state, actions } = run([...soloLoaded, ...soloStep(0).slice(0, at), { type: 'stop' }])
+      expect(run([late], state)).toEqual({ state, actions: [] })
+      expect(actions.length).toBeGreaterThan(0)
+    }
+  })
+
   test('stops, and starts again in the same epoch', () => {
     const stopped = run([...loaded, { type: 'stop' }])
     expect(stopped.state).toEqual({ phase: 'stopped', epoch: 1 })

@@ -293,6 +293,8 @@ function computed(
   state: CellState,
   event: CellEvent & { type: 'localSumReady' | 'stepApplied' },
 ): CellResult {
+  // what was under way when the cell was stopped
+  if (state.phase === 'stopped') return none(state)
   const expected = event.type === 'localSumReady' ? 'summing' : 'updating'
   if (state.phase !== expected || state.step !== event.step) {
     fail('wrong-state', `${event.type} of step ${event.step} does not fit a cell that is ${state.phase}`)
