@@ -36,7 +36,7 @@ export const PRESETS = Object.freeze({
       coordinatorBond: 100n * MILLI_ETHER,
     },
     periods: {
-      bidPeriod: 15, // 3 s
+      bidPeriod: 30, // 6 s: processes that have just started find time to bid
       commitPeriod: 300, // 60 s
       verdictPeriod: 300, // 60 s
       revealPeriod: 50, // 10 s
