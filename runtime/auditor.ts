@@ -6,6 +6,7 @@ import type { Announcer } from '#runtime/announcer.ts'
 import { type Claim, type Judgement, judge } from '#runtime/judge.ts'
 import { sharedBytes } from '#runtime/rpc.ts'
 import type { JobSession } from '#runtime/session.ts'
+import type { Logger } from '#runtime/shell.ts'
 import type { ContentStore } from '#runtime/store.ts'
 
 export interface Audit {
@@ -19,12 +20,14 @@ export class Auditor {
   readonly #store: ContentStore
   readonly #announcer: Announcer
   readonly #signal: AbortSignal
+  readonly #log: Logger
   #last: Promise<unknown> = Promise.resolve()
 
-  constructor(store: ContentStore, announcer: Announcer, signal: AbortSignal) {
+  constructor(store: ContentStore, announcer: Announcer, signal: AbortSignal, log: Logger) {
     this.#store = store
     this.#announcer = announcer
     this.#signal = signal
+    this.#log = log
   }
 
   /**
@@ -49,6 +52,8 @@ export class Auditor {
         activation: { microBatch: drawn.microBatch, node: session.program.micro.inputs.length + drawn.node },
       }),
     })
+    // What checking costs: each replayed step is the work of all its replicas.
+    this.#log.info({ job: session.jobId, stepFrom: entry.stepFrom, stepTo: entry.stepTo }, 'replayed')
     const bare = slot.map((view): Claim => ({ entry: view.entry, evidence: undefined }))
     const { activation } = replayed
     if (judge(replayed, bare, entry.replica).accept) return { judgement: { accept: true }, activation }

@@ -76,7 +76,11 @@ export async function openNode(shell: Shell, options: NodeOptions): Promise<Role
     ...(options.listen ? { listen: options.listen } : {}),
     onError: (error, where, from) => log.debug({ where, from, error: error.message }, 'peer'),
   })
-  shell.onStop(() => peer.stop())
+  shell.onStop(() => {
+    const { bytesSent, bytesReceived } = peer.stats()
+    log.info({ bytesSent, bytesReceived }, 'traffic')
+    return peer.stop()
+  })
   const announcer = new Announcer(
     peer,
     identity,

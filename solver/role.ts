@@ -28,7 +28,7 @@ export interface SolverOptions extends EngineChoice {
 export async function runSolver(node: RoleNode, options: SolverOptions): Promise<void> {
   const trainings = new Map<Hex, Promise<Training>>()
   const audits = new Sessions((job) => openSession(node.store, job, options, node.signal))
-  const auditor = new Auditor(node.store, node.announcer, node.signal)
+  const auditor = new Auditor(node.store, node.announcer, node.signal, node.log)
   serveSums(node, trainings)
   node.bidFor('Solver')
   node.act(

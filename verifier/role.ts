@@ -15,7 +15,7 @@ import { decide, type VerifierAction } from './decide.ts'
 /** Runs a verifier on `node` until the process stops. */
 export async function runVerifier(node: RoleNode, choice: EngineChoice): Promise<void> {
   const sessions = new Sessions((job) => openSession(node.store, job, choice, node.signal))
-  const auditor = new Auditor(node.store, node.announcer, node.signal)
+  const auditor = new Auditor(node.store, node.announcer, node.signal, node.log)
   node.bidFor('Verifier')
   node.act(
     (job, block) => decide(job, node.me, block),

@@ -13,7 +13,7 @@ export async function runWhistleblower(node: RoleNode, choice: EngineChoice, rat
   const secret = randomBytes(32)
   const findings = new Map<Hex, { against: number }>()
   const sessions = new Sessions((job) => openSession(node.store, job, choice, node.signal))
-  const auditor = new Auditor(node.store, node.announcer, node.signal)
+  const auditor = new Auditor(node.store, node.announcer, node.signal, node.log)
   node.act(
     (job, block) => decide(job, findings, secret, rate, block),
     (action) => (action.type === 'audit' ? audit(node, sessions, auditor, findings, action) : challenge(node, action)),
