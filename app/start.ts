@@ -16,6 +16,7 @@ import { loadJob } from '#app/job/load.ts'
 import { describeJob } from '#app/report.ts'
 import { short } from '#app/terminal/format.ts'
 import { paint, type Terminal, terminalOf } from '#app/terminal/terminal.ts'
+import { PRESETS } from '#proto/presets.ts'
 
 interface Options {
   readonly data?: string
@@ -76,7 +77,7 @@ async function train(
   terminal.write('\n')
   for (const line of describeJob(job, terminal)) terminal.write(`${line}\n`)
   const { network } = devnet
-  const { jobId } = await submitJob(network, job, devnet.submitterKey, 'devnet', signal)
+  const { jobId } = await submitJob(network, job, devnet.submitterKey, PRESETS.devnet, signal)
   terminal.write(`\nsubmitted ${short(jobId)}: bidding, then training\n`)
   const sight = await followJob(network, jobId, terminal, signal)
   const seconds = (performance.now() - started) / 1000

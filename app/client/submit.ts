@@ -8,7 +8,7 @@ import { stepCost } from '#graph/cost.ts'
 import { toHex } from '#proto/bytes.ts'
 import { AssayError, check, fail } from '#proto/errors.ts'
 import { encodeJob, type JobSpec } from '#proto/job.ts'
-import { type PresetName, presetOf } from '#proto/presets.ts'
+import type { Preset } from '#proto/presets.ts'
 import { createTerms, type Hex, type JobTerms, type Periods, quote } from '#proto/terms.ts'
 import { loadIdentity } from '#runtime/keys.ts'
 import type { Network } from '#runtime/network.ts'
@@ -24,7 +24,7 @@ export interface Submitted {
 const SLOW_MACHINE = 1e9
 
 /** Periods of a preset, stretched where a window or a replay of this job takes longer on a slow machine. */
-function periodsFor(job: LoadedJob, preset: ReturnType<typeof presetOf>): Periods {
+function periodsFor(job: LoadedJob, preset: Preset): Periods {
   const { spec, program } = job
   const stepSeconds = Number(stepCost(program, spec.microBatches).flops) / SLOW_MACHINE
   const blocks = (steps: number): number => Math.ceil((steps * stepSeconds) / preset.blockSeconds)
@@ -49,10 +49,9 @@ export async function submitJob(
   network: Network,
   job: LoadedJob,
   keyFile: string,
-  presetName: PresetName,
+  preset: Preset,
   signal: AbortSignal,
 ): Promise<Submitted> {
-  const preset = presetOf(presetName)
   const terms = createTerms(job.spec, { prices: preset.prices, periods: periodsFor(job, preset) })
   const { escrow } = quote(terms)
   check(

@@ -37,7 +37,7 @@ async function run(file: string, options: Options, signal: AbortSignal): Promise
     `${labelled(terminal, 'note', 'solvers and verifiers of the network can read the job and its data')}\n`,
   )
   const key = options.key ?? submitterKey(options.network)
-  const { jobId, escrow } = await submitJob(network, job, key, options.preset, signal)
+  const { jobId, escrow } = await submitJob(network, job, key, PRESETS[options.preset], signal)
   terminal.write(`${labelled(terminal, 'escrow', `${formatEther(escrow)} ether; what is unused comes back`)}\n`)
   terminal.write(
     `${labelled(terminal, 'submitted', jobId)}\n${labelled(terminal, 'next', `npx assay watch ${jobId.slice(0, 10)}`)}\n`,
