@@ -3,63 +3,85 @@
  * into client/abi, so that the product runs without a compiler, and the ABI and storage snapshots. With --check nothing
  * is written: exit 1 if a committed file is out of date.
  */
+import { createHash } from 'node:crypto'
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
-import { dirname, join, relative } from 'node:path'
+import { createRequire } from 'node:module'
+import { dirname, join } from 'node:path'
 import { forge } from './forge.ts'
 import { abiSnapshot, readArtifacts, readEnums, readLayout, storageSnapshot, typesSource } from './generate.ts'
 
 const here = import.meta.dirname
+const SEAL = 'client/abi/seal.generated.json'
+const GENERATED = [
+  'client/abi/artifacts.generated.json',
+  'client/abi/types.generated.ts',
+  'snapshots/abi.txt',
+  'snapshots/storage.txt',
+] as const
 
-interface Output {
-  /** From the repository's root. */
-  readonly path: string
-  readonly file: string
-  readonly text: string
-}
+const sourceNames = (): string[] => readdirSync(join(here, 'src')).sort()
 
-/** Every generated file as the compiler's last output makes it. */
-function outputs(): Output[] {
+/** The generated files as the compiler's last output makes them, by path in this folder. */
+function outputs(): Map<string, string> {
   const out = join(here, 'out')
   const artifacts = readArtifacts(out)
-  const sources = readdirSync(join(here, 'src')).sort()
-  const enums = readEnums(sources.map((name) => readFileSync(join(here, 'src', name), 'utf8')))
-  const files: [string, string][] = [
-    ['client/abi/artifacts.generated.json', `${JSON.stringify(artifacts)}\n`],
-    ['client/abi/types.generated.ts', typesSource(artifacts, enums)],
-    ['snapshots/abi.txt', abiSnapshot(artifacts)],
-    ['snapshots/storage.txt', storageSnapshot(readLayout(out, 'Assay'))],
+  const enums = readEnums(sourceNames().map((name) => readFileSync(join(here, 'src', name), 'utf8')))
+  const texts = [
+    `${JSON.stringify(artifacts)}\n`,
+    typesSource(artifacts, enums),
+    abiSnapshot(artifacts),
+    storageSnapshot(readLayout(out, 'Assay')),
   ]
-  return files.map(([name, text]) => {
-    const file = join(here, name)
-    return { path: relative(dirname(here), file), file, text }
-  })
+  return new Map(GENERATED.map((name, i) => [name, texts[i] ?? '']))
 }
 
-/** The generated files that differ from the compiler's last output. */
-export function staleOutputs(): Output[] {
-  return outputs().filter(({ file, text }) => current(file) !== text)
+/** Paths of generated files that differ from the compiler's last output. */
+function stale(): string[] {
+  return [...outputs()].flatMap(([name, text]) => (current(name) === text ? [] : [`contracts/${name}`]))
 }
 
-function current(file: string): string | undefined {
+function current(name: string): string {
   try {
-    return readFileSync(file, 'utf8')
+    return readFileSync(join(here, name), 'utf8')
   } catch {
-    return undefined
+    return ''
   }
+}
+
+/** SHA-256 over everything the generated files follow from, and over those files: a change of either breaks it. */
+function seal(): string {
+  const hash = createHash('sha256')
+  const { version } = createRequire(import.meta.url)('solc/package.json') as { version: string }
+  hash.update(`solc ${version}\n`)
+  const sources = sourceNames().map((name) => `src/${name}`)
+  for (const name of ['foundry.toml', 'generate.ts', ...sources, ...GENERATED]) {
+    const text = current(name)
+    hash.update(`${name} ${text.length}\n${text}`)
+  }
+  return `${JSON.stringify({ sha256: hash.digest('hex') })}\n`
+}
+
+/** Whether the generated files were made from these very sources: known without compiling. */
+export function isSealed(): boolean {
+  return current(SEAL) === seal()
+}
+
+function write(name: string, text: string): void {
+  if (current(name) === text) return
+  mkdirSync(dirname(join(here, name)), { recursive: true })
+  writeFileSync(join(here, name), text)
+  console.log(`wrote contracts/${name}`)
 }
 
 if (import.meta.main) {
   const code = await forge(['build'], 'default')
   if (code !== 0) process.exit(code)
-  const check = process.argv.includes('--check')
-  const stale = staleOutputs()
-  for (const { path, file, text } of stale) {
-    if (check) console.error(`${path} is out of date: run node contracts/build.ts`)
-    else {
-      mkdirSync(dirname(file), { recursive: true })
-      writeFileSync(file, text)
-      console.log(`wrote ${path}`)
-    }
+  if (process.argv.includes('--check')) {
+    const wrong = [...stale(), ...(isSealed() ? [] : [`contracts/${SEAL}`])]
+    for (const path of wrong) console.error(`${path} is out of date: run node contracts/build.ts`)
+    process.exitCode = wrong.length > 0 ? 1 : 0
+  } else {
+    for (const [name, text] of outputs()) write(name, text)
+    write(SEAL, seal())
   }
-  if (check && stale.length > 0) process.exitCode = 1
 }

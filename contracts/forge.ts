@@ -1,13 +1,13 @@
 /**
  * `node contracts/forge.ts ARGS`: forge in this folder, with this Node as the one that runs the compiler.
  *
- * `test` first makes sure that the committed artifacts, which the tests deploy, are those of the sources.
+ * `test` refuses to start when the committed artifacts, which the tests deploy, are not those of the sources.
  */
 import { spawn } from 'node:child_process'
 import { delimiter, dirname } from 'node:path'
 import { foundryTool } from '#contracts/foundry.ts'
 import { isAssayError } from '#proto/errors.ts'
-import { staleOutputs } from './build.ts'
+import { isSealed } from './build.ts'
 
 /** Runs forge; its output goes to our stderr unless it is the `main` one. Resolves with its exit code. */
 export function forge(args: readonly string[], profile: 'default' | 'test', main = false): Promise<number> {
@@ -23,12 +23,11 @@ export function forge(args: readonly string[], profile: 'default' | 'test', main
 
 async function main(args: readonly string[]): Promise<number> {
   if (args[0] !== 'test') return forge(args, 'default', true)
-  const [code] = await Promise.all([forge(['build'], 'default'), forge(['build'], 'test')])
-  if (code !== 0) return code
-  const stale = staleOutputs()
-  for (const { path } of stale) console.error(`${path} is out of date: run node contracts/build.ts`)
-  const tested = await forge(args, 'test', true)
-  return stale.length > 0 ? 1 : tested
+  if (!isSealed()) {
+    console.error('The committed artifacts are not those of the sources: run node contracts/build.ts')
+    return 1
+  }
+  return forge(args, 'test', true)
 }
 
 if (import.meta.main) {

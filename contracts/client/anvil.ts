@@ -21,8 +21,10 @@ export interface AnvilOptions {
   readonly mnemonic?: string
   /** Funded accounts. Default 16. */
   readonly accounts?: number
-  /** Seconds between blocks. Default 0.2. */
+  /** Seconds between blocks. Default 0.2. 0: none are made but on demand (`evm_mine`). */
   readonly blockTime?: number
+  /** Timestamp of the first block, seconds. Default: now. */
+  readonly genesisTime?: number
   readonly chainId?: number
 }
 
@@ -79,7 +81,9 @@ export async function startAnvil(options: AnvilOptions = {}): Promise<Anvil> {
   const { accounts = 16, blockTime = 0.2, chainId = DEVNET_CHAIN_ID, mnemonic = randomMnemonic() } = options
   const port = options.port !== undefined && options.port !== 0 ? options.port : await freePort()
   const args = ['--host', '127.0.0.1', '--port', `${port}`, '--chain-id', `${chainId}`, '--hardfork', 'osaka']
-  args.push('--block-time', `${blockTime}`, '--gas-limit', '1000000000', '--order', 'fifo')
+  args.push(...(blockTime > 0 ? ['--block-time', `${blockTime}`] : ['--no-mining']))
+  args.push('--gas-limit', '1000000000', '--order', 'fifo')
+  if (options.genesisTime !== undefined) args.push('--timestamp', `${options.genesisTime}`)
   args.push('--accounts', `${accounts}`, '--balance', '1000000', '--mnemonic', mnemonic)
   if (options.state !== undefined) {
     await mkdir(dirname(options.state), { recursive: true })

@@ -208,6 +208,8 @@ library Disputes {
 
         Vault.Place memory place = Vault.Place(a.jobId, a.window, a.replica);
         uint256 lost = job.slash(place, a.solver, job.terms.claimStake);
+        // A seat that was given back answers for nothing any more, so it must not void the work of others either.
+        if (lost < job.terms.claimStake) revert IAssay.NotEquivocation();
         Vault.burn(place, lost - lost / 2);
         uint256 rest = Plan.voidWindows(s, a.jobId, job.finalWindows, lost / 2, a.solver);
         s.credit(place, msg.sender, rest, IAssay.Reason.Bounty);

@@ -318,7 +318,8 @@ interface IAssay {
     error CannotAccuse(bytes32 entryHash, address accuser);
     /// @notice Thrown when the arbiter has not ruled yet.
     error RulingPending(bytes32 entryHash);
-    /// @notice Thrown when two entries do not prove that one solver signed twice for one range.
+    /// @notice Thrown when two entries do not prove that one solver signed twice for one range, or it was slashed for that
+    /// already, or its seat is gone.
     error NotEquivocation();
     /// @notice Thrown when a cell was not summoned for the next window.
     error NotSummoned(uint16 replica);

@@ -134,7 +134,7 @@ library Verdicts {
         IAssay.Member[] memory pool = job.pool;
         uint8 round = window.round;
         bool exhausted = round + 1 == MAX_ROUNDS || round + 1 >= pool.length;
-        if (exhausted || missing != window.abstained) penalize(job, window, pool, Vault.Place(jobId, w, 0), missing);
+        penalize(job, window, pool, Vault.Place(jobId, w, 0), missing & ~window.abstained);
         if (exhausted) return lapse(s, job, window, jobId, w, missing);
         window.round = round + 1;
         window.committed &= ~missing;
@@ -158,9 +158,8 @@ library Verdicts {
         Window storage window,
         IAssay.Member[] memory pool,
         Vault.Place memory place,
-        uint64 missing
+        uint64 absent
     ) private {
-        uint64 absent = missing & ~window.abstained;
         uint256 lost;
         for (uint16 i = 0; absent >> i != 0; i++) {
             if (absent >> i & 1 == 0) continue;

@@ -411,6 +411,20 @@ contract DisputesTest is Base {
         assay.equivocation(a, sigA, b, sigB);
     }
 
+    /// @dev Who has left with its stake cannot void the work of others at no cost.
+    function test_a_seat_that_was_given_back_answers_for_nothing() public {
+        bytes32 jobId = start();
+        (IAssay.Entry memory a, IAssay.Entry memory b) = pair(jobId);
+        bytes32 entryHash = challenge(jobId, commit(jobId), 0);
+        contest(entryHash);
+        assay.resolve(entryHash);
+        assay.unbond(jobId, a.solver);
+        commit(jobId);
+        (bytes memory sigA, bytes memory sigB) = (sign(a), sign(b));
+        vm.expectRevert(abi.encodeWithSelector(IAssay.NotEquivocation.selector));
+        assay.equivocation(a, sigA, b, sigB);
+    }
+
     /// @dev One claim's stake is never reserved, so a solver cannot hide behind disputes of its own making.
     function test_equivocation_finds_stake_when_every_claim_is_disputed() public {
         bytes32 jobId = start();

@@ -1,0 +1,383 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity ^0.8.37;
+
+import {IArbiter} from "../src/IArbiter.sol";
+import {IAssay} from "../src/IAssay.sol";
+import {Base} from "./Base.sol";
+import {vm} from "./Vm.sol";
+
+/// @dev One job among honest and dishonest accounts, driven by random calls. Time passes only through `wait`, before
+/// which the honest do their duty: verdicts, contests, answers to summons. Everything else is up to chance.
+contract Handler is Base {
+    bytes32 public jobId;
+    uint256 public escrowAtStart;
+    address[] public everybody;
+    address[] public honest;
+    address[] private verifiers;
+    address private liar;
+    bytes32[] private disputes;
+    mapping(bytes32 entryHash => address[]) private bonded;
+    /// @dev 1 + the replica that lied, by epoch and window; 0 where the window is sound.
+    mapping(uint32 epoch => mapping(uint32 window => uint256)) private forged;
+
+    function setUp() public override {
+        super.setUp();
+        IAssay.JobTerms memory t = defaults();
+        t.sampleRate = 2 ** 63;
+        t.jobPeriod = 300;
+        jobId = register(t);
+        escrowAtStart = job(jobId).escrow;
+        join("honest solver", IAssay.Role.Solver, true);
+        liar = join("liar", IAssay.Role.Solver, false);
+        join("honest verifier", IAssay.Role.Verifier, true);
+        join("another honest verifier", IAssay.Role.Verifier, true);
+        join("crooked verifier", IAssay.Role.Verifier, false);
+        join("coordinator", IAssay.Role.Coordinator, true);
+        join("another coordinator", IAssay.Role.Coordinator, true);
+        vm.roll(job(jobId).bidsClose + 3);
+        assay.assign(jobId);
+        join("honest standby", IAssay.Role.Solver, true);
+        join("lazy standby", IAssay.Role.Solver, false);
+        fund(whistleblower);
+        fund(stranger);
+        everybody.push(whistleblower);
+        everybody.push(stranger);
+        everybody.push(submitter);
+        honest.push(whistleblower);
+    }
+
+    function join(string memory name, IAssay.Role role, bool good) private returns (address account) {
+        account = actor(name);
+        bid(jobId, account, role);
+        everybody.push(account);
+        if (good) honest.push(account);
+        if (role == IAssay.Role.Verifier) verifiers.push(account);
+    }
+
+    // ---------------------------------------------------------- the actions
+
+    function wait(uint256 blocks) external {
+        doDuties();
+        vm.roll(block.number + blocks % 5 + 1);
+        fixSeeds();
+    }
+
+    function waitLong(uint256 blocks) external {
+        for (uint256 i = 0; i < blocks % 8; i++) {
+            doDuties();
+            vm.roll(block.number + 5);
+        }
+    }
+
+    /// @dev Commits the next window; where the liar is a cell, it may lie in every slot and fool the others.
+    function commitNext(bool lie) external {
+        IAssay.JobView memory v = job(jobId);
+        if (v.phase != IAssay.Phase.Active || v.replicas == 0 || v.nextWindow >= v.totalWindows) return;
+        uint256 culprit;
+        address[] memory cells = assay.cellsOf(jobId, v.epoch);
+        for (uint256 r = 0; lie && r < cells.length; r++) {
+            if (cells[r] == liar) culprit = r + 1;
+        }
+        (IAssay.Entry[] memory entries, bytes[] memory signatures) = build(jobId, culprit == 0 ? 0 : v.epoch);
+        vm.prank(v.lease);
+        try assay.commitWindow(jobId, v.epoch, v.nextWindow, entries, signatures) {
+            forged[v.epoch][v.nextWindow] = culprit;
+        } catch {}
+    }
+
+    function fixSeeds() public {
+        (uint32 from, uint32 to) = live();
+        for (uint32 w = from; w < to; w++) {
+            try assay.fixSeed(jobId, w) {} catch {}
+        }
+    }
+
+    /// @dev The crooked verifier says what it likes, or nothing.
+    function crookedVerdict(uint256 pick, bool accept, bool again) external {
+        (uint32 from, uint32 to) = live();
+        if (from == to) return;
+        uint32 w = from + uint32(pick % (to - from));
+        IAssay.WindowView memory v = window(jobId, w);
+        uint16 i = uint16(pick / 8 % v.entries);
+        uint16 against = accept ? i : uint16(i / 2 * 2 + pick / 64 % 2);
+        if (!v.seeded || verifierOf(jobId, w, i) != verifiers[2]) return;
+        bytes32 hash = commitment(assay.entryOf(jobId, w, i).entryHash, verifiers[2], accept, against);
+        vm.prank(verifiers[2]);
+        try assay.commitVerdict(jobId, v.epoch, w, i, hash) {} catch {}
+        if (!again) return;
+        vm.prank(verifiers[2]);
+        try assay.revealVerdict(jobId, v.epoch, w, i, accept, against, DIGEST, SALT) {
+            if (!accept) note(w, against);
+        } catch {}
+    }
+
+    function crookedAbstains(uint256 pick) external {
+        (uint32 from, uint32 to) = live();
+        if (from == to) return;
+        uint32 epoch = window(jobId, from).epoch;
+        vm.prank(verifiers[2]);
+        try assay.abstain(jobId, epoch, from, uint16(pick % 4)) {} catch {}
+    }
+
+    /// @dev The stranger accuses anything; the whistleblower only what it knows to be false.
+    function accuse(uint256 pick, bool good) external {
+        (uint32 from, uint32 to) = live();
+        if (from == to) return;
+        uint32 w = from + uint32(pick % (to - from));
+        IAssay.WindowView memory v = window(jobId, w);
+        uint256 culprit = forged[v.epoch][w];
+        // Contested accusations void windows: too many of them and nothing else would ever happen.
+        if (good ? culprit == 0 : pick % 4 != 0) return;
+        uint16 i = good ? uint16(culprit - 1) : uint16(pick / 32 % v.entries);
+        address accuser = good ? whistleblower : stranger;
+        vm.prank(accuser);
+        try assay.challenge(jobId, v.epoch, w, i) {
+            bonded[note(w, i)].push(accuser);
+        } catch {}
+    }
+
+    /// @dev Those without honour may contest as well.
+    function dishonestContest(uint256 pick) external {
+        if (disputes.length == 0 || pick % 3 != 0) return;
+        bytes32 entryHash = disputes[pick % disputes.length];
+        vm.prank(assay.disputeOf(entryHash).solver);
+        try assay.contest(entryHash) {} catch {}
+    }
+
+    function resolveAll() public {
+        for (uint256 i = 0; i < disputes.length; i++) {
+            try assay.resolve(disputes[i]) {} catch {}
+        }
+    }
+
+    function signTwice() external {
+        IAssay.JobView memory v = job(jobId);
+        address[] memory cells = assay.cellsOf(jobId, v.epoch);
+        if (v.nextWindow >= v.totalWindows) return;
+        for (uint256 r = 0; r < cells.length; r++) {
+            if (cells[r] != liar) continue;
+            (IAssay.Entry[] memory a,) = build(jobId, 0);
+            (IAssay.Entry[] memory b,) = build(jobId, 1);
+            (bytes memory sigA, bytes memory sigB) = (sign(a[r]), sign(b[r]));
+            vm.prank(stranger);
+            try assay.equivocation(a[r], sigA, b[r], sigB) {} catch {}
+        }
+    }
+
+    function redrawAll() external {
+        (uint32 from, uint32 to) = live();
+        for (uint32 w = from; w < to; w++) {
+            try assay.redraw(jobId, w) {} catch {}
+        }
+    }
+
+    function settleNext() external {
+        try assay.settleWindow(jobId, job(jobId).finalWindows) {} catch {}
+    }
+
+    function summonCell(uint16 replica) external {
+        vm.prank(job(jobId).lease);
+        try assay.summon(jobId, replica % 2) {} catch {}
+    }
+
+    function replaceCell(uint16 replica, bool byHolder) external {
+        vm.prank(byHolder ? job(jobId).lease : stranger);
+        try assay.replace(jobId, replica % 2) {} catch {}
+    }
+
+    function takeLease(uint256 pick) external {
+        vm.prank(everybody[pick % everybody.length]);
+        try assay.claimLease(jobId) {} catch {}
+    }
+
+    function assignAgain() external {
+        try assay.assign(jobId) {} catch {}
+    }
+
+    function bidLate(uint256 pick) external {
+        address account = everybody[pick % everybody.length];
+        uint256 stake = assay.balanceOf(account);
+        vm.prank(account);
+        try assay.bid(jobId, IAssay.Role.Solver, uint128(stake < 2 ** 96 ? stake / 2 : 0)) {} catch {}
+    }
+
+    function unbondAny(uint256 pick) external {
+        try assay.unbond(jobId, everybody[pick % everybody.length]) {} catch {}
+    }
+
+    function expire() public {
+        try assay.expire(jobId) {} catch {}
+    }
+
+    // ----------------------------------------------------------- the honest
+
+    function live() private view returns (uint32, uint32) {
+        IAssay.JobView memory v = job(jobId);
+        if (v.phase != IAssay.Phase.Active) return (0, 0);
+        return (v.finalWindows, v.nextWindow);
+    }
+
+    function isHonest(address account) private view returns (bool) {
+        for (uint256 i = 0; i < honest.length; i++) {
+            if (honest[i] == account) return true;
+        }
+        return false;
+    }
+
+    function note(uint32 w, uint16 i) private returns (bytes32 entryHash) {
+        entryHash = assay.entryOf(jobId, w, i).entryHash;
+        for (uint256 d = 0; d < disputes.length; d++) {
+            if (disputes[d] == entryHash) return entryHash;
+        }
+        disputes.push(entryHash);
+    }
+
+    function doDuties() public {
+        (uint32 from, uint32 to) = live();
+        for (uint32 w = from; w < to; w++) {
+            judge(w);
+        }
+        for (uint256 d = 0; d < disputes.length; d++) {
+            defend(disputes[d]);
+        }
+        answer();
+    }
+
+    /// @dev Honest verifiers commit and reveal the truth; without free stake they abstain.
+    function judge(uint32 w) private {
+        IAssay.WindowView memory v = window(jobId, w);
+        if (!v.seeded || block.number > job(jobId).deadline) return;
+        uint256 culprit = forged[v.epoch][w];
+        for (uint16 i = 0; i < v.entries; i++) {
+            uint64 bit = uint64(1) << i;
+            address verifier = v.sampled & bit == 0 ? address(0) : verifierOf(jobId, w, i);
+            if (!isHonest(verifier) || (v.committed | v.abstained) & bit != 0 || block.number > v.verdictsUntil) continue;
+            bytes32 hash = commitment(assay.entryOf(jobId, w, i).entryHash, verifier, culprit == 0, target(v, i, culprit));
+            vm.prank(verifier);
+            try assay.commitVerdict(jobId, v.epoch, w, i, hash) {}
+            catch {
+                vm.prank(verifier);
+                assay.abstain(jobId, v.epoch, w, i);
+            }
+        }
+        v = window(jobId, w);
+        if (v.sampled & ~(v.committed | v.abstained) != 0 && block.number <= v.verdictsUntil) return;
+        for (uint16 i = 0; i < v.entries; i++) {
+            uint64 bit = uint64(1) << i;
+            address verifier = assay.entryOf(jobId, w, i).verifier;
+            bool due = v.committed & bit != 0 && (v.accepted | v.rejected) & bit == 0 && block.number <= v.revealsUntil;
+            if (!due || !isHonest(verifier)) continue;
+            uint16 against = target(v, i, culprit);
+            vm.prank(verifier);
+            assay.revealVerdict(jobId, v.epoch, w, i, culprit == 0, against, DIGEST, SALT);
+            if (culprit != 0) note(w, against);
+        }
+    }
+
+    function target(IAssay.WindowView memory v, uint16 i, uint256 culprit) private view returns (uint16) {
+        if (culprit == 0) return i;
+        uint256 replicas = assay.cellsOf(jobId, v.epoch).length;
+        return uint16(i / replicas * replicas + culprit - 1);
+    }
+
+    /// @dev An honest solver contests every accusation; an honest verifier those against what it accepted.
+    function defend(bytes32 entryHash) private {
+        IAssay.DisputeView memory d = assay.disputeOf(entryHash);
+        if (arbiter.ruling(address(assay), entryHash) != IArbiter.Ruling.Pending) return;
+        if (isHonest(d.solver)) {
+            vm.prank(d.solver);
+            assay.contest(entryHash);
+            return;
+        }
+        if (window(jobId, d.window).epoch != d.epoch) return;
+        IAssay.EntryView memory e = assay.entryOf(jobId, d.window, d.index);
+        if (!e.accepted || !isHonest(e.verifier)) return;
+        vm.prank(e.verifier);
+        assay.contest(entryHash);
+    }
+
+    function answer() private {
+        IAssay.JobView memory v = job(jobId);
+        address[] memory cells = assay.cellsOf(jobId, v.epoch);
+        for (uint16 r = 0; r < cells.length; r++) {
+            if (!isHonest(cells[r])) continue;
+            vm.prank(cells[r]);
+            try assay.present(jobId, r) {} catch {}
+        }
+    }
+
+    // ------------------------------------------------------------ the books
+
+    /// @dev Everything the contract owes.
+    function owed() external view returns (uint256 sum) {
+        sum = job(jobId).escrow;
+        for (uint256 i = 0; i < everybody.length; i++) {
+            sum += wealth(jobId, everybody[i]) + bondsOf(everybody[i]);
+        }
+    }
+
+    function bondsOf(address account) public view returns (uint256 sum) {
+        for (uint256 i = 0; i < disputes.length; i++) {
+            if (assay.disputeOf(disputes[i]).ruling != IArbiter.Ruling.Pending) continue;
+            for (uint256 j = 0; j < bonded[disputes[i]].length; j++) {
+                if (bonded[disputes[i]][j] == account) sum += 700;
+            }
+        }
+    }
+
+    function balance() external view returns (uint256) {
+        return address(assay).balance;
+    }
+
+    function honestCount() external view returns (uint256) {
+        return honest.length;
+    }
+
+    function fortune(address account) external view returns (uint256) {
+        return wealth(jobId, account) + bondsOf(account);
+    }
+
+    /// @dev What the final windows cost: each slot once, each accepted verdict once, each commit once.
+    function spent() external view returns (uint256 sum) {
+        IAssay.JobView memory v = job(jobId);
+        for (uint32 w = 0; w < v.finalWindows; w++) {
+            sum += 2 * 2 * 1000 + 50; // six slots in three windows
+            uint64 accepted = window(jobId, w).accepted;
+            for (; accepted != 0; accepted &= accepted - 1) {
+                sum += 100;
+            }
+        }
+    }
+
+    function phase() external view returns (IAssay.Phase) {
+        return job(jobId).phase;
+    }
+
+    function refund() external view returns (uint256) {
+        return assay.balanceOf(submitter);
+    }
+
+    function escrow() external view returns (uint256) {
+        return job(jobId).escrow;
+    }
+
+    /// @dev From wherever chance left the job: it ends, and everybody can take out what is theirs.
+    function windDown() external {
+        for (uint256 i = 0; i < 80; i++) {
+            doDuties();
+            vm.roll(block.number + 5);
+            resolveAll();
+        }
+        expire();
+        yes(job(jobId).phase > IAssay.Phase.Active, "the job ends");
+        for (uint256 i = 0; i < everybody.length; i++) {
+            address account = everybody[i];
+            eq(assay.seatOf(jobId, account).reserved, 0, "nothing stays reserved");
+            if (assay.seatOf(jobId, account).stake > 0) assay.unbond(jobId, account);
+            uint256 free = assay.balanceOf(account);
+            vm.prank(account);
+            assay.withdraw(free);
+        }
+        eq(address(assay).balance, 0, "and nothing is left behind");
+    }
+}
