@@ -16,7 +16,10 @@ import {
   windowEntries,
 } from '#contracts/testing/devnet.ts'
 import { fromHex } from '#proto/bytes.ts'
+import { drawOrder, drawVerifier, isSampled, ORDER_TAG } from '#proto/draw.ts'
 import { signEntry, verifyEntry } from '#proto/entry.ts'
+import { addressBytes } from '#proto/ids.ts'
+import { quote } from '#proto/terms.ts'
 
 let net: Devnet
 
@@ -63,6 +66,30 @@ describe('a job', () => {
     const committed = events.find((event) => event.name === 'WindowCommitted')
     if (committed?.name !== 'WindowCommitted') throw new Error('no window was committed')
     for (const signed of committedEntries(committed)) verifyEntry(signed)
+  }, 60_000)
+
+  it('is drawn on the chain as by proto', async () => {
+    const { reader } = net
+    const jobId = await startJob(net, { ...TERMS, sampleRate: 2n ** 63n }, 6n, ['solverA', 'solverB', 'solverC'])
+    const onChain = await reader.quote(TERMS)
+    expect(onChain).toEqual(quote(TERMS))
+    const events = await history(jobId)
+    const bids = events.flatMap((event) => (event.name === 'Bid' && event.role === 'Solver' ? [event] : []))
+    const fixed = events.find((event) => event.name === 'PoolFixed')
+    if (fixed?.name !== 'PoolFixed') throw new Error('the pool is fixed by the assignment')
+    const candidates = bids.map(({ account, stake }) => ({ address: addressBytes(account), stake }))
+    const order = drawOrder(ORDER_TAG.solver, fromHex(fixed.seed), candidates, 3)
+    expect(await reader.solversOf(jobId)).toEqual(order.map((i) => bids[i]?.account))
+    const window = await commitAndSeed(net, jobId)
+    const { seed } = await reader.windowOf(jobId, window)
+    const pool = fixed.pool.map(({ account, weight }) => ({ address: addressBytes(account), stake: weight }))
+    for (let index = 0; index < 4; index++) {
+      const { entryHash } = await reader.entryOf(jobId, window, index)
+      const drawn = await reader.drawn(jobId, window, index)
+      expect(drawn.sampled).toBe(index < 2 || isSampled(fromHex(seed), fromHex(entryHash), 2n ** 63n))
+      const expected = drawVerifier(fromHex(seed), fromHex(entryHash), 0, pool)
+      if (drawn.sampled) expect(drawn.verifier).toBe(fixed.pool[expected ?? -1]?.account)
+    }
   }, 60_000)
 
   it('slashes an uncontested forger and goes on with the standby', async () => {
