@@ -104,14 +104,16 @@ library Disputes {
         job.seats[d.solver].accused--;
         if (live) window.openDisputes--;
         emit IAssay.DisputeResolved(d.jobId, entryHash, d.solver, ruling);
-        if (ruling == IArbiter.Ruling.Refuted) refute(s, job, window, d);
+        if (ruling == IArbiter.Ruling.Refuted) refute(s, job, window, d, live);
         else if (ruling == IArbiter.Ruling.Contested) redo(s, job, window, d, live);
         else uphold(s, job, window, d, live);
     }
 
     /// @dev The claim's stake and those of its acceptors are lost: half burned, the rest repays the honest work that is
-    /// voided and then those who refuted. Every window that is not final is void.
-    function refute(State storage s, Job storage job, Window storage window, Dispute storage d) private {
+    /// voided and then those who refuted. Every window that is not final is void, unless an earlier fault has voided this
+    /// claim and removed its solver: what was trained since does not build on it.
+    function refute(State storage s, Job storage job, Window storage window, Dispute storage d, bool live) private {
+        bool spent = !live && job.seats[d.solver].left;
         Vault.Place memory place = Vault.Place(d.jobId, d.window, d.index);
         EntryState storage entry = window.state[entryKey(d.epoch, d.index)];
         job.release(place, d.solver, job.terms.claimStake);
@@ -121,14 +123,14 @@ library Disputes {
             lost += job.slash(place, entry.verifier, job.terms.verdictStake);
         }
         Vault.burn(place, lost - lost / 2);
-        uint256 rest = Plan.voidWindows(s, d.jobId, job.finalWindows, lost / 2, d.solver);
+        uint256 rest = spent ? lost / 2 : Plan.voidWindows(s, d.jobId, job.finalWindows, lost / 2, d.solver);
         uint256 share = rest / d.accusers.length;
         for (uint256 i = 0; i < d.accusers.length; i++) {
             s.credit(place, d.accusers[i].account, share, IAssay.Reason.Bounty);
         }
         Vault.burn(place, rest - share * d.accusers.length);
         returnBonds(s, job, window, d);
-        if (job.phase == IAssay.Phase.Active) Plan.replan(s, d.jobId, job.finalWindows, d.solver);
+        if (!spent && job.phase == IAssay.Phase.Active) Plan.replan(s, d.jobId, job.finalWindows, d.solver);
     }
 
     /// @dev Undecided: nobody loses a stake; the windows from this one on are redone by others.

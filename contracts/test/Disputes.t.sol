@@ -72,6 +72,28 @@ contract DisputesTest is Base {
         eq(uint8(job(jobId).phase), uint8(IAssay.Phase.Settled), "and the job goes on to its end");
     }
 
+    function test_a_second_refutation_of_a_solver_that_is_gone_slashes_and_voids_nothing_new() public {
+        bytes32 jobId = start();
+        uint32 w = commitAndSeed(jobId);
+        address guilty = cell(jobId, 0);
+        for (uint16 i = 0; i < 4; i++) {
+            commitVerdict(jobId, w, i, i % 2 != 0, i);
+        }
+        revealVerdict(jobId, w, 0, false, 0);
+        revealVerdict(jobId, w, 2, false, 2);
+        bytes32 first = assay.entryOf(jobId, w, 0).entryHash;
+        bytes32 second = assay.entryOf(jobId, w, 2).entryHash;
+        resolve(first);
+        eq(job(jobId).epoch, 2, "the first refutation starts a new epoch");
+        commit(jobId);
+        resolve(second);
+
+        yes(refuted(second), "refuted too");
+        eq(wealth(jobId, guilty), FUNDS - 2 * STAKE, "each claim's stake is lost");
+        eq(job(jobId).epoch, 2, "the new epoch goes on");
+        eq(job(jobId).nextWindow, 1, "with what it has committed");
+    }
+
     function test_an_acceptor_of_a_refuted_claim_is_slashed_and_refuters_share() public {
         bytes32 jobId = start();
         uint32 w = commitAndSeed(jobId);
