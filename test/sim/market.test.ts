@@ -3,12 +3,16 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { createEngine } from '#engine/index.ts'
 import type { Engine } from '#engine/types.ts'
 import { sampleRate } from '#proto/draw.ts'
+import type { JobView } from '#proto/machines/job-view.ts'
 import { Dataset } from '#runtime/dataset.ts'
 import { programOf } from '#runtime/program.ts'
 import { tinyJob } from '#runtime/testing.ts'
 import { Trainer } from '#runtime/trainer.ts'
+import { type Lie, oneUlp } from '#solver/lies.ts'
+import type { Bend } from '#test/sim/actors.ts'
 import { BareRun } from '#test/sim/bare.ts'
 import { type Chance, eachSeed } from '#test/sim/chance.ts'
+import type { SimNode } from '#test/sim/market.ts'
 import { Scenario, type Stage } from '#test/sim/scenario.ts'
 
 const { spec, bytes } = tinyJob({
@@ -37,15 +41,139 @@ afterAll(() => Promise.all(engines.map((engine) => engine.close())))
 const simulate = (name: string, runs: number, play: (scenario: Scenario, random: Chance) => Promise<void>) =>
   eachSeed(name, runs, (random, seed) => Scenario.run(stage, random, seed, (scenario) => play(scenario, random)))
 
-test('an honest job settles', () =>
+/** Two solvers, two verifiers, a coordinator and a whistleblower, with what is changed about them. */
+interface Cast {
+  readonly solvers?: number
+  /** Of the first solver. */
+  readonly lie?: Lie
+  /** Of every verifier, by its place. */
+  readonly bend?: (place: number) => Bend | undefined
+  readonly coordinators?: number
+  readonly verifiers?: number
+  /** Share of entries that the whistleblower audits. */
+  readonly rate?: number
+  readonly slander?: boolean
+}
+
+interface Company {
+  readonly coordinators: readonly SimNode[]
+  readonly solvers: readonly SimNode[]
+  readonly verifiers: readonly SimNode[]
+  readonly whistleblower: SimNode
+}
+
+async function engage(s: Scenario, cast: Cast = {}): Promise<Company> {
+  const { troupe } = s
+  const coordinators: SimNode[] = []
+  const solvers: SimNode[] = []
+  const verifiers: SimNode[] = []
+  for (let i = 0; i < (cast.coordinators ?? 1); i++)
+    coordinators.push(await troupe.coordinator(`coordinator ${i}`, 4 * i))
+  for (let i = 0; i < (cast.solvers ?? 2); i++) {
+    const { node } = await troupe.solver(`solver ${i}`, stage.solvers[i] as Trainer, i === 0 ? cast.lie : undefined)
+    solvers.push(node)
+  }
+  for (let i = 0; i < (cast.verifiers ?? 2); i++) verifiers.push(await troupe.verifier(`verifier ${i}`, cast.bend?.(i)))
+  const whistleblower = await troupe.whistleblower('whistleblower', cast.rate ?? 0.3, cast.slander)
+  return { coordinators, solvers, verifiers, whistleblower }
+}
+
+const windowsCommitted = (count: number) => (view: JobView) => view.nextWindow >= count
+
+test('an honest job settles: nobody is accused, nothing is redone', () =>
   simulate('honest', 2, async (s) => {
-    await s.troupe.coordinator('coordinator', 0)
-    await s.troupe.solver('solver A', stage.solvers[0] as Trainer)
-    await s.troupe.solver('solver B', stage.solvers[1] as Trainer)
-    await s.troupe.verifier('verifier A')
-    await s.troupe.verifier('verifier B')
-    await s.troupe.whistleblower('whistleblower', 0.3)
+    await engage(s)
     await s.submit()
     const view = await s.until()
     expect(view).toMatchObject({ phase: 'settled', finalRoot: s.honestRoot, epoch: 1 })
+    expect(view.disputes.size).toBe(0)
+    expect(view.counts).toMatchObject({ entriesCommitted: 12, windowsVoided: 0, entriesRejected: 0 })
+  }))
+
+test('a solver whose sums are wrong by one ulp is slashed, and the others finish with the honest root', () =>
+  simulate('liar', 2, async (s) => {
+    const { solvers } = await engage(s, { lie: oneUlp(spec.entrySteps) })
+    const [liar] = solvers as [SimNode]
+    s.faulty.add(liar)
+    await s.submit()
+    const view = await s.until()
+    expect(view).toMatchObject({ phase: 'settled', finalRoot: s.honestRoot })
+    expect(s.slashed(liar)).toBeGreaterThanOrEqual(view.terms.claimStake)
+    expect(view.left).toEqual(new Set([liar.me]))
+    expect(view.counts.windowsVoided).toBeGreaterThan(0)
+  }))
+
+test('verifiers who accept anything are slashed with the liar, once a whistleblower looks', () =>
+  simulate('lazy', 2, async (s) => {
+    const lazy: Bend = (_, index) => ({ accept: true, against: index })
+    const { solvers, verifiers, whistleblower } = await engage(s, {
+      lie: oneUlp(spec.entrySteps),
+      bend: () => lazy,
+      rate: 1,
+    })
+    for (const node of [solvers[0] as SimNode, ...verifiers]) s.faulty.add(node)
+    await s.submit()
+    const view = await s.until()
+    expect(view).toMatchObject({ phase: 'settled', finalRoot: s.honestRoot })
+    expect(s.slashed(solvers[0] as SimNode)).toBeGreaterThan(0n)
+    expect(verifiers.some((verifier) => s.slashed(verifier) > 0n)).toBe(true)
+    const bounties = view.ledger.filter(({ reason, account }) => reason === 'Bounty' && account === whistleblower.me)
+    expect(bounties.length).toBeGreaterThan(0)
+  }))
+
+test('a solver that dies is summoned in vain and replaced; the other goes on alone', () =>
+  simulate('lost solver', 2, async (s, random) => {
+    const { solvers } = await engage(s)
+    const lost = solvers[random.below(2)] as SimNode
+    s.faulty.add(lost)
+    await s.submit()
+    // with both windows open, or with the last one under way
+    await s.until(windowsCommitted(1 + random.below(2)))
+    s.troupe.kill(lost)
+    const view = await s.until()
+    expect(view).toMatchObject({ phase: 'settled', finalRoot: s.honestRoot })
+    const replaced = s.chain.events.filter(({ name }) => name === 'SolverLeft')
+    if (view.epoch > 1) expect(replaced).toMatchObject([{ solver: lost.me }])
+  }))
+
+test('a verifier that dies is drawn past, and pays for its silence', () =>
+  simulate('lost verifier', 2, async (s) => {
+    const { verifiers } = await engage(s, { verifiers: 3 })
+    const [lost] = verifiers as [SimNode]
+    s.faulty.add(lost)
+    await s.submit()
+    await s.until(({ phase }) => phase === 'training')
+    s.troupe.kill(lost)
+    const view = await s.until()
+    expect(view).toMatchObject({ phase: 'settled', finalRoot: s.honestRoot, epoch: 1 })
+    const drawn = s.chain.events.some(({ name }) => name === 'Redrawn')
+    expect(s.slashed(lost) > 0n).toBe(drawn)
+  }))
+
+test('a verifier that rejects honest work: contested, nobody is slashed, the work is redone by others', () =>
+  simulate('slander', 2, async (s) => {
+    let lies = 1
+    const once: Bend = (honest, index) => (honest.accept && lies-- > 0 ? { accept: false, against: index } : honest)
+    const { verifiers } = await engage(s, { bend: (place) => (place === 0 ? once : undefined), solvers: 3 })
+    s.faulty.add(verifiers[0] as SimNode)
+    await s.submit()
+    const view = await s.until()
+    expect(view).toMatchObject({ phase: 'settled', finalRoot: s.honestRoot })
+    const rulings = [...view.disputes.values()].map(({ ruling }) => ruling)
+    if (lies <= 0) expect(rulings).toEqual(['Contested'])
+    expect(view.ledger.filter(({ reason }) => reason === 'Slash')).toEqual([])
+  }))
+
+test('a coordinator that dies: the next candidate takes its lease', () =>
+  simulate('lost coordinator', 2, async (s, random) => {
+    const { coordinators } = await engage(s, { coordinators: 2 })
+    await s.submit()
+    await s.until(windowsCommitted(random.below(2)))
+    await s.until(({ lease }) => lease !== null)
+    const lost = coordinators.find(({ me }) => me === s.view.lease) as SimNode
+    s.faulty.add(lost)
+    s.troupe.kill(lost)
+    const view = await s.until()
+    expect(view).toMatchObject({ phase: 'settled', finalRoot: s.honestRoot })
+    expect(view.lease).not.toBe(lost.me)
   }))
