@@ -31,8 +31,9 @@ export function decide(job: JobView, me: Hex, block: number): VerifierAction[] {
   for (const window of job.windows.values()) {
     if (window.status !== 'seeded') continue
     const open = window.entries.filter(wanted)
-    const committed = open.every((entry) => verdictOf(window, entry)?.status === 'committed')
-    const mayReveal = committed || block > window.seededAt + job.terms.verdictPeriod
+    // Nobody is left who could copy: the contract takes reveals from here on.
+    const spoken = open.every((entry) => verdictOf(window, entry) !== undefined)
+    const mayReveal = spoken || block > window.seededAt + job.terms.verdictPeriod
     for (const [index, entry] of window.entries.entries()) {
       if (!wanted(entry) || drawnVerifier(job, window.window, index) !== me) continue
       const verdict = verdictOf(window, entry)
