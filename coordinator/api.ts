@@ -25,6 +25,8 @@ export async function startApi(
   options: ApiOptions,
 ): Promise<{ url: string; close(): Promise<void> }> {
   const server = fastify({ logger: false, bodyLimit: MAX_JOB_BYTES, requestTimeout: 0, forceCloseConnections: true })
+  // Bodies are streams of bytes; anything else is refused (415) rather than parsed.
+  server.removeAllContentTypeParsers()
   server.addContentTypeParser('application/octet-stream', (_request, payload, done) => done(null, payload))
   server.setErrorHandler((error, _request, reply) => answerError(reply, error))
   intakeRoutes(server, node)
