@@ -1,4 +1,6 @@
 /** The `assay` command: a table of subcommands, each in a file that is loaded only when it is asked for. */
+import { enableCompileCache } from 'node:module'
+import { fileURLToPath } from 'node:url'
 import { Command, CommanderError } from 'commander'
 import { EXIT, errorReport, exitCodeOf, printError } from '#app/exit.ts'
 import { interruptedCode } from '#app/interrupt.ts'
@@ -106,4 +108,8 @@ export async function main(argv: readonly string[]): Promise<number> {
   }
 }
 
-if (import.meta.main) process.exitCode = await main(process.argv.slice(2))
+if (import.meta.main) {
+  // Commands are loaded after this: a process starts in half the time when an earlier one has compiled the same modules.
+  enableCompileCache(fileURLToPath(new URL('../.tmp/compile-cache', import.meta.url)))
+  process.exitCode = await main(process.argv.slice(2))
+}

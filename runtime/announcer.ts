@@ -80,18 +80,21 @@ export class Announcer {
 
   /** Hears announcements of a kind: forged or malformed ones are rejected at the network, repeated ones ignored. */
   subscribe<K extends AnnouncementKind>(kind: K, handler: (message: Announcement<K>) => void): void {
+    // Checking a signature costs milliseconds: what was judged is delivered as it was decoded then.
+    const judged = new WeakMap<Uint8Array, Announcement<K>>()
     this.#peer.subscribe(
       TOPICS[kind],
       (data) => {
         try {
           const message = decodeAnnouncement(kind, data, this.#network)
+          judged.set(data, message)
           const { sequence } = message as { sequence: number }
           return this.#guard.isNew(kind, announcer(kind, message), sequence) ? 'accept' : 'ignore'
         } catch (error) {
           return isAssayError(error) && error.consequence === 'ignore' ? 'ignore' : 'reject'
         }
       },
-      (data) => handler(decodeAnnouncement(kind, data, this.#network)),
+      (data) => handler(judged.get(data) ?? decodeAnnouncement(kind, data, this.#network)),
     )
   }
 
