@@ -23,7 +23,7 @@ const sourceNames = (): string[] => readdirSync(join(here, 'src')).sort()
 
 /** The generated files as the compiler's last output makes them, by path in this folder. */
 function outputs(): Map<string, string> {
-  const out = join(here, 'out')
+  const out = join(here, 'out', 'main')
   const artifacts = readArtifacts(out)
   const enums = readEnums(sourceNames().map((name) => readFileSync(join(here, 'src', name), 'utf8')))
   const texts = [
@@ -54,7 +54,7 @@ function seal(): string {
   const { version } = createRequire(import.meta.url)('solc/package.json') as { version: string }
   hash.update(`solc ${version}\n`)
   const sources = sourceNames().map((name) => `src/${name}`)
-  for (const name of ['foundry.toml', 'generate.ts', ...sources, ...GENERATED]) {
+  for (const name of ['foundry.toml', ...sources, ...GENERATED]) {
     const text = current(name)
     hash.update(`${name} ${text.length}\n${text}`)
   }

@@ -1,26 +1,44 @@
 /** The connection to a chain's JSON-RPC node. */
-import { FetchRequest, JsonRpcProvider, Network } from 'ethers'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { FetchRequest, type JsonRpcPayload, JsonRpcProvider, type JsonRpcResult, Network } from 'ethers'
+import { isTransport } from '#contracts/errors.ts'
 import { fail } from '#proto/errors.ts'
 
 /** Longest wait for an answer to one request, ms. */
 const REQUEST_MS = 10_000
+const ATTEMPTS = 5
+
+/** Repeats a request that was lost on the way, or its answer: every method may be asked twice, sending too. */
+class PatientProvider extends JsonRpcProvider {
+  override async _send(payload: JsonRpcPayload | JsonRpcPayload[]): Promise<JsonRpcResult[]> {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await super._send(payload)
+      } catch (error) {
+        if (attempt === ATTEMPTS || this.destroyed || !isTransport(error)) throw error
+        await sleep(25 * 2 ** attempt)
+      }
+    }
+  }
+}
 
 /**
- * Connects to a node. The provider caches nothing and polls ten times a second, for chains with short blocks.
+ * Connects to a node. The provider caches nothing, polls ten times a second, for chains with short blocks, and repeats
+ * requests that got lost.
  * Throws `chain` when no node answers at `url` within `timeoutMs`. The caller ends it with `destroy()`.
  */
 export async function openChain(url: string, timeoutMs = 10_000): Promise<JsonRpcProvider> {
   const deadline = Date.now() + timeoutMs
   let chainId = await askChainId(url, timeoutMs)
   while (chainId === undefined && Date.now() < deadline) {
-    await new Promise((resolve) => setTimeout(resolve, 50))
+    await sleep(50)
     chainId = await askChainId(url, Math.max(100, deadline - Date.now()))
   }
   if (chainId === undefined)
     fail('chain', `no chain answers at ${url}`, { next: 'Start the chain or correct its URL.' })
   const request = new FetchRequest(url)
   request.timeout = REQUEST_MS
-  return new JsonRpcProvider(request, Network.from(chainId), {
+  return new PatientProvider(request, Network.from(chainId), {
     pollingInterval: 100,
     batchMaxCount: 1,
     staticNetwork: true,

@@ -2,7 +2,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Hex, LedgerEvent, Reason } from '#contracts/abi/types.generated.ts'
 import type { ChainEvent } from '#contracts/codec.ts'
-import { committedEntries } from '#contracts/entries.ts'
 import { isContractError } from '#contracts/errors.ts'
 import {
   commitAndSeed,
@@ -19,6 +18,7 @@ import { fromHex } from '#proto/bytes.ts'
 import { drawOrder, drawVerifier, isSampled, ORDER_TAG } from '#proto/draw.ts'
 import { signEntry, verifyEntry } from '#proto/entry.ts'
 import { addressBytes } from '#proto/ids.ts'
+import { committedEntries } from '#proto/machines/events.ts'
 import { quote } from '#proto/terms.ts'
 
 let net: Devnet
@@ -173,33 +173,4 @@ describe('a job', () => {
     expect(sent.events.some((event) => event.name === 'Equivocated')).toBe(true)
     expect((await reader.seatOf(job, cells[0] ?? '')).equivocated).toBe(true)
   }, 60_000)
-})
-
-describe('the sender', () => {
-  it('keeps its nonces through a burst, and through another sender of the same account', async () => {
-    const { as, reader } = net
-    const before = await reader.balanceOf(as.solverC.address)
-    await Promise.all(Array.from({ length: 20 }, () => as.solverC.deposit(3n)))
-    expect(await reader.balanceOf(as.solverC.address)).toBe(before + 60n)
-  })
-})
-
-describe('following', () => {
-  it('hands over every event once and stops when told', async () => {
-    const { reader, as } = net
-    const from = (await reader.blockNumber()) + 1
-    const stop = new AbortController()
-    const seen: ChainEvent[] = []
-    const following = reader.follow(
-      from,
-      (events) => {
-        seen.push(...events)
-        if (seen.length >= 3) stop.abort()
-      },
-      { signal: stop.signal, pollMs: 20 },
-    )
-    for (let i = 1n; i <= 3n; i++) await as.solverC.deposit(i)
-    await following
-    expect(seen.map((event) => event.name === 'Ledger' && event.amount)).toEqual([1n, 2n, 3n])
-  })
 })

@@ -119,11 +119,6 @@ export class AssayReader {
     return this.call(ARBITER, arbiter, 'ruling', [assay, entryHash]) as Promise<Ruling>
   }
 
-  /** Whether a round of randomness can be recorded, or is. */
-  async seedReady(round: number): Promise<boolean> {
-    return (await this.provider.getBlockNumber()) > round
-  }
-
   /** Events of all three contracts in blocks `from .. to` (inclusive), in the order in which they happened. */
   async events(from: number, to: number): Promise<ChainEvent[]> {
     const found: ChainEvent[] = []

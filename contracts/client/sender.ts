@@ -1,12 +1,15 @@
 /** Typed sending: one method for each function of the contracts. */
-import { type JsonRpcProvider, sha256, solidityPacked, type TransactionReceipt } from 'ethers'
+import type { JsonRpcProvider, TransactionReceipt } from 'ethers'
 import { type Hex, type JobTerms, ROLE_NAMES, type Role } from '#contracts/abi/types.generated.ts'
 import { ARBITER, ASSAY, type ChainEvent, type ContractCodec, placeOf, RANDOMNESS } from '#contracts/codec.ts'
 import type { Deployment } from '#contracts/deploy.ts'
 import { entryToChain, hex } from '#contracts/entries.ts'
 import { Transactor, type TransactorOptions } from '#contracts/transactor.ts'
+import { fromHex } from '#proto/bytes.ts'
+import { verdictCommitment } from '#proto/draw.ts'
 import type { SignedEntry } from '#proto/entry.ts'
 import { fail } from '#proto/errors.ts'
+import { addressBytes } from '#proto/ids.ts'
 
 /** A call that took effect. */
 export interface Sent {
@@ -27,11 +30,11 @@ export interface Verdict {
   readonly salt: Hex
 }
 
-/** The contract repeats this hash when the verdict is revealed. */
+/** What the verifier commits to: the contract repeats this hash when the verdict is revealed. */
 export function commitmentOf(entryHash: Hex, verifier: Hex, verdict: Verdict): Hex {
-  const types = ['string', 'bytes32', 'address', 'bool', 'uint16', 'bytes32', 'bytes32']
   const { accept, against, digest, salt } = verdict
-  return sha256(solidityPacked(types, ['assay/verdict/1', entryHash, verifier, accept, against, digest, salt])) as Hex
+  const bytes = { entryHash: fromHex(entryHash, 32), digest: fromHex(digest, 32), salt: fromHex(salt, 32) }
+  return hex(verdictCommitment({ ...bytes, verifier: addressBytes(verifier), accept, against }))
 }
 
 /** Every method resolves when its transaction is in a block; what it throws is `Transactor.send`'s. */

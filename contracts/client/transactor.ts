@@ -104,20 +104,14 @@ export class Transactor {
     return { signed, hash }
   }
 
-  /** The same bytes may go out twice: a node that knows them already has them. */
+  /** A node refuses bytes that it has already: their first answer got lost. */
   private async broadcast(signed: string): Promise<string> {
-    for (let attempt = 0; ; attempt++) {
-      try {
-        return (await this.provider.broadcastTransaction(signed)).hash
-      } catch (error) {
-        const hash = hashOf(signed)
-        if (/already (known|imported)/i.test(messageOf(error))) return hash
-        if (attempt === 0 && !isTransport(error)) throw error
-        // The answer may be lost rather than the transaction.
-        if ((await this.provider.getTransaction(hash).catch(() => null)) !== null) return hash
-        if (attempt === 3) throw error
-        await sleep(100 * 2 ** attempt)
-      }
+    try {
+      return (await this.provider.broadcastTransaction(signed)).hash
+    } catch (error) {
+      const hash = Transaction.from(signed).hash ?? fail('internal', 'a signed transaction has a hash')
+      if ((await this.provider.getTransaction(hash)) === null) throw error
+      return hash
     }
   }
 
@@ -154,10 +148,6 @@ export class Transactor {
 }
 
 const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
-
-function hashOf(signed: string): string {
-  return Transaction.from(signed).hash ?? fail('internal', 'a signed transaction has a hash')
-}
 
 /** Whether another attempt can help: a fresh nonce, or a node that answers again. */
 function failureOf(error: unknown): 'retry' | 'final' {

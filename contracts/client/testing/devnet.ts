@@ -13,7 +13,7 @@ import { sha256, taggedHash } from '#proto/hash.ts'
 
 const ETHER = 10n ** 18n
 
-/** A two-window job of two replicas in which every entry is drawn; short periods. */
+/** A two-window job of two replicas in which every entry is drawn. Periods are long: `reach` mines through them. */
 export const TERMS: JobTerms = {
   specHash: hex(sha256(Uint8Array.of(1))),
   programRoot: hex(sha256(Uint8Array.of(2))),
@@ -32,13 +32,13 @@ export const TERMS: JobTerms = {
   verdictStake: 500n,
   challengeBond: 700n,
   coordinatorBond: 900n,
-  bidPeriod: 8,
-  commitPeriod: 40,
-  verdictPeriod: 40,
-  revealPeriod: 40,
-  challengePeriod: 2,
-  responsePeriod: 6,
-  jobPeriod: 2000,
+  bidPeriod: 120,
+  commitPeriod: 500,
+  verdictPeriod: 120,
+  revealPeriod: 120,
+  challengePeriod: 60,
+  responsePeriod: 60,
+  jobPeriod: 100_000,
 }
 
 export const ROLES_IN_ORDER = [
@@ -63,7 +63,7 @@ export interface Devnet {
 }
 
 export async function startDevnet(): Promise<Devnet> {
-  const chain = await startAnvil({ blockTime: 0.1 })
+  const chain = await startAnvil()
   const provider = await openChain(chain.url)
   const accounts = chain.accounts
   const deployment = await deploy(new Wallet(accounts[0]?.privateKey ?? '', provider))
@@ -84,9 +84,10 @@ export async function startDevnet(): Promise<Devnet> {
   }
 }
 
-/** Waits until block `number` exists. */
+/** Makes the chain reach block `number`. */
 export async function reach(reader: AssayReader, number: number): Promise<void> {
-  while ((await reader.blockNumber()) < number) await new Promise((resolve) => setTimeout(resolve, 20))
+  const missing = number - (await reader.blockNumber())
+  if (missing > 0) await reader.provider.send('anvil_mine', [`0x${missing.toString(16)}`])
 }
 
 /** Registers a job, bids with everybody and assigns. */
