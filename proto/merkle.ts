@@ -59,17 +59,40 @@ class Folder {
   }
 }
 
-/** Root of a byte string given in pieces of any size. */
+/** Bytes of the leaves under one level-1 node. */
+const GROUP_BYTES = LEAF_BYTES * ARITY
+/** Where a group starts in its buffer: aligned, because only so does memory that threads share copy a word at a time. */
+const GROUP_OFFSET = 8
+
+/**
+ * Root of a byte string given in pieces of any size.
+ *
+ * Leaves are hashed where they were gathered, a group at a time: the byte before a leaf, which is the last one of the leaf
+ * hashed before it, becomes its 0x00.
+ */
 export class TreeHasher {
   private readonly folder = new Folder()
-  private readonly leaf = new Uint8Array(1 + LEAF_BYTES)
+  private readonly group = new Uint8Array(GROUP_OFFSET + GROUP_BYTES)
+  private readonly leaves: readonly Uint8Array[]
   private fill = 0
   private any = false
 
+  constructor() {
+    this.leaves = Array.from({ length: ARITY }, (_, i) => {
+      const start = GROUP_OFFSET - 1 + i * LEAF_BYTES
+      return this.group.subarray(start, start + 1 + LEAF_BYTES)
+    })
+  }
+
   private flush(): void {
-    const slot = this.folder.slot(0)
-    sha256Into(this.fill === LEAF_BYTES ? this.leaf : this.leaf.subarray(0, 1 + this.fill), slot.node, slot.at)
-    this.folder.pushed(0)
+    for (let i = 0; i === 0 || i * LEAF_BYTES < this.fill; i++) {
+      const size = Math.min(LEAF_BYTES, this.fill - i * LEAF_BYTES)
+      const leaf = this.leaves[i] as Uint8Array
+      leaf[0] = 0
+      const slot = this.folder.slot(0)
+      sha256Into(size === LEAF_BYTES ? leaf : leaf.subarray(0, 1 + size), slot.node, slot.at)
+      this.folder.pushed(0)
+    }
     this.fill = 0
     this.any = true
   }
@@ -77,11 +100,11 @@ export class TreeHasher {
   update(bytes: Uint8Array): this {
     let at = 0
     while (at < bytes.length) {
-      const size = Math.min(LEAF_BYTES - this.fill, bytes.length - at)
-      this.leaf.set(bytes.subarray(at, at + size), 1 + this.fill)
+      const size = Math.min(GROUP_BYTES - this.fill, bytes.length - at)
+      this.group.set(bytes.subarray(at, at + size), GROUP_OFFSET + this.fill)
       this.fill += size
       at += size
-      if (this.fill === LEAF_BYTES) this.flush()
+      if (this.fill === GROUP_BYTES) this.flush()
     }
     return this
   }
@@ -95,7 +118,7 @@ export class TreeHasher {
 
 /** Root of a byte string; the empty string is one empty leaf. */
 export function bytesRoot(bytes: Uint8Array): Uint8Array {
-  return new TreeHasher().update(bytes).digest()
+  return bytes.length <= LEAF_BYTES ? leafHash(bytes) : new TreeHasher().update(bytes).digest()
 }
 
 /** The tree over hashes: node levels directly over a list; one hash is its own root, the empty list is H(0x00). */
