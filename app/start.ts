@@ -1,7 +1,7 @@
 /** `npm start`: the main job, end to end: a devnet, a job, its verification and settlement, a summary. */
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join, relative, resolve } from 'node:path'
+import { join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { Command, CommanderError, Option } from 'commander'
 import { finishJob } from '#app/client/finish.ts'
@@ -12,7 +12,7 @@ import { type NetworkResult, resultOf, summaryLines } from '#app/client/summary.
 import { DEVNET_DEFAULTS, type Devnet, startDevnet } from '#app/devnet/devnet.ts'
 import { EXIT, errorReport, exitCodeOf, printError } from '#app/exit.ts'
 import { interruptedCode, interruptible } from '#app/interrupt.ts'
-import { loadJob } from '#app/job/load.ts'
+import { type LoadedJob, loadJob } from '#app/job/load.ts'
 import { describeJob } from '#app/report.ts'
 import { short } from '#app/terminal/format.ts'
 import { paint, type Terminal, terminalOf } from '#app/terminal/terminal.ts'
@@ -47,16 +47,16 @@ async function run(options: Options, signal: AbortSignal): Promise<void> {
   const terminal = terminalOf(options.json ? process.stderr : process.stdout)
   const folder = options.keep ? resolve(options.keep) : await mkdtemp(join(tmpdir(), 'assay-'))
   let devnet: Devnet | undefined
-  const abandon = (): void => void devnet?.stop()
-  signal.addEventListener('abort', abandon)
   try {
+    await mkdir(folder, { recursive: true })
+    const data = options.data ?? (options.job ? undefined : await ownText(folder))
+    const job = await loadJob(options.job ?? DEFAULT_JOB, { dataPath: data, signal })
+    for (const line of describeJob(job, terminal)) terminal.write(`${line}\n`)
     const { solvers, liar } = options
-    devnet = await startDevnet({ ...DEVNET_DEFAULTS, solvers, liar, folder }, ({ name }) => {
-      terminal.write(`${paint(terminal, 'green', 'up')} ${name}\n`)
-      if (signal.aborted) abandon()
-    })
+    const up = ({ name }: { name: string }): void => terminal.write(`${paint(terminal, 'green', 'up')} ${name}\n`)
+    devnet = await startDevnet({ ...DEVNET_DEFAULTS, solvers, liar, folder }, up, signal)
     devnet.group.onExit = (name, code, how) => terminal.write(`${name} ended by itself (${how ?? code})\n`)
-    const result = await train(devnet, options, terminal, signal)
+    const result = await train(devnet, job, options, terminal, signal)
     if (options.json) process.stdout.write(`${JSON.stringify(result)}\n`)
     if (!result.settled) process.exitCode = EXIT.unsettled
   } finally {
@@ -66,38 +66,42 @@ async function run(options: Options, signal: AbortSignal): Promise<void> {
 }
 
 async function train(
-  devnet: Devnet,
+  { network, folder, submitterKey }: Devnet,
+  job: LoadedJob,
   options: Options,
   terminal: Terminal,
   signal: AbortSignal,
 ): Promise<NetworkResult> {
   const started = performance.now()
-  const data = options.data ?? (options.job ? undefined : await ownText(devnet.folder))
-  const job = await loadJob(options.job ?? DEFAULT_JOB, { dataPath: data, signal })
-  terminal.write('\n')
-  for (const line of describeJob(job, terminal)) terminal.write(`${line}\n`)
-  const { network } = devnet
-  const { jobId } = await submitJob(network, job, devnet.submitterKey, PRESETS.devnet, signal)
+  const { jobId } = await submitJob(network, job, submitterKey, PRESETS.devnet, signal)
   terminal.write(`\nsubmitted ${short(jobId)}: bidding, then training\n`)
   const sight = await followJob(network, jobId, terminal, signal)
   const seconds = (performance.now() - started) / 1000
-  const stats = await fetch(new URL('/stats', network.api)).then((r) => r.json() as Promise<{ bytesSent?: number }>)
-  const weights = options.keep ? join(devnet.folder, 'weights') : resolve('.assay', 'weights', short(jobId))
+  const weights = options.keep ? join(folder, 'weights') : resolve('.assay', 'weights', short(jobId))
   const done =
     sight.job.phase === 'settled'
       ? await finishJob(network, sight.job, weights, signal)
       : { weights: null, metrics: null, text: null }
-  const result = resultOf(sight, network, { ...done, seconds, bytesSent: stats.bytesSent ?? null })
+  const result = resultOf(sight, network, { ...done, seconds, bytesSent: await bytesSent(network.api) })
   for (const line of summaryLines(result, sight.job, network, terminal)) terminal.write(`${line}\n`)
   return result
 }
 
+/** Bytes that the coordinator sent; null if it does not say. */
+async function bytesSent(api: string): Promise<number | null> {
+  try {
+    const stats = (await (await fetch(new URL('/stats', api))).json()) as { bytesSent?: number }
+    return stats.bytesSent ?? null
+  } catch {
+    return null
+  }
+}
+
 /** The project's own text - its documents, in the order of their paths - as one file. */
 async function ownText(folder: string): Promise<string> {
-  const names = (await readdir(ROOT, { recursive: true, withFileTypes: true }))
-    .filter((entry) => entry.isFile() && /\.md$/.test(entry.name))
-    .map((entry) => relative(ROOT, join(entry.parentPath, entry.name)))
-    .filter((name) => !/(^|\/)(node_modules|out|cache|\.[^/]+)\//.test(name))
+  const documents = await readdir(join(ROOT, 'docs'), { recursive: true })
+  const names = [...(await readdir(ROOT)), ...documents.map((name) => join('docs', name))]
+    .filter((name) => name.endsWith('.md'))
     .sort()
   const texts = await Promise.all(names.map((name) => readFile(join(ROOT, name), 'utf8')))
   const file = join(folder, 'text.txt')

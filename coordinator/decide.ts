@@ -1,4 +1,5 @@
 /** What a coordinator does about a job at a block. Pure: it holds no tensor and chooses nothing that bits or pay depend on. */
+import { bytesEqual } from '#proto/bytes.ts'
 import type { SignedEntry } from '#proto/entry.ts'
 import type { JobView } from '#proto/machines/job-view.ts'
 import type { Hex } from '#proto/terms.ts'
@@ -12,7 +13,7 @@ export type CoordinatorAction = { readonly key: string; readonly jobId: Hex } & 
       readonly window: number
       readonly entries: readonly SignedEntry[]
     }
-  | { readonly type: 'summon'; readonly replica: number }
+  | { readonly type: 'summon' | 'replace'; readonly replica: number }
 )
 
 /** The entries that a coordinator has heard of: by `slotKey`, per replica. */
@@ -23,18 +24,37 @@ export function slotKey(jobId: Hex, epoch: number, slot: number): string {
   return `${jobId}:${epoch}:${slot}`
 }
 
-/** The whole next window, slot by slot and in each slot replica by replica; or the replicas that have not delivered. */
+/** Answered summonses after which a cell that still delivers nothing is replaced: MAX_STRIKES of Leases.sol. */
+const MAX_STRIKES = 2
+
+/**
+ * The whole next window, slot by slot and in each slot replica by replica; or the replicas that have not delivered. Where
+ * the replicas of a slot disagree about the states, none of them has: the contract takes only what all agree on.
+ */
 export function nextWindow(job: JobView, pool: EntryPool): { entries: SignedEntry[]; missing: number[] } {
   const entries: SignedEntry[] = []
   const missing = new Set<number>()
   for (const slot of windowSlots(job.terms, job.nextWindow)) {
+    const claims = pool.get(slotKey(job.jobId, job.epoch, slot))
+    const agreed = agree([...(claims?.values() ?? [])])
     for (const replica of job.cells.keys()) {
-      const signed = pool.get(slotKey(job.jobId, job.epoch, slot))?.get(replica)
-      if (signed) entries[entryIndex(job.terms, slot, replica, job.cells.length)] = signed
+      const signed = claims?.get(replica)
+      if (signed && agreed) entries[entryIndex(job.terms, slot, replica, job.cells.length)] = signed
       else missing.add(replica)
     }
   }
   return { entries, missing: [...missing].sort((a, b) => a - b) }
+}
+
+/** Whether claims on one slot name the same states. */
+function agree(claims: readonly SignedEntry[]): boolean {
+  const [first] = claims
+  return claims.every(
+    ({ entry }) =>
+      first !== undefined &&
+      bytesEqual(entry.rootBefore, first.entry.rootBefore) &&
+      bytesEqual(entry.rootAfter, first.entry.rootAfter),
+  )
 }
 
 /** The coordinator's own steps; what anyone may do is `upkeep`'s. */
@@ -60,5 +80,8 @@ export function decide(job: JobView, pool: EntryPool, me: Hex, block: number): C
   if (!overdue) return []
   return missing
     .filter((replica) => !job.summons.has(replica))
-    .map((replica) => ({ ...of(`summon:${replica}:${job.clock}`), type: 'summon', replica }) as const)
+    .map((replica) => {
+      const type = (job.strikes.get(replica) ?? 0) >= MAX_STRIKES ? 'replace' : 'summon'
+      return { ...of(`${type}:${replica}:${job.clock}`), type, replica } as const
+    })
 }

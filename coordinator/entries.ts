@@ -1,6 +1,7 @@
 /** The entries that solvers announce: kept by slot and replica until a window holds them, with the losses they report. */
 import { bytesEqual, fromHex, to0x } from '#proto/bytes.ts'
 import { encodeSignedEntry, type SignedEntry } from '#proto/entry.ts'
+import { check } from '#proto/errors.ts'
 import type { JobView } from '#proto/machines/job-view.ts'
 import type { Hex } from '#proto/terms.ts'
 import { checkEntry, slotOfStep } from '#proto/windows.ts'
@@ -31,6 +32,8 @@ export class AnnouncedEntries {
       cells: job.cells.map((cell) => fromHex(cell, 20)),
     }
     checkEntry(job.terms, context, signed.entry)
+    const open = signed.entry.window < job.finalWindows + job.terms.depth
+    check(open, 'bad-entry', `window ${signed.entry.window} is not open yet`, { consequence: 'ignore' })
     const key = slotKey(job.jobId, job.epoch, slotOfStep(job.terms, signed.entry.stepFrom))
     const slot = this.#pool.get(key) ?? new Map<number, SignedEntry>()
     this.#pool.set(key, slot)

@@ -62,6 +62,10 @@ async function perform(node: RoleNode, action: CoordinatorAction): Promise<void>
       node.log.info({ job: action.jobId, replica: action.replica }, 'summons')
       await node.sender.summon(action.jobId, action.replica)
       return
+    case 'replace':
+      node.log.info({ job: action.jobId, replica: action.replica }, 'replaces')
+      await node.sender.replace(action.jobId, action.replica)
+      return
     case 'commitWindow': {
       const { jobId, epoch, window, entries } = action
       const { gasUsed } = await node.sender.commitWindow(jobId, epoch, window, entries)

@@ -12,7 +12,11 @@ export type BookListener = (view: JobView, block: number) => void
 export class JobBook {
   readonly #views = new Map<Hex, JobView>()
   readonly #listeners: BookListener[] = []
+  readonly #broken = new Set<Hex>()
   #block = 0
+
+  /** Told of a job that this build cannot follow; it is not followed any more. */
+  onBroken: (jobId: Hex, error: unknown) => void = () => {}
 
   get views(): ReadonlyMap<Hex, JobView> {
     return this.#views
@@ -23,7 +27,7 @@ export class JobBook {
     return this.#block
   }
 
-  /** Calls `listener` with every job after every block; what it throws ends the following. */
+  /** Calls `listener` with every job after every block; a job at which it throws is not followed any more. */
   onBlock(listener: BookListener): void {
     this.#listeners.push(listener)
   }
@@ -33,15 +37,33 @@ export class JobBook {
     const jobs = new Set<Hex>(this.#views.keys())
     for (const event of events) if ('jobId' in event && !/^0x0+$/.test(event.jobId)) jobs.add(event.jobId)
     for (const jobId of jobs) {
-      const view = applyEvents(this.#views.get(jobId) ?? null, jobId, events)
-      if (view) this.#views.set(jobId, view)
+      if (!this.#broken.has(jobId)) this.#guard(jobId, () => this.#fold(jobId, events))
     }
     this.#block = through
-    for (const view of this.#views.values()) for (const listener of this.#listeners) listener(view, through)
+    for (const view of this.#views.values()) {
+      for (const listener of this.#listeners) this.#guard(view.jobId, () => listener(view, through))
+    }
+  }
+
+  #fold(jobId: Hex, events: readonly ChainEvent[]): void {
+    const view = applyEvents(this.#views.get(jobId) ?? null, jobId, events)
+    if (view) this.#views.set(jobId, view)
+  }
+
+  /** One job's trouble is not the others': it is left alone from then on. */
+  #guard(jobId: Hex, work: () => void): void {
+    try {
+      work()
+    } catch (error) {
+      this.#broken.add(jobId)
+      this.#views.delete(jobId)
+      this.onBroken(jobId, error)
+    }
   }
 
   /** Follows the chain from the contract's first block until `signal` ends it. */
   async follow(reader: AssayReader, log: Logger, signal: AbortSignal): Promise<void> {
+    this.onBroken = (job, error) => log.error({ job, error: String(error) }, 'this job cannot be followed')
     await reader.follow(reader.deployment.fromBlock, (events, through) => this.apply(events, through), {
       signal,
       onTrouble: (error, failures) => {

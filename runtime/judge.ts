@@ -3,6 +3,7 @@ import { bytesEqual } from '#proto/bytes.ts'
 import type { Entry } from '#proto/entry.ts'
 import { hashTree } from '#proto/merkle.ts'
 import type { Replayed } from '#runtime/compute/replay.ts'
+import { listRoot } from '#runtime/tensors.ts'
 
 /** What a solver keeps of an entry and serves to whoever audits it. */
 export interface Evidence {
@@ -25,11 +26,26 @@ export function lanesRoot(sumRoots: readonly Uint8Array[]): Uint8Array {
   return hashTree([...sumRoots])
 }
 
-/** Whether evidence belongs to an entry. */
+const SCALAR = { dtype: 'f32', shape: [] } as const
+
+/** Root of reported metrics: each step's are f32 scalars. */
+function reportedRoot(metrics: readonly Uint8Array[]): Uint8Array {
+  return hashTree(
+    metrics.map((row) => {
+      const ports = Array.from({ length: row.length / 4 }, () => ({ name: '', type: SCALAR }))
+      return listRoot(ports, row)
+    }),
+  )
+}
+
+/** Whether evidence - sums and reported metrics - belongs to an entry. */
 export function evidenceMatches(entry: Entry, evidence: Evidence): boolean {
+  const steps = entry.stepTo - entry.stepFrom
   return (
-    evidence.sumRoots.length === entry.stepTo - entry.stepFrom &&
-    bytesEqual(lanesRoot(evidence.sumRoots), entry.lanesRoot)
+    evidence.sumRoots.length === steps &&
+    evidence.metrics.length === steps &&
+    bytesEqual(lanesRoot(evidence.sumRoots), entry.lanesRoot) &&
+    bytesEqual(reportedRoot(evidence.metrics), entry.metricsRoot)
   )
 }
 
@@ -48,7 +64,9 @@ export function judge(replayed: Replayed, claims: readonly Claim[], replica: num
     bytesEqual(entry.metricsRoot, hashTree([...replayed.metricRoots])) &&
     bytesEqual(entry.lanesRoot, lanesRoot(own))
   if (honest) return { accept: true }
-  return { accept: false, against: withholder(replayed, claims) ?? firstLiar(replayed, claims) ?? replica }
+  // A wrong sum in the very first step is a lie whatever others hide; later ones may follow from what is hidden.
+  const against = liarAt(replayed, claims, 0) ?? withholder(replayed, claims) ?? firstLiar(replayed, claims) ?? replica
+  return { accept: false, against }
 }
 
 /** A replica whose lane sums differ from the replay and who does not show where. */
@@ -61,14 +79,20 @@ function withholder(replayed: Replayed, claims: readonly Claim[]): number | unde
   return found < 0 ? undefined : found
 }
 
+/** A replica whose lane sum of one step is shown to be wrong. */
+function liarAt(replayed: Replayed, claims: readonly Claim[], step: number): number | undefined {
+  const found = claims.findIndex(
+    ({ evidence }, replica) =>
+      evidence && !bytesEqual(evidence.sumRoots[step] as Uint8Array, replayed.sumRoots[step]?.[replica] as Uint8Array),
+  )
+  return found < 0 ? undefined : found
+}
+
 /** The replica with a wrong lane sum in the first step that has one. */
 function firstLiar(replayed: Replayed, claims: readonly Claim[]): number | undefined {
-  for (const [step, sums] of replayed.sumRoots.entries()) {
-    const found = claims.findIndex(
-      ({ evidence }, replica) =>
-        evidence && !bytesEqual(evidence.sumRoots[step] as Uint8Array, sums[replica] as Uint8Array),
-    )
-    if (found >= 0) return found
+  for (const step of replayed.sumRoots.keys()) {
+    const liar = liarAt(replayed, claims, step)
+    if (liar !== undefined) return liar
   }
   return undefined
 }

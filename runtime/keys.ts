@@ -5,7 +5,7 @@ import { dirname } from 'node:path'
 import { SigningKey } from 'ethers'
 import { ascii, fromHex, to0x } from '#proto/bytes.ts'
 import { keyAddress } from '#proto/entry.ts'
-import { fail } from '#proto/errors.ts'
+import { fail, isAssayError } from '#proto/errors.ts'
 import { sha256 } from '#proto/hash.ts'
 import { type Address, addressText } from '#proto/ids.ts'
 
@@ -25,23 +25,37 @@ export function identityOf(secret: Uint8Array): Identity {
   return { key, address, account: addressText(address), peerKey: sha256(ascii('assay/peer/1'), secret) }
 }
 
-/** Reads the account secret of `file`; a missing file is created with a fresh one. @throws AssayError `bad-config` */
-export async function loadIdentity(file: string): Promise<Identity> {
+/** Reads the account secret of `file`. @throws AssayError `not-found`, `bad-config` */
+export async function readIdentity(file: string): Promise<Identity> {
   let text: string
   try {
     text = await readFile(file, 'utf8')
-  } catch {
-    const secret = randomBytes(32)
-    await saveSecret(file, secret)
-    return identityOf(secret)
+  } catch (error) {
+    const missing = (error as NodeJS.ErrnoException).code === 'ENOENT'
+    return fail(missing ? 'not-found' : 'bad-config', `no account secret in ${file}: ${(error as Error).message}`, {
+      next: 'Name the file of a funded account with --key.',
+      cause: error,
+    })
   }
   try {
     return identityOf(fromHex(text.trim(), 32))
   } catch (error) {
-    fail('bad-config', `${file} holds no account secret`, {
+    return fail('bad-config', `${file} holds no account secret`, {
       next: 'It must hold 0x and 64 hexadecimal digits; remove the file to create a fresh account.',
       cause: error,
     })
+  }
+}
+
+/** Reads the account secret of `file`; only where there is no such file, a fresh one is created. @throws AssayError `bad-config` */
+export async function loadIdentity(file: string): Promise<Identity> {
+  try {
+    return await readIdentity(file)
+  } catch (error) {
+    if (!isAssayError(error, 'not-found')) throw error
+    const secret = randomBytes(32)
+    await saveSecret(file, secret)
+    return identityOf(secret)
   }
 }
 

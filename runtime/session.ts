@@ -2,7 +2,8 @@
 
 import type { EngineName } from '#engine/index.ts'
 import type { Program } from '#graph/types.ts'
-import { fromHex } from '#proto/bytes.ts'
+import { fromHex, to0x } from '#proto/bytes.ts'
+import { check } from '#proto/errors.ts'
 import { decodeJob, type JobSpec } from '#proto/job.ts'
 import type { JobView } from '#proto/machines/job-view.ts'
 import type { Hex } from '#proto/terms.ts'
@@ -27,6 +28,20 @@ export interface JobSession {
   close(): Promise<void>
 }
 
+/** Throws `bad-job` unless the chain's terms say of a job what its spec says: a submitter may have registered anything. */
+function checkTerms(spec: JobSpec, { terms }: JobView): void {
+  const same =
+    terms.programRoot === to0x(spec.programRoot) &&
+    terms.dataRoot === to0x(spec.data.root) &&
+    terms.steps === spec.steps &&
+    terms.entrySteps === spec.entrySteps &&
+    terms.entriesPerWindow === spec.entriesPerWindow &&
+    terms.replicas === spec.replicas &&
+    terms.depth === spec.depth &&
+    terms.sampleRate === spec.policy.sampleRate
+  check(same, 'bad-job', 'the chain registered other terms than the job states')
+}
+
 /** Brings the spec and data of a job and opens it in a worker thread. @throws AssayError `unavailable`, `bad-job`, `bad-data` */
 export async function openSession(
   store: ContentStore,
@@ -36,6 +51,7 @@ export async function openSession(
 ): Promise<JobSession> {
   const bytes = await store.spec(fromHex(job.terms.specHash, 32), signal)
   const spec = decodeJob(bytes)
+  checkTerms(spec, job)
   const data = await store.data(spec, signal)
   const compute = new Calls<ComputeMethods>(new URL('./compute/worker.ts', import.meta.url))
   try {

@@ -51,10 +51,15 @@ export async function runShell(name: string, attached: boolean, main: (shell: Sh
     process.stdin.on('error', () => once(0))
     process.stdin.resume()
   }
-  await main({
-    log,
-    signal: controller.signal,
-    onStop: (close) => void closers.push(close),
-    ready: (details) => void process.stdout.write(`${JSON.stringify({ event: 'ready', ...details })}\n`),
-  })
+  try {
+    await main({
+      log,
+      signal: controller.signal,
+      onStop: (close) => void closers.push(close),
+      ready: (details) => void process.stdout.write(`${JSON.stringify({ event: 'ready', ...details })}\n`),
+    })
+  } catch (error) {
+    log.fatal({ error: error instanceof Error ? error.message : String(error) }, 'cannot go on')
+    once(1)
+  }
 }

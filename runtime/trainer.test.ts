@@ -33,9 +33,9 @@ async function train(engineName: EngineName, replicas: number, steps: number, th
 }
 
 test('the state root does not depend on replicas, engine or threads', async () => {
-  const root = await train('reference', 1, 3)
-  for (const replicas of [1, 2, 4]) expect(await train('wasm', replicas, 3)).toBe(root)
-  expect(await train('wasm', 2, 3, 2)).toBe(root)
+  const root = await train('reference', 1, 2)
+  for (const replicas of [1, 2, 4]) expect(await train('wasm', replicas, 2)).toBe(root)
+  expect(await train('wasm', 2, 2, 2)).toBe(root)
 })
 
 test('a replay gives the root of training, and the loss falls', async () => {

@@ -25,15 +25,13 @@ export function upkeep(job: JobView, block: number, grace: number, me: Hex): Upk
     key: `${job.jobId}:${job.epoch}:${name}`,
     jobId: job.jobId,
   })
-  if (hasEnded(job)) return unbonding(job, me)
-  const actions: UpkeepAction[] = []
-  if (due(job.registeredAt + job.terms.jobPeriod)) return [{ ...of('expire'), type: 'expire' }]
+  const actions: UpkeepAction[] = resolutions(job, due, of)
+  if (hasEnded(job)) return [...actions, ...unbonding(job, me)]
+  if (due(job.registeredAt + job.terms.jobPeriod)) {
+    return openDisputes(job).length > 0 ? actions : [{ ...of('expire'), type: 'expire' }]
+  }
   if (job.phase !== 'training' && due(job.bidsClose + SEED_BLOCKS)) {
     actions.push({ ...of(`assign:${job.bidsClose}`), type: 'assign' })
-  }
-  for (const dispute of openDisputes(job)) {
-    if (!due(dispute.openedAt + job.terms.responsePeriod)) continue
-    actions.push({ ...of(`resolve:${dispute.entryHash}`), type: 'resolve', entryHash: dispute.entryHash })
   }
   for (const [replica, until] of job.summons) {
     if (due(until)) actions.push({ ...of(`replace:${replica}:${until}`), type: 'replace', replica })
@@ -41,11 +39,17 @@ export function upkeep(job: JobView, block: number, grace: number, me: Hex): Upk
   return [...actions, ...windowUpkeep(job, due, of)]
 }
 
-function windowUpkeep(
-  job: JobView,
-  due: (since: number) => boolean,
-  of: (name: string) => { key: string; jobId: Hex },
-): UpkeepAction[] {
+type Due = (since: number) => boolean
+type Naming = (name: string) => { key: string; jobId: Hex }
+
+/** Disputes are resolved whatever has become of the job: bonds and stakes hang on them. */
+function resolutions(job: JobView, due: Due, of: Naming): UpkeepAction[] {
+  return openDisputes(job)
+    .filter(({ openedAt }) => due(openedAt + job.terms.responsePeriod))
+    .map(({ entryHash }) => ({ ...of(`resolve:${entryHash}`), type: 'resolve', entryHash }))
+}
+
+function windowUpkeep(job: JobView, due: Due, of: Naming): UpkeepAction[] {
   const actions: UpkeepAction[] = []
   const disputed = openDisputes(job).length > 0
   for (const view of job.windows.values()) {
@@ -65,6 +69,14 @@ function windowUpkeep(
 
 /** After the end of a job everybody takes its own seat back. */
 function unbonding(job: JobView, me: Hex): UpkeepAction[] {
-  if (!job.bids.some(({ account }) => account === me)) return []
+  if (!job.bids.some(({ account }) => account === me) || job.unbonded.has(me) || stakeLeft(job, me) <= 0n) return []
+  if (openDisputes(job).some(({ solver, accusers }) => solver === me || accusers.includes(me))) return []
   return [{ key: `${job.jobId}:unbond:${me}`, jobId: job.jobId, type: 'unbond', account: me }]
+}
+
+/** What an account has left of what it staked in a job, wei. */
+function stakeLeft(job: JobView, account: Hex): bigint {
+  return job.ledger
+    .filter((row) => row.account === account && ['Stake', 'Slash', 'Unstake'].includes(row.reason))
+    .reduce((left, { reason, amount }) => left + (reason === 'Slash' ? amount : -amount), 0n)
 }

@@ -90,6 +90,8 @@ export class CellRunner {
   readonly #offers = new Map<string, PartialSum>()
   readonly #awaited = new Map<string, ((sum: PartialSum | undefined) => void)[]>()
   readonly #slots = new Map<string, SlotWork>()
+  /** Sums that are being fetched: `retry` starts no second transfer. */
+  readonly #asking = new Set<string>()
   readonly #retry: NodeJS.Timeout
 
   constructor(options: CellOptions, ports: CellPorts) {
@@ -296,6 +298,17 @@ export class CellRunner {
   }
 
   async #request(name: SumName, partner: number): Promise<CellEvent | undefined> {
+    const key = offerKey(name)
+    if (this.#asking.has(key)) return undefined
+    this.#asking.add(key)
+    try {
+      return await this.#ask(name, partner)
+    } finally {
+      this.#asking.delete(key)
+    }
+  }
+
+  async #ask(name: SumName, partner: number): Promise<CellEvent | undefined> {
     const lease = this.#sums.take()
     const found = await this.#ports.fetchSum(name, partner, lease.bytes)
     return this.#arrived(name, found ? lease : undefined, lease)

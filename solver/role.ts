@@ -92,6 +92,8 @@ async function answer(node: RoleNode, audits: Sessions, auditor: Auditor, action
   const window = action.job.windows.get(action.window) as WindowView
   const session = await audits.of(action.job)
   const { judgement } = await auditor.audit(session, window, action.index)
-  node.log.info({ entry: action.entryHash, ...judgement }, judgement.accept ? 'contests' : 'concedes')
-  if (judgement.accept) await node.sender.contest(action.entryHash)
+  // In a slot where a partner lied the state is wrong, and yet this solver's own claim is not.
+  const innocent = judgement.accept || judgement.against !== action.index
+  node.log.info({ entry: action.entryHash, ...judgement }, innocent ? 'contests' : 'concedes')
+  if (innocent) await node.sender.contest(action.entryHash)
 }

@@ -112,6 +112,7 @@ export class Training {
   }
 
   async close(): Promise<void> {
+    this.#epoch = -1
     this.#runner.stop()
     await Promise.all([this.#hashing.close(), this.#session.close()])
   }
@@ -157,6 +158,7 @@ export class Training {
         await new Promise((resolve) => setTimeout(resolve, RETRY_MS))
       }
     }
+    if (name.epoch !== this.#epoch) return false
     this.#lost.add(account)
     this.#node.log.warn({ ...name, partner }, 'the partner does not answer: computing its sum')
     return false

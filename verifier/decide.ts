@@ -3,6 +3,7 @@ import {
   drawnVerifier,
   type EntryView,
   type JobView,
+  openDisputes,
   type VerdictView,
   type WindowView,
 } from '#proto/machines/job-view.ts'
@@ -10,7 +11,7 @@ import type { Hex } from '#proto/terms.ts'
 
 export type VerifierAction = {
   readonly key: string
-  readonly type: 'verify' | 'reveal'
+  readonly type: 'verify' | 'reveal' | 'contest'
   readonly job: JobView
   readonly window: number
   readonly index: number
@@ -48,5 +49,17 @@ export function decide(job: JobView, me: Hex, block: number): VerifierAction[] {
       if (verdict?.status === 'committed' && verdict.verifier === me && mayReveal) actions.push(of('reveal'))
     }
   }
-  return actions
+  return [...actions, ...defences(job, me, block)]
+}
+
+/** Accused claims that this verifier accepted: its replay stands for them, and its stake with them. */
+function defences(job: JobView, me: Hex, block: number): VerifierAction[] {
+  return openDisputes(job)
+    .filter(({ entryHash, window, epoch, index, openedAt }) => {
+      const view = job.windows.get(window)
+      const entry = view?.epoch === epoch ? view.entries[index] : undefined
+      const mine = entry?.verdicts.some(({ status, verifier }) => status === 'accepted' && verifier === me)
+      return entry?.entryHash === entryHash && mine && block < openedAt + job.terms.responsePeriod
+    })
+    .map(({ entryHash, window, index }) => ({ key: `${entryHash}:contest`, type: 'contest', job, window, index }))
 }

@@ -19,7 +19,7 @@ export async function runVerifier(node: RoleNode, choice: EngineChoice): Promise
   node.bidFor('Verifier')
   node.act(
     (job, block) => decide(job, node.me, block),
-    (action) => (action.type === 'verify' ? verify(node, sessions, auditor, action) : reveal(node, action)),
+    (action) => perform(node, sessions, auditor, action),
   )
   node.book.onBlock((job) => {
     if (hasEnded(job)) void sessions.close(job.jobId)
@@ -35,15 +35,22 @@ function place({ job, window, index }: VerifierAction): { window: WindowView; en
   return { window: view, entry }
 }
 
+async function perform(node: RoleNode, sessions: Sessions, auditor: Auditor, action: VerifierAction): Promise<void> {
+  if (action.type === 'verify') return verify(node, sessions, auditor, action)
+  if (action.type === 'reveal') return reveal(node, action)
+  const { entryHash } = place(action).entry
+  node.log.info({ entry: entryHash }, 'contests')
+  await node.sender.contest(entryHash)
+}
+
 async function verify(node: RoleNode, sessions: Sessions, auditor: Auditor, action: VerifierAction): Promise<void> {
   const { window, entry } = place(action)
-  const { jobId } = action.job
+  const { jobId, terms } = action.job
   const seed = fromHex(window.seed ?? '', 32)
   const entryHash = fromHex(entry.entryHash, 32)
-  const session = await sessions.of(action.job)
-  const nodes = session.program.micro.nodes.length
-  const drawn = drawActivation(seed, entryHash, session.spec.microBatches, nodes)
   try {
+    const session = await sessions.of(action.job)
+    const drawn = drawActivation(seed, entryHash, session.spec.microBatches, session.program.micro.nodes.length)
     const { judgement, activation } = await auditor.audit(session, window, action.index, drawn)
     const verdict = {
       accept: judgement.accept,
@@ -58,7 +65,9 @@ async function verify(node: RoleNode, sessions: Sessions, auditor: Auditor, acti
     const { stepFrom, stepTo } = entry.entry
     node.log.info({ job: jobId, window: window.window, index: action.index, stepFrom, stepTo, ...judgement }, 'verdict')
   } catch (error) {
-    if (!isAssayError(error, 'unavailable')) throw error
+    // Whoever has the state may only be slow: half of the period is for asking again.
+    const patient = node.book.block < window.seededAt + terms.verdictPeriod / 2
+    if (patient || !isAssayError(error, 'unavailable')) throw error
     node.log.warn({ window: window.window, index: action.index, error: error.message }, 'abstains')
     await node.sender.abstain(jobId, window.epoch, window.window, action.index)
   }

@@ -10,7 +10,7 @@ import { AssayError, check, fail } from '#proto/errors.ts'
 import { encodeJob, type JobSpec } from '#proto/job.ts'
 import type { Preset } from '#proto/presets.ts'
 import { createTerms, type Hex, type JobTerms, type Periods, quote } from '#proto/terms.ts'
-import { loadIdentity } from '#runtime/keys.ts'
+import { readIdentity } from '#runtime/keys.ts'
 import type { Network } from '#runtime/network.ts'
 
 export interface Submitted {
@@ -28,11 +28,14 @@ function periodsFor(job: LoadedJob, preset: Preset): Periods {
   const { spec, program } = job
   const stepSeconds = Number(stepCost(program, spec.microBatches).flops) / SLOW_MACHINE
   const blocks = (steps: number): number => Math.ceil((steps * stepSeconds) / preset.blockSeconds)
-  const { commitPeriod, verdictPeriod, jobPeriod } = preset.periods
+  const { commitPeriod, verdictPeriod, responsePeriod, challengePeriod, jobPeriod } = preset.periods
   return {
     ...preset.periods,
     commitPeriod: Math.max(commitPeriod, 2 * blocks(windowSize(spec))),
     verdictPeriod: Math.max(verdictPeriod, 4 * blocks(windowSize(spec))),
+    // Whoever is accused, or suspects, replays one entry in this time.
+    responsePeriod: Math.max(responsePeriod, 4 * blocks(spec.entrySteps)),
+    challengePeriod: Math.max(challengePeriod, 4 * blocks(spec.entrySteps)),
     jobPeriod: Math.max(jobPeriod, 8 * blocks(spec.steps)),
   }
 }
@@ -62,7 +65,7 @@ export async function submitJob(
       next: `Raise the budget (${formatEther(job.budget ?? 0n)} ether), or train fewer steps.`,
     },
   )
-  const { key } = await loadIdentity(keyFile)
+  const { key } = await readIdentity(keyFile)
   await handOver(network, job, signal)
   const provider = await openChain(network.rpc)
   try {

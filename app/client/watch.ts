@@ -38,6 +38,9 @@ export async function readJobs(network: Network): Promise<{ views: ReadonlyMap<H
 /** One job, by its id or the first digits of it. @throws AssayError `not-found`, `bad-input` if several begin so */
 export function findJob(views: ReadonlyMap<Hex, JobView>, id: string): JobView {
   const wanted = (id.startsWith('0x') ? id : `0x${id}`).toLowerCase()
+  if (!/^0x[0-9a-f]{4,64}$/.test(wanted)) {
+    fail('bad-input', `'${id}' is no job id`, { next: 'Give at least its first four digits.' })
+  }
   const found = [...views.values()].filter(({ jobId }) => jobId.startsWith(wanted))
   if (found.length === 1) return found[0] as JobView
   const next = 'List them with `assay jobs`.'

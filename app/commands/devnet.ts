@@ -2,6 +2,7 @@
 import type { Command } from 'commander'
 import { DEVNET_FOLDER, whole } from '#app/client/options.ts'
 import { DEVNET_DEFAULTS, type DevnetOptions, startDevnet } from '#app/devnet/devnet.ts'
+import type { Member } from '#app/devnet/processes.ts'
 import { interruptible } from '#app/interrupt.ts'
 import { paint, terminalOf } from '#app/terminal/terminal.ts'
 
@@ -18,11 +19,12 @@ export function define(command: Command): void {
 
 async function run(options: DevnetOptions & { json?: boolean }, signal: AbortSignal): Promise<void> {
   const terminal = terminalOf(options.json ? process.stderr : process.stdout)
-  const devnet = await startDevnet(options, ({ name, ready }) => {
+  const up = ({ name, ready }: Member): void => {
     terminal.write(
       `${paint(terminal, 'green', 'up')}  ${name.padEnd(16)} ${String(ready.account ?? ready.rpc ?? '')}\n`,
     )
-  })
+  }
+  const devnet = await startDevnet(options, up, signal)
   devnet.group.onExit = (name, code, how) => {
     terminal.write(
       `${paint(terminal, 'red', 'down')}  ${name} ended by itself (${how ?? code}): see ${devnet.folder}/logs\n`,

@@ -1,7 +1,8 @@
 /** `assay run FILE`: trains a job on this machine, without a network. Its state root is the one the network reaches. */
 import { availableParallelism } from 'node:os'
-import { type Command, InvalidArgumentError, Option } from 'commander'
+import { type Command, Option } from 'commander'
 import { type Checkpoint, loadCheckpoint, saveCheckpoint } from '#app/checkpoint.ts'
+import { whole } from '#app/client/options.ts'
 import { interruptible } from '#app/interrupt.ts'
 import { type LoadedJob, loadJob } from '#app/job/load.ts'
 import { describeJob, describeResult } from '#app/report.ts'
@@ -58,16 +59,6 @@ const MAX_THREADS = 256
 const DEFAULT_THREADS = 4
 /** Milliseconds between two checkpoints. */
 const CHECKPOINT_INTERVAL = 30_000
-
-function whole(min: number, max: number): (text: string) => number {
-  return (text) => {
-    const value = Number(text)
-    if (!/^\d+$/.test(text) || value < min || value > max) {
-      throw new InvalidArgumentError(`It must be a whole number from ${min} to ${max}.`)
-    }
-    return value
-  }
-}
 
 export function define(command: Command): void {
   command

@@ -21,6 +21,14 @@ await runShell('chain', true, async (shell) => {
     accounts: Number(values.accounts ?? 16),
   })
   shell.onStop(() => anvil.stop())
+  // Also when this process is made to end before anvil has written its state.
+  process.once('exit', () => {
+    try {
+      process.kill(anvil.pid, 'SIGKILL')
+    } catch {
+      // It has ended.
+    }
+  })
   anvil.exited.then(() => shell.signal.aborted || process.exit(1))
   shell.ready({ rpc: anvil.url })
 })

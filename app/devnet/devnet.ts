@@ -63,19 +63,24 @@ function cast(options: DevnetOptions): { role: string; name: string }[] {
 /**
  * Starts a devnet and returns when every process is ready.
  * @param onStarted told of each process
+ * @param signal stops what has started, also later
  * @throws AssayError of the process that did not come up; whatever had started is stopped then
  */
 export async function startDevnet(
   options: DevnetOptions,
   onStarted: (member: Member) => void = () => {},
+  signal?: AbortSignal,
 ): Promise<Devnet> {
   const folder = resolve(options.folder)
   await mkdir(folder, { recursive: true, mode: 0o700 })
   const group = new ProcessGroup(join(folder, 'logs'))
+  const abandon = (): void => void group.stop()
+  signal?.addEventListener('abort', abandon, { once: true })
   try {
     return await start(folder, options, group, onStarted)
   } catch (error) {
     await group.stop()
+    if (signal?.aborted) fail('cancelled', 'stopped while the network was starting')
     throw error
   }
 }

@@ -45,6 +45,7 @@ export class ProcessGroup {
    */
   async start(name: string, script: string, args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<Member> {
     await mkdir(this.#logs, { recursive: true })
+    if (this.#stopping) throw new AssayError('cancelled', `${name} is not started: the others are being stopped`)
     const file = join(this.#logs, `${name}.log`)
     const log = createWriteStream(file, { flags: 'a' })
     const child = spawn(process.execPath, [script, ...args], {

@@ -112,8 +112,12 @@ export interface JobView {
   readonly disputes: ReadonlyMap<Hex, DisputeView>
   /** Solvers that were slashed, disputed or replaced. */
   readonly left: ReadonlySet<Hex>
+  /** Accounts that took their seat back. */
+  readonly unbonded: ReadonlySet<Hex>
   /** Open summonses of the current epoch, by replica: last block for the answer. */
   readonly summons: ReadonlyMap<number, number>
+  /** Summonses that a replica answered since the last commit: after two it can be replaced. */
+  readonly strikes: ReadonlyMap<number, number>
   /** Block of the last progress: `commitPeriod` later the next window is overdue. */
   readonly clock: number
   readonly ledger: readonly LedgerRow[]

@@ -20,7 +20,9 @@ export type Draft = { -readonly [K in keyof JobView]: JobView[K] } & {
   windows: Map<number, WindowView>
   disputes: Map<Hex, DisputeView>
   left: Set<Hex>
+  unbonded: Set<Hex>
   summons: Map<number, number>
+  strikes: Map<number, number>
   ledger: LedgerRow[]
 }
 
@@ -46,6 +48,7 @@ function committed(job: Draft, event: JobEventOf<'WindowCommitted'> & EventPlace
   job.nextWindow++
   job.clock = event.blockNumber
   job.summons.clear()
+  job.strikes.clear()
   job.counts = { ...job.counts, entriesCommitted: job.counts.entriesCommitted + signed.length }
   return {
     window: event.window,

@@ -55,7 +55,9 @@ function copy(view: JobView): Draft {
     windows: new Map(view.windows),
     disputes: new Map(view.disputes),
     left: new Set(view.left),
+    unbonded: new Set(view.unbonded),
     summons: new Map(view.summons),
+    strikes: new Map(view.strikes),
     ledger: [...view.ledger],
   }
 }
@@ -94,7 +96,9 @@ function registered(event: JobEventOf<'JobRegistered'> & EventPlace): Draft {
     windows: new Map(),
     disputes: new Map(),
     left: new Set(),
+    unbonded: new Set(),
     summons: new Map(),
+    strikes: new Map(),
     clock: event.blockNumber,
     ledger: [],
     counts: {
@@ -112,8 +116,10 @@ function registered(event: JobEventOf<'JobRegistered'> & EventPlace): Draft {
 function handle(job: Draft, event: JobEvent & EventPlace): void {
   switch (event.name) {
     case 'JobRegistered':
-    case 'Unbonded':
     case 'Equivocated':
+      break
+    case 'Unbonded':
+      job.unbonded.add(event.account)
       break
     case 'JobCancelled':
       job.phase = 'cancelled'
@@ -151,6 +157,7 @@ function handle(job: Draft, event: JobEvent & EventPlace): void {
       break
     case 'Presented':
       job.summons.delete(event.replica)
+      job.strikes.set(event.replica, event.strikes)
       job.clock = event.blockNumber
       break
     case 'Challenged':
@@ -189,6 +196,7 @@ function assigned(job: Draft, event: JobEventOf<'Assigned'> & EventPlace): void 
   job.nextWindow = event.fromWindow
   job.clock = event.blockNumber
   job.summons.clear()
+  job.strikes.clear()
 }
 
 function challenged(job: Draft, event: JobEventOf<'Challenged'> & EventPlace): void {
