@@ -70,16 +70,25 @@ export class Troupe {
     node.act(
       (job, block) => coordinate(job, heard.pool, node.me, block),
       (action) => {
-        if (action.type === 'claimLease') return node.sender.claimLease(action.jobId)
-        if (action.type === 'summon') return node.sender.summon(action.jobId, action.replica)
-        return node.sender.commitWindow(action.jobId, action.epoch, action.window, action.entries)
+        switch (action.type) {
+          case 'claimLease':
+            return node.sender.claimLease(action.jobId)
+          case 'summon':
+          case 'replace':
+            return node.sender[action.type](action.jobId, action.replica)
+          case 'commitWindow':
+            return node.sender.commitWindow(action.jobId, action.epoch, action.window, action.entries)
+        }
       },
     )
     return node
   }
 
-  /** @param engine of this process alone */
-  async solver(name: string, engine: Trainer, tamper?: Lie): Promise<SolverActor> {
+  /**
+   * @param engine of this process alone
+   * @param tamper its lie; `idle`: it answers the chain and never trains
+   */
+  async solver(name: string, engine: Trainer, tamper?: Lie | 'idle'): Promise<SolverActor> {
     const node = await this.market.join(name, 6)
     const actor: SolverActor = { node, disk: new Disk(), process: undefined, signed: [] }
     this.solvers.push(actor)
@@ -90,9 +99,11 @@ export class Troupe {
         if (action.type === 'present') return node.sender.present(action.job.jobId, action.replica)
         const window = action.job.windows.get(action.window) as WindowView
         const { judgement } = this.#auditor.audit(window, action.index)
-        return judgement.accept ? node.sender.contest(action.entryHash) : undefined
+        const innocent = judgement.accept || judgement.against !== action.index
+        return innocent ? node.sender.contest(action.entryHash) : undefined
       },
     )
+    if (tamper === 'idle') return actor
     node.book.onBlock((job, block) => this.#train(actor, engine, job, block, tamper))
     return actor
   }
@@ -107,6 +118,7 @@ export class Troupe {
         const window = job.windows.get(at) as WindowView
         const { entryHash } = window.entries[index] as EntryView
         const key = fromHex(entryHash, 32)
+        if (type === 'contest') return node.sender.contest(entryHash)
         if (type === 'reveal') {
           const verdict = JSON.parse(database.verdict(key, window.round) as string) as Verdict
           return node.sender.revealVerdict(job.jobId, window.epoch, at, index, verdict)
@@ -118,7 +130,8 @@ export class Troupe {
           const commitment = commitmentOf(entryHash, node.me, JSON.parse(kept) as Verdict)
           return node.sender.commitVerdict(job.jobId, window.epoch, at, index, commitment)
         } catch (error) {
-          if (!isAssayError(error, 'unavailable')) throw error
+          const patient = node.through < window.seededAt + job.terms.verdictPeriod / 2
+          if (patient || !isAssayError(error, 'unavailable')) throw error
           return node.sender.abstain(job.jobId, window.epoch, at, index)
         }
       },
@@ -209,7 +222,7 @@ export class Troupe {
           actor.signed.push(signed)
           void this.#announce(node, signed)
         },
-        onError: (error) => this.market.refused(node.name, 'training', error, 99),
+        onError: (error) => this.market.broken(node.name, error),
         ...(tamper && { tamper }),
       },
     )
@@ -225,7 +238,7 @@ export class Troupe {
       if (!from.alive || !node.alive || !job) continue
       try {
         const conflict = heard.add(job, signed)
-        if (conflict) this.market.refused(from.name, 'equivocation', 'two signed entries for one range', 99)
+        if (conflict) this.market.broken(from.name, 'two signed entries for one range')
       } catch (error) {
         if (!isAssayError(error, 'stale') && !isAssayError(error, 'bad-entry')) throw error
       }

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { createEngine } from '#engine/index.ts'
 import type { Engine } from '#engine/types.ts'
 import { sampleRate } from '#proto/draw.ts'
-import type { JobView } from '#proto/machines/job-view.ts'
+import type { DisputeView, JobView } from '#proto/machines/job-view.ts'
 import { Dataset } from '#runtime/dataset.ts'
 import { programOf } from '#runtime/program.ts'
 import { tinyJob } from '#runtime/testing.ts'
@@ -45,7 +45,7 @@ const simulate = (name: string, runs: number, play: (scenario: Scenario, random:
 interface Cast {
   readonly solvers?: number
   /** Of the first solver. */
-  readonly lie?: Lie
+  readonly lie?: Lie | 'idle'
   /** Of every verifier, by its place. */
   readonly bend?: (place: number) => Bend | undefined
   readonly coordinators?: number
@@ -176,4 +176,47 @@ test('a coordinator that dies: the next candidate takes its lease', () =>
     const view = await s.until()
     expect(view).toMatchObject({ phase: 'settled', finalRoot: s.honestRoot })
     expect(view.lease).not.toBe(lost.me)
+  }))
+
+test('a solver that answers every summons and never trains is replaced', () =>
+  simulate('idle solver', 1, async (s) => {
+    const { solvers } = await engage(s, { lie: 'idle' })
+    const [idle] = solvers as [SimNode]
+    s.faulty.add(idle)
+    await s.submit()
+    const view = await s.until()
+    expect(view).toMatchObject({ phase: 'settled', finalRoot: s.honestRoot, left: new Set([idle.me]) })
+  }))
+
+test('a dead solver is slandered: whoever accepted its honest work defends it', () =>
+  simulate('slandered dead', 1, async (s) => {
+    const { solvers, verifiers, whistleblower } = await engage(s, { rate: 1, slander: true })
+    s.faulty.add(whistleblower)
+    await s.submit()
+    const verified = (view: JobView) => [...view.windows.values()].some(({ status }) => status === 'verified')
+    await s.until(verified)
+    for (const solver of solvers) {
+      s.faulty.add(solver)
+      s.troupe.kill(solver)
+    }
+    const accepted = ({ windows }: JobView, { window, index }: DisputeView) =>
+      windows.get(window)?.entries[index]?.accepted
+    await s.until((view) => [...view.disputes.values()].some((dispute) => accepted(view, dispute)))
+    s.troupe.kill(whistleblower)
+    const view = await s.until(({ disputes }) => [...disputes.values()].every(({ ruling }) => ruling !== 'Pending'))
+    for (const dispute of view.disputes.values()) {
+      expect(dispute.ruling).toBe(accepted(view, dispute) ? 'Contested' : 'Refuted')
+    }
+    for (const verifier of verifiers) expect(s.slashed(verifier)).toBe(0n)
+  }))
+
+test('a job that runs out of time with disputes open expires, and everybody has its own back', () =>
+  simulate('expiry', 1, async (s) => {
+    const { solvers } = await engage(s, { lie: oneUlp(spec.entrySteps) })
+    s.faulty.add(solvers[0] as SimNode)
+    await s.submit({ jobPeriod: 150, responsePeriod: 150 })
+    const view = await s.until()
+    expect(view.phase).toBe('expired')
+    expect(s.slashed(solvers[0] as SimNode)).toBeGreaterThan(0n)
+    expect([...view.disputes.values()].every(({ ruling }) => ruling === 'Refuted')).toBe(true)
   }))

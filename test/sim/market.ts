@@ -34,6 +34,7 @@ export class SimNode {
     this.name = name
     this.sender = sender
     this.me = sender.address
+    this.book.onBroken = (_, error) => market.broken(name, error)
     this.act(
       (job, block) => upkeep(job, block, grace, this.me),
       (action) => this.#upkeep(action),
@@ -123,11 +124,13 @@ export class Market {
   readonly #random: Chance
   #tasks: Task[] = []
   #observed = 0
+  readonly #faults: Error[] = []
   #turns: (() => void)[] = []
 
   constructor(chain: SimChain, random: Chance) {
     this.chain = chain
     this.#random = random
+    this.observer.onBroken = (_, error) => this.broken('observer', error)
   }
 
   /** A process with the next account of the chain, funded in the contract. */
@@ -165,8 +168,14 @@ export class Market {
     })
   }
 
+  /** An action failed; it is tried again. */
   refused(node: string, action: string, error: unknown, failures: number): void {
     this.refusals.push({ node, action, error: String(error), failures })
+  }
+
+  /** A process met something that must not happen: the next step throws it. */
+  broken(node: string, error: unknown): void {
+    this.#faults.push(new Error(`${node}: ${error instanceof Error ? error.stack : String(error)}`))
   }
 
   /** Resolves when the next block is made. */
@@ -186,6 +195,7 @@ export class Market {
     this.#turns = []
     for (const turn of turns) turn()
     await rest()
+    for (const fault of this.#faults) throw fault
   }
 
   /** Whose turn it is: anyone's, but nobody waits long. */

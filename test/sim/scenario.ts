@@ -22,7 +22,6 @@ const PRICES: Prices = {
   challengeBond: 7_000n,
   coordinatorBond: 50_000n,
 }
-/** Enough for processes that lag and queue, as long as they live. */
 const PERIODS: Periods = {
   bidPeriod: 25,
   commitPeriod: 40,
@@ -32,7 +31,7 @@ const PERIODS: Periods = {
   responsePeriod: 25,
   jobPeriod: 2_500,
 }
-const MAX_BLOCKS = 3_000
+const MAX_BLOCKS = 700
 
 /** Engines for a whole file of scenarios, one for each solver and one for all audits; each must be free when it is used. */
 export interface Stage {
@@ -72,8 +71,10 @@ export class Scenario {
     }
   }
 
-  async submit(): Promise<void> {
-    this.jobId = await this.market.submit(createTerms(this.#stage.spec, { prices: PRICES, periods: PERIODS }))
+  /** @param changes of the periods, which otherwise leave time enough for processes that lag and queue */
+  async submit(changes: Partial<Periods> = {}): Promise<void> {
+    const periods = { ...PERIODS, ...changes }
+    this.jobId = await this.market.submit(createTerms(this.#stage.spec, { prices: PRICES, periods }))
     await this.market.step()
   }
 
