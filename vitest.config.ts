@@ -25,7 +25,7 @@ export default defineConfig({
     maxWorkers: 2,
     allowOnly: false,
     projects: [
-      project('unit', ['**/*.test.ts'], [...SLOW, '**/*.property.test.ts', DEEP], 30),
+      project('unit', ['**/*.test.ts'], [...SLOW, '**/*.property.test.ts', DEEP], 120),
       project('property', ['**/*.property.test.ts'], [...SLOW, DEEP], 120),
       project('sim', ['test/sim/**/*.test.ts'], [DEEP], 180),
       project('e2e', ['test/e2e/**/*.test.ts'], [DEEP], 300, { fileParallelism: false }),
