@@ -155,6 +155,12 @@ function honestNeverSlashed(now: Snapshot): void {
   }
 }
 
+/** A job that has ended keeps nothing of its submitter's. */
+function endedJobsOweNothing({ job }: Snapshot): void {
+  const ended = job.phase === 'Settled' || job.phase === 'Expired' || job.phase === 'Cancelled'
+  demand(!ended || job.escrow === 0n, `the job is ${job.phase} and keeps ${job.escrow} wei`)
+}
+
 /** A final window has the bare run's roots: lies end before they are paid. */
 function finalRootsHonest({ view, roots }: Snapshot): void {
   for (const { window, status, rootBefore, rootAfter } of view.windows.values()) {
@@ -237,6 +243,7 @@ export const INVARIANTS: readonly Rule[] = [
   ledgerBalances,
   nobodyPaidTwice,
   honestNeverSlashed,
+  endedJobsOweNothing,
   finalRootsHonest,
   orderedSettlement,
   sampledJudged,

@@ -4,6 +4,7 @@ import { createEngine } from '#engine/index.ts'
 import type { Engine } from '#engine/types.ts'
 import { sampleRate } from '#proto/draw.ts'
 import type { DisputeView, JobView } from '#proto/machines/job-view.ts'
+import { hasEnded } from '#runtime/book.ts'
 import { Dataset } from '#runtime/dataset.ts'
 import { programOf } from '#runtime/program.ts'
 import { tinyJob } from '#runtime/testing.ts'
@@ -219,4 +220,37 @@ test('a job that runs out of time with disputes open expires, and everybody has 
     expect(view.phase).toBe('expired')
     expect(s.slashed(solvers[0] as SimNode)).toBeGreaterThan(0n)
     expect([...view.disputes.values()].every(({ ruling }) => ruling === 'Refuted')).toBe(true)
+  }))
+
+test('whatever goes wrong together: the job ends, and no rule is broken', () =>
+  simulate('chaos', 3, async (s, random) => {
+    const often = (probability: number): boolean => random.bool(probability)
+    let lies = random.below(3)
+    const lazy: Bend = (_, index) => ({ accept: true, against: index })
+    const slanderer: Bend = (honest, index) => (lies-- > 0 ? { accept: false, against: index } : honest)
+    const bends = Array.from({ length: 3 }, () => (often(0.7) ? undefined : random.pick([lazy, slanderer])))
+    const lie = often(0.5) ? undefined : random.pick([oneUlp(spec.entrySteps), 'idle' as const])
+    const slander = often(0.1)
+    const company = await engage(s, {
+      solvers: 2 + random.below(2),
+      verifiers: 2 + random.below(2),
+      coordinators: 1 + random.below(2),
+      rate: random.pick([0, 0.3, 1]),
+      slander,
+      ...(lie && { lie }),
+      bend: (place) => bends[place],
+    })
+    if (lie) s.faulty.add(company.solvers[0] as SimNode)
+    if (slander) s.faulty.add(company.whistleblower)
+    for (const [place, verifier] of company.verifiers.entries()) if (bends[place]) s.faulty.add(verifier)
+    await s.submit({ jobPeriod: 450 })
+    for (let deaths = random.below(3); deaths > 0; deaths--) {
+      const at = s.chain.block + random.below(120)
+      await s.until((view) => s.chain.block >= at || hasEnded(view))
+      const victim = random.pick(s.market.nodes)
+      s.faulty.add(victim)
+      s.troupe.kill(victim)
+    }
+    const view = await s.until()
+    if (view.phase === 'settled') expect(view.finalRoot).toBe(s.honestRoot)
   }))

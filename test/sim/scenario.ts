@@ -98,11 +98,17 @@ export class Scenario {
     return this.view
   }
 
+  /** Nobody alive waits for its stake any more. */
   #over(view: JobView): boolean {
-    if (!hasEnded(view)) return false
-    const returned = this.chain.events.flatMap((event) => (event.name === 'Unbonded' ? [event.account] : []))
     const living = this.market.nodes.filter(({ alive }) => alive).map(({ me }) => me)
-    return view.bids.every(({ account }) => !living.includes(account) || returned.includes(account))
+    return hasEnded(view) && living.every((account) => this.#seat(view, account) === 0n)
+  }
+
+  #seat(view: JobView, account: Hex): bigint {
+    const lines = view.ledger.filter((line) => line.account === account)
+    const sum = (reason: string): bigint =>
+      lines.filter((line) => line.reason === reason).reduce((total, { amount }) => total + amount, 0n)
+    return sum('Slash') - sum('Stake') - sum('Unstake')
   }
 
   async #check(): Promise<void> {
