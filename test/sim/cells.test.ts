@@ -67,7 +67,7 @@ async function simulate(random: Chance): Promise<void> {
 }
 
 test('symbolic cells through loss, delay, stalls, deaths, restarts and rollbacks', () =>
-  eachSeed('cells', 150, (random) => inVirtualTime(() => simulate(random))))
+  eachSeed('cells', 200, (random) => inVirtualTime(() => simulate(random))))
 
 test('a state that arrives after the next plan has begun disturbs nothing', () =>
   eachSeed('late state', 20, (random) =>

@@ -63,7 +63,7 @@ export class SimChain {
   }
 
   sender(account: Account): AssaySender {
-    return new AssaySender(this.#provider, this.deployment, account.privateKey, { pollMs: POLL_MS, receiptMs: 20_000 })
+    return new AssaySender(this.#provider, this.deployment, account.privateKey, { pollMs: POLL_MS })
   }
 
   /**

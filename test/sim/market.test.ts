@@ -82,7 +82,7 @@ async function engage(s: Scenario, cast: Cast = {}): Promise<Company> {
 const windowsCommitted = (count: number) => (view: JobView) => view.nextWindow >= count
 
 test('an honest job settles: nobody is accused, nothing is redone', () =>
-  simulate('honest', 2, async (s) => {
+  simulate('honest', 1, async (s) => {
     await engage(s)
     await s.submit()
     const view = await s.until()
@@ -92,7 +92,7 @@ test('an honest job settles: nobody is accused, nothing is redone', () =>
   }))
 
 test('a solver whose sums are wrong by one ulp is slashed, and the others finish with the honest root', () =>
-  simulate('liar', 2, async (s) => {
+  simulate('liar', 1, async (s) => {
     const { solvers } = await engage(s, { lie: oneUlp(spec.entrySteps) })
     const [liar] = solvers as [SimNode]
     s.faulty.add(liar)
@@ -105,7 +105,7 @@ test('a solver whose sums are wrong by one ulp is slashed, and the others finish
   }))
 
 test('verifiers who accept anything are slashed with the liar, once a whistleblower looks', () =>
-  simulate('lazy', 2, async (s) => {
+  simulate('lazy', 1, async (s) => {
     const lazy: Bend = (_, index) => ({ accept: true, against: index })
     const { solvers, verifiers, whistleblower } = await engage(s, {
       lie: oneUlp(spec.entrySteps),
@@ -123,7 +123,7 @@ test('verifiers who accept anything are slashed with the liar, once a whistleblo
   }))
 
 test('a solver that dies is summoned in vain and replaced; the other goes on alone', () =>
-  simulate('lost solver', 2, async (s, random) => {
+  simulate('lost solver', 1, async (s, random) => {
     const { solvers } = await engage(s)
     const lost = solvers[random.below(2)] as SimNode
     s.faulty.add(lost)
@@ -138,7 +138,7 @@ test('a solver that dies is summoned in vain and replaced; the other goes on alo
   }))
 
 test('a verifier that dies is drawn past, and pays for its silence', () =>
-  simulate('lost verifier', 2, async (s) => {
+  simulate('lost verifier', 1, async (s) => {
     const { verifiers } = await engage(s, { verifiers: 3 })
     const [lost] = verifiers as [SimNode]
     s.faulty.add(lost)
@@ -152,7 +152,7 @@ test('a verifier that dies is drawn past, and pays for its silence', () =>
   }))
 
 test('a verifier that rejects honest work: contested, nobody is slashed, the work is redone by others', () =>
-  simulate('slander', 2, async (s) => {
+  simulate('slander', 1, async (s) => {
     let lies = 1
     const once: Bend = (honest, index) => (honest.accept && lies-- > 0 ? { accept: false, against: index } : honest)
     const { verifiers } = await engage(s, { bend: (place) => (place === 0 ? once : undefined), solvers: 3 })
@@ -166,7 +166,7 @@ test('a verifier that rejects honest work: contested, nobody is slashed, the wor
   }))
 
 test('a coordinator that dies: the next candidate takes its lease', () =>
-  simulate('lost coordinator', 2, async (s, random) => {
+  simulate('lost coordinator', 1, async (s, random) => {
     const { coordinators } = await engage(s, { coordinators: 2 })
     await s.submit()
     await s.until(windowsCommitted(random.below(2)))
@@ -223,7 +223,7 @@ test('a job that runs out of time with disputes open expires, and everybody has 
   }))
 
 test('whatever goes wrong together: the job ends, and no rule is broken', () =>
-  simulate('chaos', 3, async (s, random) => {
+  simulate('chaos', 2, async (s, random) => {
     const often = (probability: number): boolean => random.bool(probability)
     let lies = random.below(3)
     const lazy: Bend = (_, index) => ({ accept: true, against: index })

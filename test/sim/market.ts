@@ -3,6 +3,7 @@
  * Time is counted in blocks; nothing waits for a clock.
  */
 import type { AssaySender } from '#contracts/sender.ts'
+import { fail } from '#proto/errors.ts'
 import type { SeatRole } from '#proto/machines/events.ts'
 import type { JobView } from '#proto/machines/job-view.ts'
 import { type Hex, type JobTerms, quote } from '#proto/terms.ts'
@@ -122,6 +123,7 @@ export class Market {
   /** Everything on the chain, without lag. */
   readonly observer = new JobBook()
   readonly #random: Chance
+  readonly #submitter: AssaySender
   #tasks: Task[] = []
   #observed = 0
   readonly #faults: Error[] = []
@@ -129,6 +131,7 @@ export class Market {
 
   constructor(chain: SimChain, random: Chance) {
     this.chain = chain
+    this.#submitter = chain.sender(chain.accounts[0] ?? fail('internal', 'the chain has no account'))
     this.#random = random
     this.observer.onBroken = (_, error) => this.broken('observer', error)
   }
@@ -136,8 +139,7 @@ export class Market {
   /** A process with the next account of the chain, funded in the contract. */
   async join(name: string, grace: number): Promise<SimNode> {
     const account = this.chain.accounts[this.nodes.length + 1]
-    if (!account) throw new Error('the chain has too few accounts')
-    const sender = this.chain.sender(account)
+    const sender = this.chain.sender(account ?? fail('internal', 'the chain has too few accounts'))
     await this.chain.mine([() => sender.deposit(DEPOSIT).then(() => {})])
     const node = new SimNode(this, name, sender, grace)
     this.nodes.push(node)
@@ -145,16 +147,18 @@ export class Market {
   }
 
   async submit(terms: JobTerms): Promise<Hex> {
-    const [, account] = [...this.chain.accounts].reverse()
-    if (!account) throw new Error('the chain has too few accounts')
-    const submitter = this.chain.sender(account)
     let jobId: Hex = '0x'
     await this.chain.mine([
       async () => {
-        jobId = (await submitter.registerJob(terms, 1n, quote(terms).escrow + 7n)).jobId
+        jobId = (await this.#submitter.registerJob(terms, 1n, quote(terms).escrow + 7n)).jobId
       },
     ])
     return jobId
+  }
+
+  /** Everybody who has anything in the contract. */
+  get accounts(): readonly Hex[] {
+    return [this.#submitter.address, ...this.nodes.map(({ me }) => me)]
   }
 
   /** The process's work waits for its turn; what a dead process wanted is forgotten. */
@@ -215,8 +219,6 @@ export class Market {
   }
 
   view(jobId: Hex): JobView {
-    const view = this.observer.views.get(jobId)
-    if (!view) throw new Error(`no job ${jobId} on the chain`)
-    return view
+    return this.observer.views.get(jobId) ?? fail('internal', `no job ${jobId} on the chain`)
   }
 }

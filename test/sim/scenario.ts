@@ -114,7 +114,7 @@ export class Scenario {
   async #check(): Promise<void> {
     const { chain, market, jobId } = this
     const { reader } = chain
-    const accounts = chain.accounts.map(({ address }) => address)
+    const { accounts } = market
     const [job, held, free, seats] = await Promise.all([
       reader.jobOf(jobId),
       chain.held(),
