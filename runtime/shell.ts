@@ -17,6 +17,12 @@ export interface Shell {
 const STOP_MS = 4_000
 
 /**
+ * libp2p writes from timers and microtasks, where nobody can catch what it throws when the connection has just closed
+ * (https://github.com/libp2p/js-libp2p/issues/3415). The stream is lost then, and whoever uses it hears of that.
+ */
+const isLateWrite = (error: Error): boolean => error.name === 'StreamStateError'
+
+/**
  * Runs a role until it is told to stop: SIGTERM, SIGINT, or the end of standard input if `--attached` started it from a
  * parent that may die. An error that nobody handled is logged and ends the process with exit code 1.
  */
@@ -43,6 +49,7 @@ export async function runShell(name: string, attached: boolean, main: (shell: Sh
   process.once('SIGTERM', () => once(0))
   process.once('SIGINT', () => once(0))
   process.on('uncaughtException', (error) => {
+    if (isLateWrite(error)) return log.debug({ error: error.message }, 'a connection closed under a write')
     log.fatal({ error: error.stack }, 'unhandled error')
     once(1)
   })
