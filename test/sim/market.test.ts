@@ -12,7 +12,9 @@ import { Trainer } from '#runtime/trainer.ts'
 import { type Lie, oneUlp } from '#solver/lies.ts'
 import type { Bend } from '#test/sim/actors.ts'
 import { BareRun } from '#test/sim/bare.ts'
+import { BREACHES } from '#test/sim/breaches.ts'
 import { type Chance, eachSeed } from '#test/sim/chance.ts'
+import { INVARIANTS, type Snapshot } from '#test/sim/invariants.ts'
 import type { SimNode } from '#test/sim/market.ts'
 import { Scenario, type Stage } from '#test/sim/scenario.ts'
 
@@ -81,7 +83,7 @@ async function engage(s: Scenario, cast: Cast = {}): Promise<Company> {
 
 const windowsCommitted = (count: number) => (view: JobView) => view.nextWindow >= count
 
-test('an honest job settles: nobody is accused, nothing is redone', () =>
+test('an honest job settles: nobody is accused, nothing is redone; a forged end breaks every rule', () =>
   simulate('honest', 1, async (s) => {
     await engage(s)
     await s.submit()
@@ -89,6 +91,11 @@ test('an honest job settles: nobody is accused, nothing is redone', () =>
     expect(view).toMatchObject({ phase: 'settled', finalRoot: s.honestRoot, epoch: 1 })
     expect(view.disputes.size).toBe(0)
     expect(view.counts).toMatchObject({ entriesCommitted: 12, windowsVoided: 0, entriesRejected: 0 })
+    expect(Object.keys(BREACHES)).toEqual(INVARIANTS.map(({ name }) => name))
+    for (const rule of INVARIANTS) {
+      const forged = BREACHES[rule.name]?.(s.snapshot as Snapshot) as Snapshot
+      await expect(async () => rule(forged), rule.name).rejects.toThrow()
+    }
   }))
 
 test('a solver whose sums are wrong by one ulp is slashed, and the others finish with the honest root', () =>

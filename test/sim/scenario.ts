@@ -11,7 +11,7 @@ import { Troupe } from '#test/sim/actors.ts'
 import type { BareRun } from '#test/sim/bare.ts'
 import { SimChain } from '#test/sim/chain.ts'
 import type { Chance } from '#test/sim/chance.ts'
-import { checkInvariants } from '#test/sim/invariants.ts'
+import { checkInvariants, type Snapshot } from '#test/sim/invariants.ts'
 import { Market, type SimNode } from '#test/sim/market.ts'
 
 const PRICES: Prices = {
@@ -49,6 +49,8 @@ export class Scenario {
   readonly faulty = new Set<SimNode>()
   readonly #stage: Stage
   readonly #roots: readonly Hex[]
+  /** What was checked last. */
+  snapshot: Snapshot | undefined
   jobId: Hex = '0x'
 
   private constructor(stage: Stage, chain: SimChain, random: Chance) {
@@ -122,7 +124,7 @@ export class Scenario {
       Promise.all(accounts.map((account) => reader.seatOf(jobId, account))),
     ])
     const honest = market.nodes.filter((node) => !this.faulty.has(node)).map(({ me }) => me)
-    await checkInvariants({
+    this.snapshot = {
       block: chain.block,
       events: chain.events,
       view: this.view,
@@ -133,7 +135,8 @@ export class Scenario {
       honest: new Set(honest),
       roots: this.#roots,
       refusal: (from, name, ...args) => chain.refusal(from, name, ...args),
-    })
+    }
+    await checkInvariants(this.snapshot)
   }
 
   /** What was lost, in wei. */
