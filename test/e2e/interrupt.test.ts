@@ -1,5 +1,5 @@
-/** Ctrl-C: `npm start` ends within seconds and leaves nothing behind, whether it trains or still starts. */
-import { mkdtemp, readdir, rm } from 'node:fs/promises'
+/** Ctrl-C in `npm start`: it ends within seconds and leaves nothing behind. */
+import { mkdir, mkdtemp, readdir, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
@@ -34,9 +34,9 @@ async function expectInterrupted(start: Running, tree: readonly Process[]): Prom
   expect(code, stderr).toBe(EXIT.interrupted)
 }
 
-test('Ctrl-C while it trains', async () => {
+test('while it trains the default job', async () => {
   const kept = join(folder, 'net')
-  const start = npmStart('--job', await writeJob(folder), '--keep', kept)
+  const start = npmStart(['--keep', kept])
   await until('it trains', () => / loss \d/.test(start.output()), 120)
   const ports = await portsOf(kept)
   expect(ports.length).toBeGreaterThanOrEqual(8)
@@ -52,8 +52,12 @@ test('Ctrl-C while it trains', async () => {
   expect(await readdir(kept)).toContain('chain')
 })
 
-test('Ctrl-C while it starts', async () => {
-  const start = npmStart('--job', await writeJob(folder), '--keep', join(folder, 'net'))
+test('while it starts; a network that is not kept leaves no file', async () => {
+  const temporary = join(folder, 'tmp')
+  await mkdir(temporary)
+  const start = npmStart(['--job', await writeJob(folder)], temporary)
   await until('the chain is up', () => start.output().includes('up chain'), 120)
+  expect((await readdir(temporary)).filter((name) => name.startsWith('assay-'))).toHaveLength(1)
   await expectInterrupted(start, await interrupt(start))
+  expect((await readdir(temporary)).filter((name) => name.startsWith('assay-'))).toEqual([])
 })

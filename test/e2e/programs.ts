@@ -5,6 +5,7 @@ import { killTree } from './processes.ts'
 
 export const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 const CLI = fileURLToPath(new URL('../../app/cli.ts', import.meta.url))
+const LEASH = fileURLToPath(new URL('./leash.ts', import.meta.url))
 
 /** How a program ended, with all that it printed. */
 export interface Ended {
@@ -24,6 +25,17 @@ export interface Running {
 }
 
 const running = new Set<Running>()
+let leash: ChildProcess | undefined
+
+/** Tells the leash of a program that runs (+) or has ended (-); it notices when this process dies. */
+function hold(sign: '+' | '-', pid: number): void {
+  if (!leash) {
+    leash = spawn(process.execPath, [LEASH], { detached: true, stdio: ['pipe', 'ignore', 'inherit'] })
+    leash.unref()
+    leash.stdin?.on('error', () => {})
+  }
+  leash.stdin?.write(`${sign}${pid}\n`)
+}
 
 /** The test runner's own settings are not the programs' business. */
 function environment(): NodeJS.ProcessEnv {
@@ -32,10 +44,10 @@ function environment(): NodeJS.ProcessEnv {
 }
 
 /** Starts `command` in a process group of its own, as a shell starts a foreground job. */
-export function launch(command: string, args: readonly string[]): Running {
+export function launch(command: string, args: readonly string[], env: NodeJS.ProcessEnv = {}): Running {
   const child = spawn(command, args, {
     cwd: ROOT,
-    env: environment(),
+    env: { ...environment(), ...env },
     detached: true,
     stdio: ['ignore', 'pipe', 'pipe'],
   })
@@ -52,7 +64,13 @@ export function launch(command: string, args: readonly string[]): Running {
   })
   const program = { pid: child.pid ?? 0, child, output: () => text.output, ended }
   running.add(program)
-  ended.catch(() => {}).finally(() => running.delete(program))
+  hold('+', program.pid)
+  ended
+    .catch(() => {})
+    .finally(() => {
+      running.delete(program)
+      hold('-', program.pid)
+    })
   return program
 }
 
@@ -62,8 +80,9 @@ export const launchAssay = (...args: string[]): Running => launch(process.execPa
 /** Runs `assay ...args` to its end. */
 export const assay = (...args: string[]): Promise<Ended> => launchAssay(...args).ended
 
-/** `npm start -- ...args`. */
-export const npmStart = (...args: string[]): Running => launch('npm', ['start', '--', ...args])
+/** `npm start -- ...args`, with `temporary` as the machine's folder for temporary files if given. */
+export const npmStart = (args: readonly string[], temporary?: string): Running =>
+  launch('npm', ['start', '--', ...args], temporary === undefined ? {} : { TMPDIR: temporary })
 
 /** The last line of a program's standard output as JSON: what `--json` promises. */
 export function lastLine<T = Record<string, unknown>>({ stdout, stderr, code }: Ended): T {

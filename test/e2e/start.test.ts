@@ -7,10 +7,12 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { NamedRow } from '#app/client/ledger.ts'
 import type { NetworkResult } from '#app/client/summary.ts'
 import type { RunResult } from '#app/commands/run.ts'
+import { loadJob } from '#app/job/load.ts'
 import { startAnvil } from '#contracts/anvil.ts'
+import { slotCount } from '#proto/windows.ts'
 import { readNetwork } from '#runtime/network.ts'
 import { ENTRIES, rootOfWeights, STEPS, writeJob } from './jobs.ts'
-import { assay, type Ended, endAll, lastLine, npmStart } from './programs.ts'
+import { assay, type Ended, endAll, lastLine, npmStart, ROOT } from './programs.ts'
 
 let folder: string
 let job: string
@@ -21,7 +23,7 @@ beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'assay-e2e-'))
   job = await writeJob(folder)
   const start = (name: string, ...more: string[]): Promise<Ended> =>
-    npmStart('--json', '--job', job, '--keep', join(folder, name), ...more).ended
+    npmStart(['--json', '--job', job, '--keep', join(folder, name), ...more]).ended
   ;[honest, cheated] = await Promise.all([start('honest'), start('cheated', '--liar', 'solver')])
 })
 
@@ -110,6 +112,12 @@ describe('an honest network', () => {
       await anvil.stop()
     }
   })
+})
+
+test('the job of npm start has as many entries, and seldom draws more', async () => {
+  const { spec } = await loadJob(join(ROOT, 'examples', 'start.yaml'))
+  expect(slotCount(spec) * spec.replicas).toBe(ENTRIES)
+  expect(Number(spec.policy.sampleRate) / 2 ** 64).toBeLessThan(0.25)
 })
 
 describe('a network with a liar', () => {
