@@ -2,7 +2,7 @@
 import { spawn } from 'node:child_process'
 import { createWriteStream } from 'node:fs'
 import { mkdir } from 'node:fs/promises'
-import { createServer } from 'node:net'
+import { type AddressInfo, createServer } from 'node:net'
 import { dirname } from 'node:path'
 import { HDNodeWallet, Mnemonic } from 'ethers'
 import type { Hex } from '#contracts/abi/types.generated.ts'
@@ -64,13 +64,17 @@ export function randomMnemonic(): string {
 
 /** A TCP port of the loopback that nobody used a moment ago. */
 export function freePort(): Promise<number> {
+  return listenBriefly(0)
+}
+
+/** Listens on a port, 0 for any, and gives it back at once. Rejects when somebody else listens there. */
+function listenBriefly(port: number): Promise<number> {
   return new Promise((resolve, reject) => {
     const server = createServer()
     server.once('error', reject)
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address()
-      const port = typeof address === 'object' && address !== null ? address.port : 0
-      server.close(() => resolve(port))
+    server.listen(port, '127.0.0.1', () => {
+      const { port: taken } = server.address() as AddressInfo
+      server.close(() => resolve(taken))
     })
   })
 }
@@ -79,7 +83,10 @@ export function freePort(): Promise<number> {
 export async function startAnvil(options: AnvilOptions = {}): Promise<Anvil> {
   const binary = foundryTool('anvil')
   const { accounts = 16, blockTime = 0.2, chainId = DEVNET_CHAIN_ID, mnemonic = randomMnemonic() } = options
-  const port = options.port !== undefined && options.port !== 0 ? options.port : await freePort()
+  // Whoever listens on the port already would answer in the place of ours.
+  const port = await listenBriefly(options.port ?? 0).catch((cause: unknown) =>
+    fail('chain', `port ${options.port} is taken`, { next: 'End what listens there, or choose another port.', cause }),
+  )
   const args = ['--host', '127.0.0.1', '--port', `${port}`, '--chain-id', `${chainId}`, '--hardfork', 'osaka']
   args.push(...(blockTime > 0 ? ['--block-time', `${blockTime}`] : ['--no-mining']))
   args.push('--gas-limit', '1000000000', '--order', 'fifo')
@@ -115,7 +122,8 @@ export async function startAnvil(options: AnvilOptions = {}): Promise<Anvil> {
   }
   const url = `http://127.0.0.1:${port}`
   const deadline = Date.now() + READY_MS
-  while ((await askChainId(url, 1000)) !== BigInt(chainId)) {
+  const answers = async (): Promise<boolean> => (await askChainId(url, 1000)) === BigInt(chainId)
+  while (!(await answers()) || ended) {
     if (ended || Date.now() > deadline) {
       await stop()
       throw new AssayError('chain', `anvil did not come up on port ${port}`, { next: 'See its log, or free the port.' })

@@ -100,7 +100,8 @@ describe('following', () => {
 describe('the local chain', () => {
   it('fails in words when its port is taken', async () => {
     const first: Anvil = await startAnvil()
-    const second = startAnvil({ port: first.port, chainId: 4242 })
+    // The same chain id: the first one's answers must not pass for the second one's.
+    const second = startAnvil({ port: first.port, mnemonic: first.mnemonic })
     await expect(second).rejects.toSatisfy((error) => isAssayError(error, 'chain'))
     await first.stop()
     await first.stop()

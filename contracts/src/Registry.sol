@@ -70,8 +70,7 @@ library Registry {
 
     function leastStake(IAssay.JobTerms memory t, IAssay.Role role) private pure returns (uint256) {
         if (role == IAssay.Role.Coordinator) return t.coordinatorBond;
-        if (role == IAssay.Role.Solver) return uint256(t.claimStake) * (uint256(t.entriesPerWindow) * t.depth + 1);
-        return uint256(t.verdictStake) * t.entriesPerWindow * t.replicas * t.depth;
+        return role == IAssay.Role.Solver ? t.solverStake() : t.verifierStake();
     }
 
     function enlist(Job storage job, IAssay.Role role, uint128 stake) private {

@@ -7,7 +7,7 @@ import {MAX_DEPTH, MAX_WINDOW_ENTRIES} from "./State.sol";
 /// @title What follows from a job's terms alone: sizes, costs, stakes
 library Terms {
     /// @dev Reverts with the name of the first term that is out of range.
-    function check(IAssay.JobTerms calldata t) internal pure {
+    function check(IAssay.JobTerms memory t) internal pure {
         require(t.steps > 0, IAssay.InvalidTerms("steps"));
         require(t.entrySteps > 0, IAssay.InvalidTerms("entrySteps"));
         require(t.replicas > 0 && t.replicas & (t.replicas - 1) == 0, IAssay.InvalidTerms("replicas"));
@@ -35,43 +35,43 @@ library Terms {
         require(t.jobPeriod > t.bidPeriod, IAssay.InvalidTerms("jobPeriod"));
     }
 
-    function slots(IAssay.JobTerms calldata t) internal pure returns (uint256) {
+    function slots(IAssay.JobTerms memory t) internal pure returns (uint256) {
         return (uint256(t.steps) + t.entrySteps - 1) / t.entrySteps;
     }
 
-    function windows(IAssay.JobTerms calldata t) internal pure returns (uint256) {
+    function windows(IAssay.JobTerms memory t) internal pure returns (uint256) {
         return (slots(t) + t.entriesPerWindow - 1) / t.entriesPerWindow;
     }
 
     /// @dev A slot's work is the same however many replicas share it, and so is its price.
-    function slotPrice(IAssay.JobTerms calldata t) internal pure returns (uint256) {
+    function slotPrice(IAssay.JobTerms memory t) internal pure returns (uint256) {
         return uint256(t.entryPrice) * t.replicas;
     }
 
     /// @dev Worst case: every slot has all replicas and every entry is drawn.
-    function slotCost(IAssay.JobTerms calldata t) internal pure returns (uint256) {
+    function slotCost(IAssay.JobTerms memory t) internal pure returns (uint256) {
         return slotPrice(t) + uint256(t.verdictFee) * t.replicas;
     }
 
-    function escrow(IAssay.JobTerms calldata t) internal pure returns (uint256) {
+    function escrow(IAssay.JobTerms memory t) internal pure returns (uint256) {
         return slots(t) * slotCost(t) + windows(t) * t.windowFee;
     }
 
     /// @dev A forged entry must not pay at the stated rate of sampling, and half of one slashed claim must repay all the
     /// honest work that D windows can hold. A lone cell may earn a whole slot with one entry, hence slotPrice.
-    function minimumClaimStake(IAssay.JobTerms calldata t) internal pure returns (uint256) {
+    function minimumClaimStake(IAssay.JobTerms memory t) internal pure returns (uint256) {
         uint256 deterrent = (slotPrice(t) * 2 ** 64 + t.sampleRate - 1) / t.sampleRate;
         uint256 repayment = 2 * uint256(t.depth) * (t.entriesPerWindow * slotCost(t) + t.windowFee);
         return deterrent > repayment ? deterrent : repayment;
     }
 
     /// @dev A cell's claims of D windows, and one more that answers for faults on sight.
-    function solverStake(IAssay.JobTerms calldata t) internal pure returns (uint256) {
+    function solverStake(IAssay.JobTerms memory t) internal pure returns (uint256) {
         return uint256(t.claimStake) * (uint256(t.entriesPerWindow) * t.depth + 1);
     }
 
     /// @dev The verdicts of D windows, should all of them fall to one verifier.
-    function verifierStake(IAssay.JobTerms calldata t) internal pure returns (uint256) {
+    function verifierStake(IAssay.JobTerms memory t) internal pure returns (uint256) {
         return uint256(t.verdictStake) * t.entriesPerWindow * t.replicas * t.depth;
     }
 }
