@@ -41,7 +41,7 @@ export class ProcessGroup {
 
   /**
    * Starts `node script ...args` and waits until it is ready.
-   * @throws AssayError `internal` if it ends before, `timeout` if it takes longer than a minute
+   * @throws AssayError `internal` if it ends before, `timeout` if it takes longer than a minute, `cancelled` after `stop`
    */
   async start(name: string, script: string, args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<Member> {
     await mkdir(this.#logs, { recursive: true })

@@ -1,10 +1,12 @@
 /** What the command line says when it is used wrongly: exit codes, messages, next steps. No network runs. */
+import { randomBytes } from 'node:crypto'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { EXIT } from '#app/exit.ts'
 import { freePort } from '#contracts/anvil.ts'
+import { saveSecret } from '#runtime/keys.ts'
 import { writeJob } from './jobs.ts'
 import { assay, lastLine, launch } from './programs.ts'
 
@@ -51,11 +53,13 @@ test('with a network that does not run', async () => {
   const file = join(folder, 'network.json')
   const address = `0x${'12'.repeat(20)}`
   const url = `http://127.0.0.1:${await freePort()}`
+  const key = join(folder, 'key')
+  await saveSecret(key, randomBytes(32))
   const contracts = { assay: address, arbiter: address, randomness: address, fromBlock: 0 }
   await writeFile(file, JSON.stringify({ rpc: url, chainId: 31_337, contracts, bootstrap: [], api: url }))
   const [jobs, submit] = await Promise.all([
     assay('jobs', '--network', file, '--json'),
-    assay('submit', await writeJob(folder), '--network', file, '--key', join(folder, 'key'), '--json'),
+    assay('submit', await writeJob(folder), '--network', file, '--key', key, '--json'),
   ])
   expect(jobs.code, jobs.stderr).toBe(EXIT.network)
   expect(lastLine(jobs)).toMatchObject({ error: { code: 'chain', message: expect.stringContaining(url) } })
