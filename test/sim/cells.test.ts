@@ -122,6 +122,11 @@ describe('the real engine', () => {
       expectRoot(network, bare)
       expect(network.cells).toHaveLength(2)
       expect(network.epoch).toBe(2)
+      // in the meantime the others trained on without it
+      const first = network.signed.filter(({ entry }) => entry.epoch === 1)
+      const reached = (mine: boolean): number =>
+        Math.max(0, ...first.filter(({ entry }) => (entry.replica === 1) === mine).map(({ entry }) => entry.stepTo))
+      expect(reached(false)).toBeGreaterThan(reached(true))
     }))
 
   test('a solver that restarts with its database', () =>

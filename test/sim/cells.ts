@@ -18,6 +18,7 @@ const PATIENCE_MS = 20_000
 const IMPATIENCE_MS = 250
 const RETRY_MS = 200
 const OFFER_MS = 25_000
+const REPEAT_MS = 3_000
 /** Without a commit for so long, the lost solvers are replaced. */
 const OVERDUE_MS = 60_000
 const BLOCK_MS = 200
@@ -119,7 +120,7 @@ export class CellNetwork {
       fetchSum: (name, partner) => this.#fetchSum(member, process, name, this.cells[partner] as Member),
       fetchState: (root) => this.#fetchState(process, root),
       sign: (entry) => ({ entry, signature: new Uint8Array(65) }),
-      signed: (signed) => this.#announce(process, signed),
+      signed: (signed) => this.#sign(process, signed),
       onError: (error) => this.#faults.push(error),
     })
     member.process = process
@@ -213,15 +214,24 @@ export class CellNetwork {
     for (const { process } of this.cells) process?.runner.open(this.#maxStep())
   }
 
-  /** Entries travel to the board, late and in any order, some of them twice. */
-  #announce(process: SimSolver, signed: SignedEntry): void {
+  #sign(process: SimSolver, signed: SignedEntry): void {
     this.signed.push(signed)
     const wrong = this.#wrong(signed.entry)
     if (wrong !== undefined) this.#faults.push(new Error(wrong))
-    const copies = this.#random.bool(0.2) ? 2 : 1
-    for (let i = 0; i < copies; i++) void this.#travel().then(() => this.#arrive(signed))
-    // what got lost is announced again
-    if (this.#random.bool(this.#weather.loss)) void wait(3_000).then(() => this.#alive(process) && this.#arrive(signed))
+    void this.#announce(process, signed)
+  }
+
+  /** Entries travel to the board late, in any order, some twice, some not at all: then they are announced again. */
+  async #announce(process: SimSolver, signed: SignedEntry): Promise<void> {
+    let arrived = false
+    while (!arrived && this.#alive(process)) {
+      for (let copies = this.#random.bool(0.2) ? 2 : 1; copies > 0; copies--) {
+        if (this.#random.bool(this.#weather.loss)) continue
+        arrived = true
+        void this.#travel().then(() => this.#arrive(signed))
+      }
+      await wait(REPEAT_MS)
+    }
   }
 
   #arrive(signed: SignedEntry): void {
