@@ -38,9 +38,16 @@ function place({ job, window, index }: VerifierAction): { window: WindowView; en
 async function perform(node: RoleNode, sessions: Sessions, auditor: Auditor, action: VerifierAction): Promise<void> {
   if (action.type === 'verify') return verify(node, sessions, auditor, action)
   if (action.type === 'reveal') return reveal(node, action)
-  const { entryHash } = place(action).entry
-  node.log.info({ entry: entryHash }, 'contests')
-  await node.sender.contest(entryHash)
+  await defend(node, sessions, auditor, action)
+}
+
+/** Stands for a claim that it accepted, if a second replay confirms that too. */
+async function defend(node: RoleNode, sessions: Sessions, auditor: Auditor, action: VerifierAction): Promise<void> {
+  const { window, entry } = place(action)
+  const { judgement } = await auditor.audit(await sessions.of(action.job), window, action.index)
+  const innocent = judgement.accept || judgement.against !== action.index
+  node.log.info({ entry: entry.entryHash, ...judgement }, innocent ? 'contests' : 'concedes')
+  if (innocent) await node.sender.contest(entry.entryHash)
 }
 
 async function verify(node: RoleNode, sessions: Sessions, auditor: Auditor, action: VerifierAction): Promise<void> {

@@ -118,7 +118,11 @@ export class Troupe {
         const window = job.windows.get(at) as WindowView
         const { entryHash } = window.entries[index] as EntryView
         const key = fromHex(entryHash, 32)
-        if (type === 'contest') return node.sender.contest(entryHash)
+        if (type === 'contest') {
+          const { judgement } = this.#auditor.audit(window, index)
+          const innocent = judgement.accept || judgement.against !== index
+          return innocent ? node.sender.contest(entryHash) : undefined
+        }
         if (type === 'reveal') {
           const verdict = JSON.parse(database.verdict(key, window.round) as string) as Verdict
           return node.sender.revealVerdict(job.jobId, window.epoch, at, index, verdict)
