@@ -1,5 +1,14 @@
 /** Deployment of the contracts and of the libraries linked into them. */
-import { ContractFactory, getBytes, getCreateAddress, hexlify, type TransactionReceipt, type Wallet } from 'ethers'
+import { setTimeout as sleep } from 'node:timers/promises'
+import {
+  ContractFactory,
+  getBytes,
+  getCreateAddress,
+  hexlify,
+  type Provider,
+  type TransactionReceipt,
+  type Wallet,
+} from 'ethers'
 import artifacts from '#contracts/abi/artifacts.generated.json' with { type: 'json' }
 import type { Hex } from '#contracts/abi/types.generated.ts'
 import { chainError } from '#contracts/errors.ts'
@@ -37,7 +46,7 @@ export async function deploy(wallet: Wallet): Promise<Deployment> {
     const fromBlock = await provider.getBlockNumber()
     const first = await provider.getTransactionCount(wallet.address, 'pending')
     const placed = new Map<string, Hex>()
-    const sent: Promise<TransactionReceipt | null>[] = []
+    const sent: Promise<TransactionReceipt>[] = []
     const create = async (name: string, args: readonly string[] = []): Promise<Hex> => {
       const known = placed.get(name)
       if (known !== undefined) return known
@@ -49,17 +58,31 @@ export async function deploy(wallet: Wallet): Promise<Deployment> {
       placed.set(name, address)
       const request = await factory.getDeployTransaction(...args, { nonce, gasLimit: DEPLOY_GAS })
       const { hash } = await wallet.sendTransaction(request)
-      sent.push(provider.waitForTransaction(hash, 1, RECEIPT_MS))
+      sent.push(receiptOf(provider, hash))
       return address
     }
     const randomness = await create('BlockRandomness')
     const arbiter = await create('OptimisticArbiter')
     const assay = await create('Assay', [randomness, arbiter])
     for (const receipt of await Promise.all(sent))
-      if (receipt?.status !== 1) fail('chain', 'a deployment failed', { next: 'Is the code size limit raised?' })
+      if (receipt.status !== 1) fail('chain', 'a deployment failed', { next: 'Is the code size limit raised?' })
     return { assay, arbiter, randomness, fromBlock }
   } catch (error) {
     throw chainError('deployment', error)
+  }
+}
+
+/** Asks itself: a provider that waits in ethers' way neither notices that its node has died nor lets its caller catch it. */
+async function receiptOf(provider: Provider, hash: string): Promise<TransactionReceipt> {
+  const deadline = Date.now() + RECEIPT_MS
+  for (;;) {
+    const receipt = await provider.getTransactionReceipt(hash)
+    if (receipt !== null) return receipt
+    if (Date.now() > deadline)
+      fail('timeout', `a deployment has no receipt after ${RECEIPT_MS} ms`, {
+        next: 'Check that the chain makes blocks.',
+      })
+    await sleep(50)
   }
 }
 
