@@ -12,6 +12,15 @@ const PRUNE_BLOCKS = 100
 
 /** Runs a coordinator on `node`; calls `ready` with the URL of its interface. */
 export async function runCoordinator(node: RoleNode, api: ApiOptions, ready: (url: string) => void): Promise<void> {
+  const progress = coordinate(node)
+  const server = await startApi(node, progress, api)
+  ready(server.url)
+  await node.run()
+  await server.close()
+}
+
+/** Makes `node` a coordinator but for its interface; returns what it hears of the training's progress. */
+export function coordinate(node: RoleNode): Progress {
   const entries = new AnnouncedEntries()
   const progress = new Progress()
   node.announcer.subscribe('entry', (message) => hear(node, entries, progress, message))
@@ -23,10 +32,7 @@ export async function runCoordinator(node: RoleNode, api: ApiOptions, ready: (ur
   node.book.onBlock((_job, block) => {
     if (block % PRUNE_BLOCKS === 0) entries.prune(node.book.views)
   })
-  const server = await startApi(node, progress, api)
-  ready(server.url)
-  await node.run()
-  await server.close()
+  return progress
 }
 
 function hear(node: RoleNode, entries: AnnouncedEntries, progress: Progress, message: EntryAnnouncement): void {

@@ -89,19 +89,22 @@ export async function openNode(shell: Shell, options: NodeOptions): Promise<Role
   )
   shell.onStop(() => announcer.stop())
   const store = await ContentStore.open(home, peer, database)
-  const node = new Node(
-    { log, signal, identity, peer, reader, sender, announcer, database, store },
-    provider,
-    options.grace,
-  )
+  const parts = { log, signal, identity, peer, reader, sender, announcer, database, store }
+  const node = createNode(parts, provider, options.grace)
   announcer.introduce(options.role)
   return node
 }
 
-type Parts = Pick<
+/** What a node is made of. */
+export type NodeParts = Pick<
   RoleNode,
   'log' | 'signal' | 'identity' | 'peer' | 'reader' | 'sender' | 'announcer' | 'database' | 'store'
 >
+
+/** A node of parts that are open; `provider` is destroyed when it stops. */
+export function createNode(parts: NodeParts, provider: Pick<JsonRpcProvider, 'destroy'>, grace: number): RoleNode {
+  return new Node(parts, provider, grace)
+}
 
 class Node implements RoleNode {
   readonly log: Logger
@@ -115,9 +118,9 @@ class Node implements RoleNode {
   readonly database: Database
   readonly store: ContentStore
   readonly book = new JobBook()
-  readonly #provider: JsonRpcProvider
+  readonly #provider: Pick<JsonRpcProvider, 'destroy'>
 
-  constructor(parts: Parts, provider: JsonRpcProvider, grace: number) {
+  constructor(parts: NodeParts, provider: Pick<JsonRpcProvider, 'destroy'>, grace: number) {
     this.log = parts.log
     this.signal = parts.signal
     this.identity = parts.identity

@@ -8,6 +8,7 @@ import { decodeJob, type JobSpec } from '#proto/job.ts'
 import type { JobView } from '#proto/machines/job-view.ts'
 import type { Hex } from '#proto/terms.ts'
 import type { ComputeMethods } from '#runtime/compute/worker.ts'
+import type { HashingMethods } from '#runtime/hashing/worker.ts'
 import { programOf } from '#runtime/program.ts'
 import { Calls } from '#runtime/rpc.ts'
 import type { ContentStore } from '#runtime/store.ts'
@@ -22,10 +23,26 @@ export interface JobSession {
   readonly jobId: Hex
   readonly spec: JobSpec
   readonly program: Program
-  readonly compute: Calls<ComputeMethods>
+  readonly compute: Pick<Calls<ComputeMethods>, 'call'>
   readonly stateBytes: number
   readonly sumBytes: number
   close(): Promise<void>
+}
+
+/** What a role has its heavy work done by: worker threads, or a simulation's stand-ins for them. */
+export interface Workers {
+  /** Opens a job for training or replay. @throws AssayError `unavailable`, `bad-job`, `bad-data` */
+  open(job: JobView): Promise<JobSession>
+  /** Hashes beside the training. */
+  hashing(): Pick<Calls<HashingMethods>, 'call' | 'close'>
+}
+
+/** Worker threads of this process. */
+export function workerThreads(store: ContentStore, choice: EngineChoice, signal: AbortSignal): Workers {
+  return {
+    open: (job) => openSession(store, job, choice, signal),
+    hashing: () => new Calls<HashingMethods>(new URL('./hashing/worker.ts', import.meta.url)),
+  }
 }
 
 /** Throws `bad-job` unless the chain's terms say of a job what its spec says: a submitter may have registered anything. */
@@ -43,7 +60,7 @@ function checkTerms(spec: JobSpec, { terms }: JobView): void {
 }
 
 /** Brings the spec and data of a job and opens it in a worker thread. @throws AssayError `unavailable`, `bad-job`, `bad-data` */
-export async function openSession(
+async function openSession(
   store: ContentStore,
   job: JobView,
   choice: EngineChoice,

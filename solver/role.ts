@@ -9,7 +9,7 @@ import { PROTOCOLS } from '#proto/topics.ts'
 import { Auditor } from '#runtime/auditor.ts'
 import { hasEnded } from '#runtime/book.ts'
 import type { RoleNode } from '#runtime/node.ts'
-import { type EngineChoice, openSession, Sessions } from '#runtime/session.ts'
+import { Sessions, type Workers } from '#runtime/session.ts'
 import { decide, type SolverAction } from './decide.ts'
 import { type LieName, oneUlp } from './lies.ts'
 import { Training } from './training.ts'
@@ -19,7 +19,8 @@ const OFFER_MS = 25_000
 /** Requests for sums served at once. */
 const MAX_EXCHANGES = 32
 
-export interface SolverOptions extends EngineChoice {
+export interface SolverOptions {
+  readonly workers: Workers
   /** For tests and demonstrations: cheat in this way. */
   readonly lie?: LieName | undefined
 }
@@ -27,7 +28,7 @@ export interface SolverOptions extends EngineChoice {
 /** Runs a solver on `node` until the process stops. */
 export async function runSolver(node: RoleNode, options: SolverOptions): Promise<void> {
   const trainings = new Map<Hex, Promise<Training>>()
-  const audits = new Sessions((job) => openSession(node.store, job, options, node.signal))
+  const audits = new Sessions((job) => options.workers.open(job))
   const auditor = new Auditor(node.store, node.announcer, node.signal, node.log)
   serveSums(node, trainings)
   node.bidFor('Solver')
@@ -53,9 +54,8 @@ export async function runSolver(node: RoleNode, options: SolverOptions): Promise
 /** Opens a job that this solver was assigned to; a failure is tried again at the next block. */
 function begin(node: RoleNode, trainings: Map<Hex, Promise<Training>>, options: SolverOptions, job: JobView): void {
   const tamper = options.lie === 'sum' ? oneUlp(job.terms.entrySteps) : undefined
-  const training = openSession(node.store, job, options, node.signal).then(
-    (session) => new Training(node, session, job, tamper),
-  )
+  const { workers } = options
+  const training = workers.open(job).then((session) => new Training(node, session, workers.hashing(), job, tamper))
   trainings.set(job.jobId, training)
   training.catch((error) => {
     node.log.warn({ job: job.jobId, error: String(error) }, 'could not open the job')

@@ -6,11 +6,9 @@ import { type JobView, trainableSteps } from '#proto/machines/job-view.ts'
 import { encodeExchangeRequest } from '#proto/messages.ts'
 import { PROTOCOLS } from '#proto/topics.ts'
 import { windowSteps } from '#proto/windows.ts'
-import type { HashingMethods } from '#runtime/hashing/worker.ts'
 import type { Evidence } from '#runtime/judge.ts'
 import type { RoleNode } from '#runtime/node.ts'
-import { Calls } from '#runtime/rpc.ts'
-import type { JobSession } from '#runtime/session.ts'
+import type { JobSession, Workers } from '#runtime/session.ts'
 import { CellRunner, type SignAction, type SumName } from './cell.ts'
 import type { Lie } from './lies.ts'
 
@@ -29,7 +27,7 @@ const REPEAT_BLOCKS = 15
 export class Training {
   readonly #node: RoleNode
   readonly #session: JobSession
-  readonly #hashing: Calls<HashingMethods>
+  readonly #hashing: ReturnType<Workers['hashing']>
   readonly #runner: CellRunner
   readonly #signed: SignedEntry[] = []
   readonly #lost = new Set<string>()
@@ -37,11 +35,17 @@ export class Training {
   #epoch = 0
   #announcedAt = 0
 
-  constructor(node: RoleNode, session: JobSession, job: JobView, tamper: Lie | undefined) {
+  constructor(
+    node: RoleNode,
+    session: JobSession,
+    hashing: ReturnType<Workers['hashing']>,
+    job: JobView,
+    tamper: Lie | undefined,
+  ) {
     this.#node = node
     this.#session = session
     this.#job = job
-    this.#hashing = new Calls<HashingMethods>(new URL('../runtime/hashing/worker.ts', import.meta.url))
+    this.#hashing = hashing
     const { program, compute, stateBytes, sumBytes } = session
     this.#runner = new CellRunner(
       {

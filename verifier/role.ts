@@ -9,12 +9,12 @@ import type { Hex } from '#proto/terms.ts'
 import { Auditor } from '#runtime/auditor.ts'
 import { hasEnded } from '#runtime/book.ts'
 import type { RoleNode } from '#runtime/node.ts'
-import { type EngineChoice, openSession, Sessions } from '#runtime/session.ts'
+import { Sessions, type Workers } from '#runtime/session.ts'
 import { decide, type VerifierAction } from './decide.ts'
 
 /** Runs a verifier on `node` until the process stops. */
-export async function runVerifier(node: RoleNode, choice: EngineChoice): Promise<void> {
-  const sessions = new Sessions((job) => openSession(node.store, job, choice, node.signal))
+export async function runVerifier(node: RoleNode, workers: Workers): Promise<void> {
+  const sessions = new Sessions((job) => workers.open(job))
   const auditor = new Auditor(node.store, node.announcer, node.signal, node.log)
   node.bidFor('Verifier')
   node.act(

@@ -5,14 +5,14 @@ import type { Hex } from '#proto/terms.ts'
 import { Auditor } from '#runtime/auditor.ts'
 import { hasEnded } from '#runtime/book.ts'
 import type { RoleNode } from '#runtime/node.ts'
-import { type EngineChoice, openSession, Sessions } from '#runtime/session.ts'
+import { Sessions, type Workers } from '#runtime/session.ts'
 import { decide, type WhistleblowerAction } from './decide.ts'
 
 /** Runs a whistleblower that audits a share `rate` (0 to 1) of all entries until the process stops. */
-export async function runWhistleblower(node: RoleNode, choice: EngineChoice, rate: number): Promise<void> {
+export async function runWhistleblower(node: RoleNode, workers: Workers, rate: number): Promise<void> {
   const secret = randomBytes(32)
   const findings = new Map<Hex, { against: number }>()
-  const sessions = new Sessions((job) => openSession(node.store, job, choice, node.signal))
+  const sessions = new Sessions((job) => workers.open(job))
   const auditor = new Auditor(node.store, node.announcer, node.signal, node.log)
   node.act(
     (job, block) => decide(job, findings, secret, rate, block),

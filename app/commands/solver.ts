@@ -1,6 +1,7 @@
 /** `assay solver`: trains cells of jobs and is paid for it. */
 import { type Command, Option } from 'commander'
 import { type ComputeOptions, engineOptions, ready, roleOptions, runRole } from '#app/commands/role.ts'
+import { workerThreads } from '#runtime/session.ts'
 import { LIES, type LieName } from '#solver/lies.ts'
 import { runSolver } from '#solver/role.ts'
 
@@ -14,7 +15,7 @@ export function define(command: Command): void {
     .action((options: Options) =>
       runRole('solver', options, async (node, shell) => {
         ready(shell, node)
-        await runSolver(node, options)
+        await runSolver(node, { workers: workerThreads(node.store, options, node.signal), lie: options.lie })
       }),
     )
 }

@@ -2,6 +2,7 @@
 import type { Command } from 'commander'
 import { share } from '#app/client/options.ts'
 import { type ComputeOptions, engineOptions, ready, roleOptions, runRole } from '#app/commands/role.ts'
+import { workerThreads } from '#runtime/session.ts'
 import { runWhistleblower } from '#whistleblower/role.ts'
 
 interface Options extends ComputeOptions {
@@ -14,7 +15,7 @@ export function define(command: Command): void {
     .action((options: Options) =>
       runRole('whistleblower', options, async (node, shell) => {
         ready(shell, node)
-        await runWhistleblower(node, options, options.rate)
+        await runWhistleblower(node, workerThreads(node.store, options, node.signal), options.rate)
       }),
     )
 }
