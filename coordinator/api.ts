@@ -7,7 +7,6 @@ import { AssayError } from '#proto/errors.ts'
 import { MAX_JOB_BYTES } from '#proto/job.ts'
 import type { JobView } from '#proto/machines/job-view.ts'
 import type { Hex } from '#proto/terms.ts'
-import { windowCount } from '#proto/windows.ts'
 import { plain } from '#runtime/json.ts'
 import type { RoleNode } from '#runtime/node.ts'
 import { MAX_INTAKE_BYTES, takeData, takeSpec } from './intake.ts'
@@ -81,7 +80,7 @@ function summary(job: JobView): object {
     steps: job.terms.steps,
     epoch: job.epoch,
     cells: job.cells,
-    windows: windowCount(job.terms),
+    windows: job.totalWindows,
     committed: job.nextWindow,
     final: job.finalWindows,
     finalRoot: job.finalRoot,

@@ -1,9 +1,9 @@
 /** What a coordinator does about a job at a block. Pure: it holds no tensor and chooses nothing that bits or pay depend on. */
 import { bytesEqual } from '#proto/bytes.ts'
 import type { SignedEntry } from '#proto/entry.ts'
-import type { JobView } from '#proto/machines/job-view.ts'
+import { isCommittable, type JobView } from '#proto/machines/job-view.ts'
 import type { Hex } from '#proto/terms.ts'
-import { entryIndex, windowCount, windowSlots } from '#proto/windows.ts'
+import { entryIndex, windowSlots } from '#proto/windows.ts'
 
 export type CoordinatorAction = { readonly key: string; readonly jobId: Hex } & (
   | { readonly type: 'claimLease' }
@@ -59,7 +59,7 @@ function agree(claims: readonly SignedEntry[]): boolean {
 
 /** The coordinator's own steps; what anyone may do is `upkeep`'s. */
 export function decide(job: JobView, pool: EntryPool, me: Hex, block: number): CoordinatorAction[] {
-  if (job.phase !== 'training' || job.nextWindow >= windowCount(job.terms)) return []
+  if (!isCommittable(job)) return []
   const of = (name: string): { key: string; jobId: Hex } => ({
     key: `${job.jobId}:${job.epoch}:${name}`,
     jobId: job.jobId,
@@ -71,7 +71,6 @@ export function decide(job: JobView, pool: EntryPool, me: Hex, block: number): C
     const candidate = job.coordinators.includes(me)
     return candidate && lapsed ? [{ ...of(`lease:${job.clock}`), type: 'claimLease' }] : []
   }
-  if (job.nextWindow >= job.finalWindows + job.terms.depth) return []
   const { entries, missing } = nextWindow(job, pool)
   if (missing.length === 0) {
     const { epoch, nextWindow: window } = job

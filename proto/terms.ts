@@ -62,7 +62,10 @@ export interface JobTerms extends Prices, Periods {
 
 /** The wei that a job moves or locks at most. */
 export interface Quote {
+  /** Of every window. */
   readonly escrow: bigint
+  /** Of the windows that may be open at once: with less no job is registered. */
+  readonly leastEscrow: bigint
   readonly solverStake: bigint
   readonly verifierStake: bigint
   readonly coordinatorStake: bigint
@@ -90,12 +93,20 @@ export function minimumClaimStake(terms: Priced): bigint {
   return deterrent > repayment ? deterrent : repayment
 }
 
+/** Wei that the windows `from .. to - 1` cost in the worst case. */
+export function escrowFor(terms: JobTerms, from: number, to: number): bigint {
+  const end = Math.min(to * terms.entriesPerWindow, slotCount(terms))
+  const slots = Math.max(0, end - from * terms.entriesPerWindow)
+  return BigInt(slots) * slotCost(terms) + BigInt(to - from) * terms.windowFee
+}
+
 /** Escrow and least stakes of a job with these terms, as the contract demands them. */
 export function quote(terms: JobTerms): Quote {
-  const [slots, windows] = [BigInt(slotCount(terms)), BigInt(windowCount(terms))]
+  const windows = windowCount(terms)
   const perWindow = BigInt(terms.entriesPerWindow * terms.depth)
   return {
-    escrow: slots * slotCost(terms) + windows * terms.windowFee,
+    escrow: escrowFor(terms, 0, windows),
+    leastEscrow: escrowFor(terms, 0, Math.min(windows, terms.depth)),
     solverStake: terms.claimStake * (perWindow + 1n),
     verifierStake: terms.verdictStake * perWindow * BigInt(terms.replicas),
     coordinatorStake: terms.coordinatorBond,

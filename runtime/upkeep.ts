@@ -27,7 +27,7 @@ export function upkeep(job: JobView, block: number, grace: number, me: Hex): Upk
   })
   const actions: UpkeepAction[] = resolutions(job, due, of)
   if (hasEnded(job)) return [...actions, ...unbonding(job, me)]
-  if (due(job.registeredAt + job.terms.jobPeriod)) {
+  if (due(job.deadline)) {
     return openDisputes(job).length > 0 ? actions : [{ ...of('expire'), type: 'expire' }]
   }
   if (job.phase !== 'training' && due(job.bidsClose + SEED_BLOCKS)) {

@@ -5,7 +5,6 @@ import { readJobs } from '#app/client/watch.ts'
 import { short } from '#app/terminal/format.ts'
 import { table } from '#app/terminal/table.ts'
 import { terminalOf } from '#app/terminal/terminal.ts'
-import { windowCount } from '#proto/windows.ts'
 import { readNetwork } from '#runtime/network.ts'
 
 export function define(command: Command): void {
@@ -18,7 +17,7 @@ export function define(command: Command): void {
         phase: job.phase,
         steps: job.terms.steps,
         epoch: job.epoch,
-        windows: windowCount(job.terms),
+        windows: job.totalWindows,
         committed: job.nextWindow,
         final: job.finalWindows,
       }))

@@ -6,7 +6,6 @@ import { findJob, readJobs } from '#app/client/watch.ts'
 import { labelled } from '#app/report.ts'
 import { short } from '#app/terminal/format.ts'
 import { terminalOf } from '#app/terminal/terminal.ts'
-import { windowCount } from '#proto/windows.ts'
 import { toJson } from '#runtime/json.ts'
 import { readNetwork } from '#runtime/network.ts'
 
@@ -24,7 +23,7 @@ export function define(command: Command): void {
       const terminal = terminalOf(process.stdout)
       const name = (account: string): string => network.names?.[account] ?? short(account)
       const { counts } = job
-      const windows = `${job.finalWindows} final, ${job.nextWindow} committed of ${windowCount(job.terms)}`
+      const windows = `${job.finalWindows} final, ${job.nextWindow} committed of ${job.totalWindows}`
       const lines: [string, string][] = [
         ['job', job.jobId],
         ['phase', `${job.phase}, plan epoch ${job.epoch}, block ${block}`],

@@ -77,6 +77,11 @@ export class AssaySender {
     return { ...sent, jobId: event?.jobId ?? fail('chain', 'registerJob emitted no JobRegistered') }
   }
 
+  /** Adds `amount` wei to the escrow, and moves the deadline by `blocks` (the submitter alone). */
+  topUp(jobId: string, amount: bigint, blocks: number): Promise<Sent> {
+    return this.send(ASSAY, this.deployment.assay, 'topUp', [jobId, blocks], amount)
+  }
+
   cancel(jobId: string): Promise<Sent> {
     return this.assay('cancel', jobId)
   }

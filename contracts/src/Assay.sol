@@ -53,6 +53,10 @@ contract Assay is IAssay {
         return Registry.register(s, terms, nonce, msg.value);
     }
 
+    function topUp(bytes32 jobId, uint32 blocks) external payable {
+        Registry.topUp(s, jobId, msg.value, blocks);
+    }
+
     function cancel(bytes32 jobId) external {
         Registry.cancel(s, jobId);
     }

@@ -122,12 +122,12 @@ interface IAssay {
         uint32 epochWindow; //   first window of the epoch
         uint32 nextWindow; //    the next window to commit
         uint32 finalWindows; //  windows that are final
-        uint32 totalWindows;
+        uint32 totalWindows; //  as planned, or fewer since the submitter cancelled
         uint16 replicas; //      cells of the current epoch; 0: waiting for solvers
         uint16 openDisputes;
         uint48 registeredAt;
         uint48 bidsClose; //     last block that takes bids
-        uint48 deadline; //      from the block after it the job may expire
+        uint48 deadline; //      from the block after it the job may expire; topUp moves it
         uint48 clock; //         block of the last progress; the next window is overdue commitPeriod later
         uint48 summonedUntil; // an open summons protects the lease until this block
         address lease; //        who may commit windows
@@ -187,6 +187,10 @@ interface IAssay {
     );
     event JobRegistered(bytes32 indexed jobId, address indexed submitter, uint64 nonce, uint256 escrow, JobTerms terms);
     event JobCancelled(bytes32 indexed jobId);
+    /// @notice The submitter ended the job early: it settles after this many windows.
+    event JobShortened(bytes32 indexed jobId, uint32 totalWindows);
+    /// @notice More escrow (`amount` may be zero), or a later deadline.
+    event JobToppedUp(bytes32 indexed jobId, address indexed account, uint256 amount, uint48 deadline);
     event JobExpired(bytes32 indexed jobId, uint32 finalWindows);
     event JobSettled(bytes32 indexed jobId, bytes32 finalRoot);
     event Bid(bytes32 indexed jobId, address indexed account, Role role, uint128 stake);
@@ -255,8 +259,10 @@ interface IAssay {
     error JobExists(bytes32 jobId);
     /// @notice Thrown when the job is in a phase in which the call is impossible, or unknown (`None`).
     error WrongPhase(Phase phase);
-    /// @notice Thrown when less than the job's worst-case cost is escrowed.
+    /// @notice Thrown when the escrow covers less than the worst case of the windows that may be open.
     error InsufficientEscrow(uint256 required, uint256 given);
+    /// @notice Thrown when every window that is left is committed, under way, or redone after a dispute.
+    error NothingToCancel(bytes32 jobId);
     /// @notice Thrown when an account's free balance does not cover a withdrawal, a seat or a bond.
     error InsufficientBalance(uint256 required, uint256 available);
     /// @notice Thrown when a bid stakes less than its role needs (or more than 2^96-1).
@@ -339,7 +345,13 @@ interface IAssay {
         pure
         returns (uint256 escrow, uint256 solverStake, uint256 verifierStake, uint256 coordinatorStake);
     /// @notice jobId = sha256("assay/job/1" | specHash | chain id (32) | this (20) | submitter (20) | nonce (8)).
+    /// @dev The escrow must cover the first `depth` windows; a window beyond what it covers is committed after a topUp.
     function registerJob(JobTerms calldata terms, uint64 nonce) external payable returns (bytes32 jobId);
+    /// @notice Adds to a job's escrow, from anybody, and moves its deadline by `blocks`, by the submitter alone and to
+    /// twice the period it was registered with at most. What is unused goes back to the submitter at the end.
+    function topUp(bytes32 jobId, uint32 blocks) external payable;
+    /// @notice Ends a job as early as the work already done allows: at once before the first assignment; later after the
+    /// windows that were ever committed and the one under way. The rest of the escrow goes back when they are final.
     function cancel(bytes32 jobId) external;
     function expire(bytes32 jobId) external;
     /// @notice Locks `stake` of the free balance as the account's seat; its weight in draws. One role per account and job.

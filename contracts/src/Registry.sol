@@ -9,6 +9,7 @@ import {Plan} from "./Plan.sol";
 import {Job, MAX_COORDINATORS, MAX_POOL, MAX_SOLVERS, State, blockNow} from "./State.sol";
 import {Terms} from "./Terms.sol";
 import {Vault} from "./Vault.sol";
+import {Windows} from "./Windows.sol";
 
 /// @title Jobs and seats: registration, bids, the draw of the cells, the ways a job ends without settling
 library Registry {
@@ -20,7 +21,7 @@ library Registry {
         returns (bytes32 jobId)
     {
         terms.check();
-        uint256 required = terms.escrow();
+        uint256 required = terms.leastEscrow();
         if (value < required) revert IAssay.InsufficientEscrow(required, value);
         jobId = Hashes.job(terms.specHash, msg.sender, nonce);
         Job storage job = s.jobs[jobId];
@@ -119,16 +120,55 @@ library Registry {
 
     function cancel(State storage s, bytes32 jobId) external {
         Job storage job = s.jobs[jobId];
-        if (job.phase != IAssay.Phase.Bidding) revert IAssay.WrongPhase(job.phase);
+        if (!running(job)) revert IAssay.WrongPhase(job.phase);
         if (job.submitter != msg.sender) revert IAssay.NotAuthorized(job.submitter);
+        if (job.phase == IAssay.Phase.Active && !shorten(job, jobId)) return;
+        if (job.finalWindows > 0) return Windows.close(s, job, jobId);
         job.phase = IAssay.Phase.Cancelled;
         emit IAssay.JobCancelled(jobId);
         refund(s, job, jobId);
     }
 
+    /// @dev No window beyond those that were ever committed and the one under way: whoever works is paid for it. Windows
+    /// that a dispute voided are redone and paid once all the same, so a submitter gains nothing by disputing first.
+    /// @return over Whether all of them are final.
+    function shorten(Job storage job, bytes32 jobId) private returns (bool over) {
+        uint32 last = job.peak;
+        if (last == job.nextWindow && Windows.underWay(job)) last++;
+        if (last >= job.totalWindows) revert IAssay.NothingToCancel(jobId);
+        job.totalWindows = last;
+        emit IAssay.JobShortened(jobId, last);
+        return job.finalWindows == last;
+    }
+
+    function topUp(State storage s, bytes32 jobId, uint256 value, uint32 blocks) external {
+        Job storage job = s.jobs[jobId];
+        if (!running(job)) revert IAssay.WrongPhase(job.phase);
+        if (blockNow() > job.deadline) revert IAssay.TooLate(job.deadline);
+        if (blocks > 0) extend(job, blocks);
+        bool paused = !Windows.underWay(job);
+        job.escrow += value;
+        // What waited for money is not overdue on the spot; otherwise a payment must not move the clock.
+        if (paused && Windows.underWay(job)) job.clock = blockNow();
+        emit IAssay.JobToppedUp(jobId, msg.sender, value, job.deadline);
+        if (value > 0) Vault.log(Vault.wholeJob(jobId), msg.sender, -int256(value), IAssay.Reason.Escrow);
+    }
+
+    /// @dev Whoever bids knows for how long a seat may be locked: twice the period of the terms.
+    function extend(Job storage job, uint32 blocks) private {
+        if (job.submitter != msg.sender) revert IAssay.NotAuthorized(job.submitter);
+        uint48 latest = job.registeredAt + 2 * uint48(job.terms.jobPeriod);
+        if (job.deadline + blocks > latest) revert IAssay.TooLate(latest);
+        job.deadline += blocks;
+    }
+
+    function running(Job storage job) private view returns (bool) {
+        return job.phase == IAssay.Phase.Bidding || job.phase == IAssay.Phase.Active;
+    }
+
     function expire(State storage s, bytes32 jobId) external {
         Job storage job = s.jobs[jobId];
-        if (job.phase != IAssay.Phase.Bidding && job.phase != IAssay.Phase.Active) revert IAssay.WrongPhase(job.phase);
+        if (!running(job)) revert IAssay.WrongPhase(job.phase);
         if (blockNow() <= job.deadline) revert IAssay.TooEarly(job.deadline + 1);
         if (job.openDisputes > 0) revert IAssay.DisputeOpen(job.openDisputes);
         Plan.voidWindows(s, jobId, job.finalWindows, 0, address(0));

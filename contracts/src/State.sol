@@ -29,6 +29,7 @@ struct Job {
     uint32 totalWindows;
     uint32 totalSlots;
     uint16 openDisputes;
+    uint32 peak; // windows that were ever committed, also those that are void again
     uint256 escrow;
     bytes32 root;
     bytes32 finalRoot;

@@ -57,6 +57,12 @@ library Terms {
         return slots(t) * slotCost(t) + windows(t) * t.windowFee;
     }
 
+    /// @dev The escrow of the windows that may be open at once: a job starts with no less.
+    function leastEscrow(IAssay.JobTerms memory t) internal pure returns (uint256) {
+        uint256 open = uint256(t.depth) * t.entriesPerWindow;
+        return open < slots(t) ? open * slotCost(t) + uint256(t.depth) * t.windowFee : escrow(t);
+    }
+
     /// @dev A forged entry must not pay at the stated rate of sampling, and half of one slashed claim must repay all the
     /// honest work that D windows can hold. A lone cell may earn a whole slot with one entry, hence slotPrice.
     function minimumClaimStake(IAssay.JobTerms memory t) internal pure returns (uint256) {

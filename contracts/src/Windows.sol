@@ -58,6 +58,7 @@ library Windows {
         window.rootAfter = entries[expected - 1].rootAfter;
         job.root = window.rootAfter;
         job.nextWindow = w + 1;
+        if (w >= job.peak) job.peak = w + 1;
         job.clock = blockNow();
         job.summonedUntil = 0;
         emit IAssay.WindowCommitted(jobId, w, epoch, msg.sender, window.seedRound, entries, signatures);
@@ -69,13 +70,29 @@ library Windows {
         if (msg.sender != job.lease) revert IAssay.NotAuthorized(job.lease);
         if (epoch != job.epoch) revert IAssay.WrongEpoch(job.epoch);
         if (w != job.nextWindow || w >= job.totalWindows) revert IAssay.WrongWindow(job.nextWindow);
+        uint256 cost = costThrough(job, w);
+        if (job.escrow < cost) revert IAssay.InsufficientEscrow(cost, job.escrow);
         if (!committable(job)) revert IAssay.WindowNotOpen(w);
     }
 
     /// @dev Whether the next window waits only for its cells and the lease holder.
     function committable(Job storage job) internal view returns (bool) {
-        return job.replicas > 0 && job.nextWindow < job.totalWindows
-            && job.nextWindow < job.finalWindows + job.terms.depth;
+        return underWay(job) && job.nextWindow < job.finalWindows + job.terms.depth;
+    }
+
+    /// @dev Whether cells may be at work on the next window: there is one, it has cells, and it is paid for.
+    function underWay(Job storage job) internal view returns (bool) {
+        return job.replicas > 0 && job.nextWindow < job.totalWindows && job.escrow >= costThrough(job, job.nextWindow);
+    }
+
+    /// @dev What the windows from the first one that is not final to `w`, which is not final either, cost at most.
+    function costThrough(Job storage job, uint32 w) internal view returns (uint256) {
+        IAssay.JobTerms storage t = job.terms;
+        uint256 size = t.entriesPerWindow;
+        uint256 from = job.finalWindows;
+        uint256 end = (uint256(w) + 1) * size;
+        if (end > job.totalSlots) end = job.totalSlots;
+        return (end - from * size) * ((uint256(t.entryPrice) + t.verdictFee) * t.replicas) + (w + 1 - from) * t.windowFee;
     }
 
     function slotsIn(Job storage job, uint32 w) internal view returns (uint256) {
@@ -216,7 +233,7 @@ library Windows {
         }
     }
 
-    function close(State storage s, Job storage job, bytes32 jobId) private {
+    function close(State storage s, Job storage job, bytes32 jobId) internal {
         job.phase = IAssay.Phase.Settled;
         uint256 unused = job.escrow;
         job.escrow = 0;

@@ -10,7 +10,7 @@ import {vm} from "./Vm.sol";
 /// which the honest do their duty: verdicts, contests, answers to summons. Everything else is up to chance.
 contract Handler is Base {
     bytes32 public jobId;
-    uint256 public escrowAtStart;
+    uint256 public escrowPaid;
     address[] public everybody;
     address[] public honest;
     address[] private verifiers;
@@ -25,8 +25,11 @@ contract Handler is Base {
         IAssay.JobTerms memory t = defaults();
         t.sampleRate = 2 ** 63;
         t.jobPeriod = 300;
-        jobId = register(t);
-        escrowAtStart = job(jobId).escrow;
+        // Two of its three windows are paid for.
+        escrowPaid = 2 * (2 * 2 * 1100 + 50);
+        vm.deal(submitter, escrowPaid);
+        vm.prank(submitter);
+        jobId = assay.registerJob{value: escrowPaid}(t, 7);
         join("honest solver", IAssay.Role.Solver, true);
         liar = join("liar", IAssay.Role.Solver, false);
         join("honest verifier", IAssay.Role.Verifier, true);
@@ -205,6 +208,24 @@ contract Handler is Base {
         try assay.unbond(jobId, everybody[pick % everybody.length]) {} catch {}
     }
 
+    /// @dev Anybody pays a little or a lot; the submitter may ask for more time.
+    function topUp(uint256 amount, uint256 blocks, bool bySubmitter) external {
+        address payer = bySubmitter ? submitter : stranger;
+        amount = amount % 3000;
+        vm.deal(payer, amount);
+        vm.prank(payer);
+        try assay.topUp{value: amount}(jobId, bySubmitter ? uint32(blocks % 200) : 0) {
+            escrowPaid += amount;
+        } catch {}
+    }
+
+    /// @dev Seldom, or no job would ever get far.
+    function cancelJob(uint256 pick) external {
+        if (pick % 4 != 0) return;
+        vm.prank(submitter);
+        try assay.cancel(jobId) {} catch {}
+    }
+
     function expire() public {
         try assay.expire(jobId) {} catch {}
     }
@@ -365,7 +386,7 @@ contract Handler is Base {
     function windDown() external {
         for (uint256 i = 0; i < 80; i++) {
             doDuties();
-            vm.roll(block.number + 5);
+            vm.roll(block.number + 8); // past the latest deadline in the end
             resolveAll();
         }
         expire();

@@ -25,7 +25,7 @@ contract InvariantsTest {
 
     /// @dev Time and progress come up more often than any one mischief.
     function targetSelectors() external view returns (FuzzSelector[] memory targets) {
-        bytes4[25] memory list = [
+        bytes4[27] memory list = [
             Handler.wait.selector,
             Handler.wait.selector,
             Handler.wait.selector,
@@ -50,7 +50,9 @@ contract InvariantsTest {
             Handler.takeLease.selector,
             Handler.assignAgain.selector,
             Handler.bidLate.selector,
-            Handler.unbondAny.selector
+            Handler.unbondAny.selector,
+            Handler.topUp.selector,
+            Handler.cancelJob.selector
         ];
         targets = new FuzzSelector[](1);
         targets[0] = FuzzSelector(address(handler), new bytes4[](list.length));
@@ -69,7 +71,7 @@ contract InvariantsTest {
         }
         // The escrow pays for final windows, each of them once, and for nothing else.
         uint256 left = handler.phase() > IAssay.Phase.Active ? handler.refund() : handler.escrow();
-        require(left + handler.spent() == handler.escrowAtStart(), "the escrow paid for something else");
+        require(left + handler.spent() == handler.escrowPaid(), "the escrow paid for something else");
     }
 
     function afterInvariant() external {

@@ -40,6 +40,8 @@ export type ChainEntry = {
 interface EventFields {
   JobRegistered: { submitter: Hex; nonce: bigint; escrow: bigint; terms: JobTerms }
   JobCancelled: object
+  JobShortened: { totalWindows: number }
+  JobToppedUp: { account: Hex; amount: bigint; deadline: number }
   JobExpired: { finalWindows: number }
   JobSettled: { finalRoot: Hex }
   BiddingOpened: { bidsClose: number }

@@ -17,7 +17,7 @@ export const JOB_TRANSITIONS: readonly {
   readonly to: readonly JobPhase[]
 }[] = [
   { from: ['none'], event: 'JobRegistered', to: ['bidding'] },
-  { from: ['bidding'], event: 'JobCancelled', to: ['cancelled'] },
+  { from: LIVE, event: 'JobCancelled', to: ['cancelled'] },
   { from: LIVE, event: 'Assigned', to: ACTIVE },
   { from: ACTIVE, event: 'JobSettled', to: ['settled'] },
   { from: LIVE, event: 'JobExpired', to: ['expired'] },
@@ -25,6 +25,8 @@ export const JOB_TRANSITIONS: readonly {
 
 /** In which phases the other events may happen; the phase stays. A dispute over a voided window may outlive the job. */
 export const JOB_EVENTS: Readonly<Partial<Record<JobEventName, readonly JobPhase[]>>> = {
+  JobShortened: ACTIVE,
+  JobToppedUp: LIVE,
   BiddingOpened: LIVE,
   Bid: LIVE,
   PoolFixed: ['bidding'],

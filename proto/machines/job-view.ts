@@ -4,8 +4,8 @@ import { drawVerifier } from '#proto/draw.ts'
 import type { SignedEntry } from '#proto/entry.ts'
 import type { EventPlace, LedgerReason, PoolMember, Ruling, SeatRole } from '#proto/machines/events.ts'
 import type { JobPhase, WindowStatus } from '#proto/machines/job-transitions.ts'
-import type { Hex, JobTerms } from '#proto/terms.ts'
-import { windowCount, windowSteps } from '#proto/windows.ts'
+import { escrowFor, type Hex, type JobTerms } from '#proto/terms.ts'
+import { windowSteps } from '#proto/windows.ts'
 
 /** What a drawn verifier did about an entry in one round. */
 export type VerdictView = { readonly verifier: Hex; readonly round: number } & (
@@ -105,6 +105,12 @@ export interface JobView {
   readonly epochRoot: Hex | null
   /** The next window to commit. */
   readonly nextWindow: number
+  /** As planned, or fewer since the submitter cancelled. */
+  readonly totalWindows: number
+  /** Wei that the job still has for windows that are not final. */
+  readonly escrow: bigint
+  /** Last block before anyone may expire the job. */
+  readonly deadline: number
   readonly finalWindows: number
   /** State root after the last final window; null before the first. */
   readonly finalRoot: Hex | null
@@ -131,9 +137,27 @@ export function openDisputes(job: JobView): DisputeView[] {
   return [...job.disputes.values()].filter(({ ruling }) => ruling === 'Pending')
 }
 
-/** Steps below this may be trained: the end of the last window that may be open. */
+/** Whether cells may be at work on the next window: there is one, it has cells, and the escrow pays for it. */
+export function underWay(job: JobView): boolean {
+  return job.cells.length > 0 && job.nextWindow < Math.min(job.totalWindows, fundedWindows(job))
+}
+
+/** Whether the next window waits only for its cells and the lease holder: `activeJob` of the contract. */
+export function isCommittable(job: JobView): boolean {
+  return job.phase === 'training' && underWay(job) && job.nextWindow < job.finalWindows + job.terms.depth
+}
+
+/** Windows that the escrow pays for in the worst case, the final ones included. */
+export function fundedWindows(job: JobView): number {
+  let windows = job.finalWindows
+  const most = Math.min(job.totalWindows, job.finalWindows + job.terms.depth + 1)
+  while (windows < most && escrowFor(job.terms, job.finalWindows, windows + 1) <= job.escrow) windows++
+  return windows
+}
+
+/** Steps below this may be trained: the end of the last window that may be open and is paid for. */
 export function trainableSteps(job: JobView): number {
-  const open = Math.min(job.finalWindows + job.terms.depth, windowCount(job.terms))
+  const open = Math.min(job.finalWindows + job.terms.depth, job.totalWindows, fundedWindows(job))
   return open === 0 ? 0 : windowSteps(job.terms, open - 1).to
 }
 

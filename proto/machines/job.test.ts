@@ -11,9 +11,9 @@ import {
   type JobEventOf,
 } from '#proto/machines/events.ts'
 import { applyEvents } from '#proto/machines/job.ts'
-import { drawnVerifier, type JobView, openDisputes, trainableSteps } from '#proto/machines/job-view.ts'
+import { drawnVerifier, isCommittable, type JobView, openDisputes, trainableSteps } from '#proto/machines/job-view.ts'
 import { PRESETS } from '#proto/presets.ts'
-import { createTerms, type Hex } from '#proto/terms.ts'
+import { createTerms, escrowFor, type Hex, quote } from '#proto/terms.ts'
 import { sampleJob, seededRandom } from '#proto/testing.ts'
 import { slotSteps, windowSlots } from '#proto/windows.ts'
 
@@ -45,7 +45,7 @@ class History {
   }
 
   start(): this {
-    return this.add('JobRegistered', { submitter, nonce: 0n, escrow: 5n, terms })
+    return this.add('JobRegistered', { submitter, nonce: 0n, escrow: quote(terms).escrow, terms })
       .add('BiddingOpened', { bidsClose: 120 })
       .add('Bid', { account: solverA, role: 'Solver', stake: 9n })
       .add('PoolFixed', { seed: hex32(9), pool, coordinators: [coordinator] })
@@ -188,8 +188,43 @@ describe('a job', () => {
     expect(none.assign(3, [solverC], 0, hex32(0)).view().phase).toBe('training')
     const expired = refuted().add('JobExpired', { finalWindows: 1 }).view()
     expect(expired).toMatchObject({ phase: 'expired', nextWindow: 1 })
-    const cancelled = new History().add('JobRegistered', { submitter, nonce: 0n, escrow: 5n, terms })
+    const cancelled = new History().add('JobRegistered', { submitter, nonce: 0n, escrow: quote(terms).escrow, terms })
     expect(cancelled.add('JobCancelled', {}).view().phase).toBe('cancelled')
+  })
+
+  test('trains only what the escrow pays for', () => {
+    const windows = (n: number): bigint => escrowFor(terms, 0, n)
+    const history = new History()
+      .add('JobRegistered', { submitter, nonce: 0n, escrow: windows(1) + 3n, terms })
+      .assign(1, cells, 0, hex32(0))
+    expect(trainableSteps(history.view())).toBe(4)
+    expect(isCommittable(history.view())).toBe(true)
+    history.pass(0, 1, cells)
+    for (const reason of ['Payout', 'VerdictFee', 'CoordinatorFee'] as const) {
+      const amount = reason === 'Payout' ? windows(1) - 2n : 1n
+      history.add('Ledger', { account: solverA, amount, reason, window: 0, index: 0 })
+    }
+    const unpaid = history.view()
+    expect(unpaid.escrow).toBe(3n)
+    expect(trainableSteps(unpaid)).toBe(4)
+    expect(isCommittable(unpaid)).toBe(false)
+    const { deadline } = unpaid
+    history.add('JobToppedUp', { account: solverB, amount: windows(1) - 4n, deadline })
+    expect(history.view().clock).toBe(unpaid.clock)
+    history.add('JobToppedUp', { account: solverB, amount: 1n, deadline: deadline + 9 })
+    const paid = history.view()
+    expect(isCommittable(paid)).toBe(true)
+    expect(paid).toMatchObject({ deadline: deadline + 9, clock: paid.place.blockNumber })
+  })
+
+  test('ends early when its submitter cancels', () => {
+    const history = new History().start().pass(0, 1, cells).add('JobShortened', { totalWindows: 2 })
+    expect(trainableSteps(history.view())).toBe(8)
+    history.pass(1, 1, cells)
+    expect(isCommittable(history.view())).toBe(false)
+    expect(history.add('JobSettled', { finalRoot: hex32(53) }).view()).toMatchObject({ phase: 'settled' })
+    const idle = new History().start().assign(2, [], 0, hex32(0)).add('JobShortened', { totalWindows: 0 })
+    expect(idle.add('JobCancelled', {}).view().phase).toBe('cancelled')
   })
 
   test('counts an upheld entry as accepted', () => {

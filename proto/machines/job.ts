@@ -3,11 +3,12 @@
  * (docs/spec/protocol.md, "Job life cycle").
  */
 import { check } from '#proto/errors.ts'
-import type { EventPlace, JobEvent, JobEventOf } from '#proto/machines/events.ts'
+import type { EventPlace, JobEvent, JobEventOf, LedgerReason } from '#proto/machines/events.ts'
 import { JOB_EVENTS, JOB_TRANSITIONS } from '#proto/machines/job-transitions.ts'
-import type { JobView, LedgerRow, VerdictView } from '#proto/machines/job-view.ts'
+import { type JobView, type LedgerRow, underWay, type VerdictView } from '#proto/machines/job-view.ts'
 import { type Draft, windowEvent } from '#proto/machines/job-window.ts'
 import type { Hex } from '#proto/terms.ts'
+import { windowCount } from '#proto/windows.ts'
 
 const ZERO = `0x${'00'.repeat(32)}`
 const NO_WINDOW = 0xffffffff
@@ -91,6 +92,9 @@ function registered(event: JobEventOf<'JobRegistered'> & EventPlace): Draft {
     epochWindow: 0,
     epochRoot: null,
     nextWindow: 0,
+    totalWindows: windowCount(event.terms),
+    escrow: event.escrow,
+    deadline: event.blockNumber + event.terms.jobPeriod,
     finalWindows: 0,
     finalRoot: null,
     windows: new Map(),
@@ -123,6 +127,12 @@ function handle(job: Draft, event: JobEvent & EventPlace): void {
       break
     case 'JobCancelled':
       job.phase = 'cancelled'
+      break
+    case 'JobShortened':
+      job.totalWindows = event.totalWindows
+      break
+    case 'JobToppedUp':
+      toppedUp(job, event)
       break
     case 'JobExpired':
       job.phase = 'expired'
@@ -168,10 +178,22 @@ function handle(job: Draft, event: JobEvent & EventPlace): void {
       break
     case 'Ledger':
       job.ledger.push(ledgerRow(event))
+      if (FROM_ESCROW.has(event.reason)) job.escrow -= event.amount
       break
     default:
       windowEvent(job, event)
   }
+}
+
+/** What leaves a job's escrow; what enters it has events of its own. */
+const FROM_ESCROW: ReadonlySet<LedgerReason> = new Set(['Payout', 'VerdictFee', 'CoordinatorFee', 'Refund'])
+
+/** Cells that waited for money are not overdue when it comes. */
+function toppedUp(job: Draft, event: JobEventOf<'JobToppedUp'> & EventPlace): void {
+  const waited = !underWay(job)
+  job.escrow += event.amount
+  job.deadline = event.deadline
+  if (waited && underWay(job)) job.clock = event.blockNumber
 }
 
 function ledgerRow(event: JobEventOf<'Ledger'> & EventPlace): LedgerRow {

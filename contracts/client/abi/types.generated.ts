@@ -235,6 +235,20 @@ export interface JobSettledEvent {
   readonly finalRoot: Hex
 }
 
+export interface JobShortenedEvent {
+  readonly name: 'JobShortened'
+  readonly jobId: Hex
+  readonly totalWindows: number
+}
+
+export interface JobToppedUpEvent {
+  readonly name: 'JobToppedUp'
+  readonly jobId: Hex
+  readonly account: Hex
+  readonly amount: bigint
+  readonly deadline: number
+}
+
 export interface LeaseTakenEvent {
   readonly name: 'LeaseTaken'
   readonly jobId: Hex
@@ -409,6 +423,8 @@ export type ContractEvent =
   | JobExpiredEvent
   | JobRegisteredEvent
   | JobSettledEvent
+  | JobShortenedEvent
+  | JobToppedUpEvent
   | LeaseTakenEvent
   | LedgerEvent
   | OpenedEvent
@@ -452,6 +468,7 @@ export const ERROR_NAMES = [
   'NotSummoned',
   'NotUnbondable',
   'NothingMissing',
+  'NothingToCancel',
   'OutOfRange',
   'RoleFull',
   'RulingPending',
