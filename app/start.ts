@@ -10,6 +10,7 @@ import { whole } from '#app/client/options.ts'
 import { submitJob } from '#app/client/submit.ts'
 import { type NetworkResult, resultOf, summaryLines } from '#app/client/summary.ts'
 import { DEVNET_DEFAULTS, type Devnet, startDevnet } from '#app/devnet/devnet.ts'
+import { supervised } from '#app/devnet/supervise.ts'
 import { EXIT, errorReport, exitCodeOf, printError } from '#app/exit.ts'
 import { interruptedCode, interruptible } from '#app/interrupt.ts'
 import { type LoadedJob, loadJob } from '#app/job/load.ts'
@@ -55,8 +56,10 @@ async function run(options: Options, signal: AbortSignal): Promise<void> {
     const { solvers, liar } = options
     const up = ({ name }: { name: string }): void => terminal.write(`${paint(terminal, 'green', 'up')} ${name}\n`)
     devnet = await startDevnet({ ...DEVNET_DEFAULTS, solvers, liar, folder }, up, signal)
-    devnet.group.onExit = (name, code, how) => terminal.write(`${name} ended by itself (${how ?? code})\n`)
-    const result = await train(devnet, job, options, terminal, signal)
+    const network = devnet
+    const result = await supervised(network.group, terminal, signal, (until) =>
+      train(network, job, options, terminal, until),
+    )
     if (options.json) process.stdout.write(`${JSON.stringify(result)}\n`)
     if (!result.settled) process.exitCode = EXIT.unsettled
   } finally {

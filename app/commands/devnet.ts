@@ -3,6 +3,7 @@ import type { Command } from 'commander'
 import { DEVNET_FOLDER, whole } from '#app/client/options.ts'
 import { DEVNET_DEFAULTS, type DevnetOptions, startDevnet } from '#app/devnet/devnet.ts'
 import type { Member } from '#app/devnet/processes.ts'
+import { supervised } from '#app/devnet/supervise.ts'
 import { interruptible } from '#app/interrupt.ts'
 import { paint, terminalOf } from '#app/terminal/terminal.ts'
 
@@ -13,6 +14,7 @@ export function define(command: Command): void {
     .option('--verifiers <n>', 'verifier processes', whole(1, 16), DEVNET_DEFAULTS.verifiers)
     .option('--whistleblowers <n>', 'whistleblower processes', whole(0, 16), DEVNET_DEFAULTS.whistleblowers)
     .option('--threads <n>', 'threads of each computing process', whole(1, 64), DEVNET_DEFAULTS.threads)
+    .option('--no-respawn', 'leave processes that die dead, rather than start them again')
     .option('--json', 'print the network as one JSON line once it is up')
     .action((options: DevnetOptions & { json?: boolean }) => interruptible((signal) => run(options, signal)))
 }
@@ -25,16 +27,17 @@ async function run(options: DevnetOptions & { json?: boolean }, signal: AbortSig
     )
   }
   const devnet = await startDevnet(options, up, signal)
-  devnet.group.onExit = (name, code, how) => {
-    terminal.write(
-      `${paint(terminal, 'red', 'down')}  ${name} ended by itself (${how ?? code}): see ${devnet.folder}/logs\n`,
-    )
-  }
   terminal.write(`\nnetwork  ${devnet.networkFile}\nnext     npx assay submit examples/gpt.yaml\nstop     Ctrl-C\n`)
   if (options.json) process.stdout.write(`${JSON.stringify({ networkFile: devnet.networkFile, ...devnet.network })}\n`)
-  await new Promise<void>((resolve) => {
+  try {
+    await supervised(devnet.group, terminal, signal, aborted)
+  } finally {
+    await devnet.stop()
+  }
+}
+
+const aborted = (signal: AbortSignal): Promise<void> =>
+  new Promise((resolve) => {
     if (signal.aborted) resolve()
     signal.addEventListener('abort', () => resolve(), { once: true })
   })
-  await devnet.stop()
-}

@@ -30,5 +30,5 @@ await runShell('chain', true, async (shell) => {
     }
   })
   anvil.exited.then(() => shell.signal.aborted || process.exit(1))
-  shell.ready({ rpc: anvil.url })
+  shell.ready({ rpc: anvil.url, anvil: anvil.pid })
 })

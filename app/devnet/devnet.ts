@@ -1,5 +1,5 @@
 /** A whole network on this machine: a chain and every role, each a process of its own, in one folder. */
-import { mkdir, readFile, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, rename, writeFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { Wallet } from 'ethers'
@@ -23,6 +23,8 @@ export interface DevnetOptions {
   readonly threads: number
   /** Makes the last process of this role cheat. */
   readonly liar?: 'solver' | undefined
+  /** Whether processes that die are started again. Default true. */
+  readonly respawn?: boolean | undefined
 }
 
 export const DEVNET_DEFAULTS = { solvers: 2, verifiers: 2, whistleblowers: 1, threads: 1 } as const
@@ -30,7 +32,8 @@ export const DEVNET_DEFAULTS = { solvers: 2, verifiers: 2, whistleblowers: 1, th
 /** What is fixed for the life of a devnet folder. */
 interface Plan {
   readonly mnemonic: string
-  readonly ports: { readonly chain: number; readonly coordinator: number; readonly api: number }
+  /** Of the chain, of the coordinator's interface, and of each member's peer by its name. */
+  readonly ports: Readonly<Record<string, number>>
 }
 
 const CLI = fileURLToPath(new URL('../cli.ts', import.meta.url))
@@ -73,7 +76,7 @@ export async function startDevnet(
 ): Promise<Devnet> {
   const folder = resolve(options.folder)
   await mkdir(folder, { recursive: true, mode: 0o700 })
-  const group = new ProcessGroup(join(folder, 'logs'))
+  const group = new ProcessGroup(join(folder, 'logs'), options.respawn ?? true)
   const abandon = (): void => void group.stop()
   signal?.addEventListener('abort', abandon, { once: true })
   try {
@@ -91,10 +94,10 @@ async function start(
   group: ProcessGroup,
   onStarted: (member: Member) => void,
 ): Promise<Devnet> {
-  const plan = await planOf(folder)
   const members = cast(options)
+  const plan = await planOf(folder, ['chain', 'api', ...members.map(({ name }) => name)])
   const accounts = deriveAccounts(plan.mnemonic, members.length + 2)
-  const chainArgs = ['--state', join(folder, 'chain', 'state.json'), '--log', join(folder, 'logs', 'anvil.log')]
+  const chainArgs = ['--state', join(folder, 'chain', 'state'), '--log', join(folder, 'logs', 'anvil.log')]
   const chain = await group.start(
     'chain',
     CHAIN,
@@ -126,18 +129,19 @@ async function start(
 }
 
 function roleArgs(role: string, name: string, plan: Plan, options: DevnetOptions): string[] {
-  if (role === 'coordinator') {
-    return ['--port', `${plan.ports.api}`, '--listen', `/ip4/127.0.0.1/tcp/${plan.ports.coordinator}`]
-  }
+  // A process that comes back is found where it was.
+  const listen = ['--listen', `/ip4/127.0.0.1/tcp/${plan.ports[name]}`]
+  if (role === 'coordinator') return ['--port', `${plan.ports.api}`, ...listen]
   const lies = options.liar === role && name === `${role}-${options.solvers}`
-  return ['--threads', `${options.threads}`, ...(lies ? ['--lie', 'sum'] : [])]
+  return [...listen, '--threads', `${options.threads}`, ...(lies ? ['--lie', 'sum'] : [])]
 }
 
-/** The folder's plan: kept from an earlier run, or made now. */
-async function planOf(folder: string): Promise<Plan> {
+/** The folder's plan: kept from an earlier run, or made now, with a port for each of `names`. */
+async function planOf(folder: string, names: readonly string[]): Promise<Plan> {
   const file = join(folder, 'devnet.json')
+  let kept: Plan | undefined
   try {
-    return JSON.parse(await readFile(file, 'utf8')) as Plan
+    kept = JSON.parse(await readFile(file, 'utf8')) as Plan
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') {
       fail('bad-config', `${file} is not readable`, {
@@ -146,9 +150,17 @@ async function planOf(folder: string): Promise<Plan> {
       })
     }
   }
-  const ports = { chain: await freePort(), coordinator: await freePort(), api: await freePort() }
-  const plan: Plan = { mnemonic: randomMnemonic(), ports }
-  await writeFile(file, `${JSON.stringify(plan, null, 2)}\n`, { mode: 0o600 })
+  const ports = { ...kept?.ports }
+  for (const name of names) {
+    while (ports[name] === undefined) {
+      const port = await freePort()
+      if (!Object.values(ports).includes(port)) ports[name] = port
+    }
+  }
+  const plan: Plan = { mnemonic: kept?.mnemonic ?? randomMnemonic(), ports }
+  // As a whole or not at all: the keys of the network hang on it.
+  await writeFile(`${file}.new`, `${JSON.stringify(plan, null, 2)}\n`, { mode: 0o600 })
+  await rename(`${file}.new`, file)
   return plan
 }
 

@@ -1,20 +1,42 @@
-/** A group of child processes that live and die together: started in order, each reports when it is ready. */
+/** A group of child processes that live and die together: started in order, brought back when they die, stopped as one. */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { createWriteStream } from 'node:fs'
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
-import { AssayError } from '#proto/errors.ts'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { AssayError, isAssayError } from '#proto/errors.ts'
 
 /** How long a child may take to report ready, and to stop after SIGTERM, in milliseconds. */
 const READY_MS = 60_000
 const STOP_MS = 5_000
+/** Pause before a dead child is started again: doubled with each death within `MEMORY_MS`, up to the last. */
+const BACK_OFF_MS = [100, 200, 400, 800, 1600, 3200] as const
+const MEMORY_MS = 60_000
+/** A child that dies this often within `MEMORY_MS` cannot be helped by starting it again. */
+const MAX_DEATHS = 8
 
 export interface Member {
   readonly name: string
   readonly child: ChildProcess
   /** What the child said of itself when it became ready. */
   readonly ready: Record<string, unknown>
+}
+
+/** The death of a child that was not told to end. */
+export interface Death {
+  readonly name: string
+  /** Its signal, or its exit code. */
+  readonly how: string
+  /** Milliseconds until it is started again; undefined: it is not. */
+  readonly backInMs: number | undefined
+}
+
+interface Program {
+  readonly name: string
+  readonly script: string
+  readonly args: readonly string[]
+  readonly env: NodeJS.ProcessEnv
 }
 
 /**
@@ -24,28 +46,44 @@ export interface Member {
  */
 export class ProcessGroup {
   readonly #logs: string
-  readonly #members: Member[] = []
+  readonly #respawn: boolean
+  readonly #members = new Map<string, Member>()
   readonly #started = new Set<ChildProcess>()
-  #stopping = false
+  readonly #deaths = new Map<string, number[]>()
+  readonly #stopping = new AbortController()
 
-  /** Called when a child ends that was not told to. */
-  onExit: (name: string, code: number | null, signal: NodeJS.Signals | null) => void = () => {}
+  /** Called when a child that was ready ends without having been told to. */
+  onDeath: (death: Death) => void = () => {}
+  /** Called when a child is ready again after its death. */
+  onReturn: (member: Member) => void = () => {}
+  /** Called when a child dies again and again: it is given up. */
+  onLost: (error: AssayError) => void = () => {}
 
-  constructor(logs: string) {
+  /** @param respawn whether children that die are started again */
+  constructor(logs: string, respawn = true) {
     this.#logs = logs
+    this.#respawn = respawn
   }
 
+  /** The children that are ready, in the order of their first start. */
   get members(): readonly Member[] {
-    return this.#members
+    return [...this.#members.values()]
   }
 
   /**
-   * Starts `node script ...args` and waits until it is ready.
+   * Starts `node script ...args` and waits until it is ready; from then on it is brought back when it dies.
    * @throws AssayError `internal` if it ends before, `timeout` if it takes longer than a minute, `cancelled` after `stop`
    */
   async start(name: string, script: string, args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<Member> {
     await mkdir(this.#logs, { recursive: true })
-    if (this.#stopping) throw new AssayError('cancelled', `${name} is not started: the others are being stopped`)
+    return this.#launch({ name, script, args, env })
+  }
+
+  async #launch(program: Program): Promise<Member> {
+    const { name, script, args, env } = program
+    if (this.#stopping.signal.aborted) {
+      throw new AssayError('cancelled', `${name} is not started: the others are being stopped`)
+    }
     const file = join(this.#logs, `${name}.log`)
     const log = createWriteStream(file, { flags: 'a' })
     const child = spawn(process.execPath, [script, ...args], {
@@ -57,13 +95,20 @@ export class ProcessGroup {
     this.#started.add(child)
     child.stdin?.on('error', () => {})
     child.stderr?.pipe(log, { end: false })
+    child.once('close', () => log.end())
+    let member: Member | undefined
+    child.once('exit', (code, signal) => {
+      this.#started.delete(child)
+      endGroup(child)
+      if (member) this.#died(program, signal ?? `exit code ${code}`)
+    })
     const ready = await new Promise<Record<string, unknown>>((resolve, reject) => {
-      const timer = setTimeout(
-        () => reject(startError(name, 'timeout', `not ready after ${READY_MS / 1000} s`, file)),
-        READY_MS,
-      )
+      const timer = setTimeout(() => {
+        child.kill('SIGKILL')
+        reject(startError(name, 'timeout', `not ready after ${READY_MS / 1000} s`, file))
+      }, READY_MS)
       createInterface({ input: child.stdout as NodeJS.ReadableStream }).on('line', (line) => {
-        log.write(`${line}\n`)
+        if (!log.writableEnded) log.write(`${line}\n`)
         const message = readyLine(line)
         if (message) {
           clearTimeout(timer)
@@ -72,23 +117,73 @@ export class ProcessGroup {
       })
       child.once('exit', (code, signal) => {
         clearTimeout(timer)
-        this.#started.delete(child)
         reject(startError(name, 'internal', `ended at once (${signal ?? `exit code ${code}`})`, file))
-        if (!this.#stopping) this.onExit(name, code, signal)
       })
-      child.once('error', (error) => reject(startError(name, 'internal', error.message, file)))
+      child.once('error', (error) => {
+        clearTimeout(timer)
+        if (child.pid === undefined) this.#started.delete(child)
+        reject(startError(name, 'internal', error.message, file))
+      })
     })
-    const member = { name, child, ready }
-    this.#members.push(member)
+    if (child.exitCode !== null || child.signalCode !== null) {
+      throw startError(name, 'internal', 'ended as soon as it was ready', file)
+    }
+    member = { name, child, ready }
+    this.#members.set(name, member)
     return member
   }
 
-  /** Stops all children, the last one first; resolves when none is left. */
+  #died(program: Program, how: string): void {
+    const { signal } = this.#stopping
+    if (signal.aborted) return
+    const backInMs = this.#respawn ? this.#pause(program.name) : undefined
+    this.onDeath({ name: program.name, how, backInMs })
+    if (backInMs !== undefined) void this.#bringBack(program, backInMs)
+    else if (this.#respawn) this.#giveUp(program.name, how)
+  }
+
+  /** Milliseconds to wait after this death, or undefined if there were too many. */
+  #pause(name: string): number | undefined {
+    const now = performance.now()
+    const deaths = (this.#deaths.get(name) ?? []).filter((at) => now - at < MEMORY_MS)
+    deaths.push(now)
+    this.#deaths.set(name, deaths)
+    if (deaths.length >= MAX_DEATHS) return undefined
+    return BACK_OFF_MS[Math.min(deaths.length, BACK_OFF_MS.length) - 1]
+  }
+
+  async #bringBack(program: Program, afterMs: number): Promise<void> {
+    const { signal } = this.#stopping
+    try {
+      await sleep(afterMs, undefined, { signal })
+      this.onReturn(await this.#launch(program))
+    } catch (error) {
+      if (signal.aborted) return
+      const pause = this.#pause(program.name)
+      if (pause === undefined) this.#giveUp(program.name, isAssayError(error) ? error.message : String(error))
+      else await this.#bringBack(program, pause)
+    }
+  }
+
+  #giveUp(name: string, how: string): void {
+    const message = `${name} died ${MAX_DEATHS} times within ${MEMORY_MS / 1000} s, last: ${how}`
+    this.onLost(new AssayError('internal', message, { next: `read ${join(this.#logs, `${name}.log`)}` }))
+  }
+
+  /** Stops all children, the last one first; resolves when none is left and none will come. Idempotent. */
   async stop(): Promise<void> {
-    this.#stopping = true
+    this.#stopping.abort()
     await Promise.all([...this.#started].reverse().map(stopChild))
-    this.#started.clear()
-    this.#members.length = 0
+    this.#members.clear()
+  }
+}
+
+/** Ends what a dead child has left of its process group. */
+function endGroup({ pid }: ChildProcess): void {
+  try {
+    if (pid !== undefined) process.kill(-pid, 'SIGKILL')
+  } catch {
+    // It left nothing, or this system has no groups.
   }
 }
 

@@ -1,17 +1,22 @@
 /** A local chain: one anvil process with funded accounts, kept in a file. */
-import { spawn } from 'node:child_process'
+import { type ChildProcess, spawn } from 'node:child_process'
+import { randomInt } from 'node:crypto'
 import { createWriteStream } from 'node:fs'
-import { mkdir } from 'node:fs/promises'
+import { mkdir, rm } from 'node:fs/promises'
 import { type AddressInfo, createServer } from 'node:net'
 import { dirname } from 'node:path'
 import { HDNodeWallet, Mnemonic } from 'ethers'
 import type { Hex } from '#contracts/abi/types.generated.ts'
 import { askChainId } from '#contracts/chain.ts'
 import { foundryTool } from '#contracts/foundry.ts'
+import { ChainKeeper, unpackState } from '#contracts/keeper.ts'
 import { AssayError, fail } from '#proto/errors.ts'
 
 export interface AnvilOptions {
-  /** File the chain's state is kept in, and read from when it exists. Without it nothing is kept. */
+  /**
+   * File the chain's state is kept in, and read from when it exists: whole at any moment, at most some seconds old after a
+   * sudden end. Without it nothing is kept.
+   */
   readonly state?: string
   /** File for the process's output. Without it the output is dropped. */
   readonly log?: string
@@ -62,9 +67,15 @@ export function randomMnemonic(): string {
   return HDNodeWallet.createRandom().mnemonic?.phrase ?? fail('internal', 'a random wallet has a mnemonic')
 }
 
-/** A TCP port of the loopback that nobody used a moment ago. */
-export function freePort(): Promise<number> {
-  return listenBriefly(0)
+/** Below the ports that systems give to outgoing connections: while its owner is away nobody gets one of these by chance. */
+const PORTS = [15_000, 30_000] as const
+
+/** A TCP port of the loopback that nobody used a moment ago, and that no outgoing connection takes. */
+export async function freePort(): Promise<number> {
+  for (;;) {
+    const port = await listenBriefly(randomInt(...PORTS)).catch(() => undefined)
+    if (port !== undefined) return port
+  }
 }
 
 /** Listens on a port, 0 for any, and gives it back at once. Rejects when somebody else listens there. */
@@ -84,18 +95,19 @@ export async function startAnvil(options: AnvilOptions = {}): Promise<Anvil> {
   const binary = foundryTool('anvil')
   const { accounts = 16, blockTime = 0.2, chainId = DEVNET_CHAIN_ID, mnemonic = randomMnemonic() } = options
   // Whoever listens on the port already would answer in the place of ours.
-  const port = await listenBriefly(options.port ?? 0).catch((cause: unknown) =>
+  const port = await (options.port ? listenBriefly(options.port) : freePort()).catch((cause: unknown) =>
     fail('chain', `port ${options.port} is taken`, { next: 'End what listens there, or choose another port.', cause }),
   )
   const args = ['--host', '127.0.0.1', '--port', `${port}`, '--chain-id', `${chainId}`, '--hardfork', 'osaka']
-  args.push(...(blockTime > 0 ? ['--block-time', `${blockTime}`] : ['--no-mining']))
-  args.push('--gas-limit', '1000000000', '--order', 'fifo')
+  // Where the state is kept, blocks are made by the keeper.
+  const { state } = options
+  args.push(...(blockTime > 0 && state === undefined ? ['--block-time', `${blockTime}`] : ['--no-mining']))
+  args.push('--gas-limit', '1000000000', '--order', 'fifo', '--no-request-size-limit')
   if (options.genesisTime !== undefined) args.push('--timestamp', `${options.genesisTime}`)
   args.push('--accounts', `${accounts}`, '--balance', '1000000', '--mnemonic', mnemonic)
-  if (options.state !== undefined) {
-    await mkdir(dirname(options.state), { recursive: true })
-    args.push('--state', options.state, '--state-interval', '1')
-  }
+  if (state !== undefined) await mkdir(dirname(state), { recursive: true })
+  const saved = state === undefined ? undefined : await unpackState(state)
+  if (saved !== undefined) args.push('--load-state', saved)
   const logged = options.log !== undefined
   const child = spawn(binary, args, { stdio: ['ignore', logged ? 'pipe' : 'ignore', logged ? 'pipe' : 'ignore'] })
   if (options.log !== undefined) {
@@ -104,17 +116,21 @@ export async function startAnvil(options: AnvilOptions = {}): Promise<Anvil> {
     child.stdout?.pipe(file, { end: false })
     child.stderr?.pipe(file, { end: false })
   }
+  const leash = leashOf(child.pid)
   let ended = false
   const exited = new Promise<void>((resolve) => {
     const end = (): void => {
       ended = true
+      leash?.kill()
       resolve()
     }
     child.once('exit', end)
     child.once('error', end)
   })
+  let keeper: ChainKeeper | undefined
   const stop = async (): Promise<void> => {
     if (ended) return
+    await keeper?.stop()
     child.kill('SIGTERM')
     const timer = setTimeout(() => child.kill('SIGKILL'), STOP_MS)
     await exited
@@ -130,6 +146,28 @@ export async function startAnvil(options: AnvilOptions = {}): Promise<Anvil> {
     }
     await new Promise((resolve) => setTimeout(resolve, 20))
   }
+  if (state !== undefined) {
+    keeper = new ChainKeeper(url, state, blockTime * 1000)
+    keeper.start()
+  }
+  if (saved !== undefined) await rm(saved, { force: true })
   const funded = deriveAccounts(mnemonic, accounts)
   return { url, port, pid: child.pid ?? 0, mnemonic, accounts: funded, exited, stop }
+}
+
+/**
+ * A shell that ends process `pid` when this one is gone, even killed: it waits for the end of its standard input, which
+ * this process alone holds. Undefined on Windows, which has no such shell.
+ */
+function leashOf(pid: number | undefined): ChildProcess | undefined {
+  if (pid === undefined || process.platform === 'win32') return undefined
+  const leash = spawn('/bin/sh', ['-c', 'read _; kill -9 "$1"', 'leash', `${pid}`], {
+    stdio: ['pipe', 'ignore', 'ignore'],
+    // Out of reach of a signal to this process's whole group.
+    detached: true,
+  })
+  leash.on('error', () => {})
+  leash.stdin?.on('error', () => {})
+  leash.unref()
+  return leash
 }

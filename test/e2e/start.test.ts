@@ -104,7 +104,7 @@ describe('an honest network', () => {
     const kept = join(folder, 'honest')
     const networkFile = join(kept, 'network.json')
     const { rpc } = await readNetwork(networkFile)
-    const anvil = await startAnvil({ state: join(kept, 'chain', 'state.json'), port: Number(new URL(rpc).port) })
+    const anvil = await startAnvil({ state: join(kept, 'chain', 'state'), port: Number(new URL(rpc).port) })
     try {
       const status = await assay('status', id, '--network', networkFile, '--json')
       expect(lastLine(status)).toMatchObject({ phase: 'settled', finalRoot: `0x${stateRoot}` })
