@@ -69,9 +69,7 @@ test('blob indexes', async () => {
 })
 
 test('objects', () => {
-  const objects = fc
-    .anything({ withTypedArray: true, withBigInt: true, withMap: true, withSet: true, maxDepth: 3 })
-    .map((value) => encodeObject({ value }))
+  const objects = fc.jsonValue({ maxDepth: 3 }).map((value) => encodeObject({ value }))
   fc.assert(
     fc.property(damaged(objects), (bytes) => {
       tolerant(() => decodeObject(bytes))

@@ -1,4 +1,5 @@
 /** Small structures between real peers. */
+import { Packr } from 'msgpackr'
 import { expect, test } from 'vitest'
 import {
   decodeObject,
@@ -56,12 +57,36 @@ test('what is too large or malformed is a typed error', () => {
     nested,
   ]
   for (const bytes of hostile) {
-    expect(() => decodeObject(bytes)).toThrow(expect.objectContaining({ code: 'bad-encoding' }))
+    expect(() => decodeObject(bytes)).toThrow(
+      expect.objectContaining({ code: bytes === nested ? 'over-limit' : 'bad-encoding' }),
+    )
   }
   // The decoder works on after every failure, and has no way to the prototype.
   expect(decodeObject(encodeObject([1]))).toEqual([1])
   decodeObject(encodeObject(JSON.parse('{"__proto__": {"polluted": 1}}')))
   expect(({} as Record<string, unknown>)['polluted']).toBeUndefined()
+})
+
+test('what the library could also do is refused', () => {
+  // Lists of two references each to the one before: 2^40 values, were they followed, in a few hundred bytes.
+  let shared: unknown = [1]
+  for (let i = 0; i < 40; i++) shared = [shared, shared]
+  const clone = new Packr({ structuredClone: true, moreTypes: true, useRecords: false })
+  const bomb = new Uint8Array([...clone.pack(shared), 0])
+  expect(bomb.length).toBeLessThan(600)
+  expect(() => decodeObject(bomb)).toThrow(expect.objectContaining({ code: 'bad-encoding' }))
+  for (const value of [/(a+)+b/, new Error('x'), new Set([1]), new Date(0), undefined]) {
+    expect(() => decodeObject(clone.pack(value))).toThrow(expect.objectContaining({ code: 'bad-encoding' }))
+    expect(() => encodeObject({ value })).toThrow(expect.objectContaining({ code: 'bad-input' }))
+  }
+  const record = new Packr({ useRecords: true }).pack({ a: 1 })
+  expect(() => decodeObject(record)).toThrow(expect.objectContaining({ code: 'bad-encoding' }))
+  const cycle: unknown[] = []
+  cycle.push(cycle)
+  expect(() => encodeObject(cycle)).toThrow(expect.objectContaining({ code: 'bad-input' }))
+  const many = new Uint8Array(MAX_OBJECT_BYTES).fill(0x90)
+  many.set([0xdd, 0, 0x0f, 0xff, 0xfb])
+  expect(() => decodeObject(many)).toThrow(expect.objectContaining({ code: 'over-limit' }))
 })
 
 test('an object is believed only when it verifies', async () => {

@@ -7,6 +7,7 @@ import { Reader, Writer } from '#proto/bytes.ts'
 import { AssayError, check, isAssayError } from '#proto/errors.ts'
 import { RemoteError } from './errors.ts'
 import type { Peer } from './peer.ts'
+import { checkPlain } from './plain.ts'
 
 export const OBJECT_PROTOCOL = '/assay/object/1'
 /** Encoded size of an object. */
@@ -18,16 +19,17 @@ const ANSWER_MS = 30_000
 const REQUEST_MS = 30_000
 
 /** Plain maps: an encoding that needs no shared table of structures. Typed arrays keep their type. */
-const packr = new Packr({ structuredClone: true, moreTypes: true, useRecords: false })
+const packr = new Packr({ moreTypes: true, useRecords: false })
 
 /**
- * Encodes a structure of plain objects, arrays, numbers, strings, bigints and typed arrays. A plain -0 travels as 0:
+ * Encodes a tree of plain objects, arrays, numbers, strings, bigints and typed arrays. A plain -0 travels as 0:
  * numbers whose bits matter belong in a typed array. Throws `over-limit`, or `bad-input` for what has no encoding.
  */
 export function encodeObject(value: unknown): Uint8Array {
   let bytes: Uint8Array
   try {
     bytes = packr.pack(value)
+    if (bytes.length <= MAX_OBJECT_BYTES) checkPlain(bytes)
   } catch (cause) {
     throw new AssayError('bad-input', 'the object holds something that does not travel', { cause })
   }
@@ -37,9 +39,13 @@ export function encodeObject(value: unknown): Uint8Array {
   return bytes
 }
 
-/** The structure in `bytes`, of any shape: check it before use. Throws `over-limit` or `bad-encoding`. */
+/**
+ * The structure in `bytes`, of any shape: check it before use. It is a tree of plain values; its memory is bounded by
+ * its size and at most 65,536 values. Throws `over-limit` or `bad-encoding`.
+ */
 export function decodeObject(bytes: Uint8Array): unknown {
   check(bytes.length <= MAX_OBJECT_BYTES, 'over-limit', `an object of ${bytes.length} bytes is above 1 MiB`)
+  checkPlain(bytes)
   try {
     return packr.unpack(bytes)
   } catch (cause) {
