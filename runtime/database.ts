@@ -64,6 +64,14 @@ export class Database {
     return signed
   }
 
+  /** What was signed in a plan epoch of a job for one replica, in the order of its steps. */
+  signedIn(job: Uint8Array, epoch: number, replica: number): SignedEntry[] {
+    return this.#db
+      .prepare('SELECT signed FROM entry WHERE job = ? AND epoch = ? AND replica = ? ORDER BY step_from')
+      .all(toHex(job), epoch, replica)
+      .map((row) => decodeSignedEntry(row.signed as Uint8Array))
+  }
+
   /** The verdict body kept for an entry and round; `make` is called and its result kept only if there is none. */
   verdictOnce(entryHash: Uint8Array, round: number, make: () => string): string {
     const kept = this.verdict(entryHash, round)

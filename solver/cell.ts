@@ -93,6 +93,7 @@ export class CellRunner {
   /** Sums that are being fetched: `retry` starts no second transfer. */
   readonly #asking = new Set<string>()
   readonly #retry: NodeJS.Timeout
+  #sumMs = 0
 
   constructor(options: CellOptions, ports: CellPorts) {
     this.#options = options
@@ -105,6 +106,11 @@ export class CellRunner {
 
   get state(): CellState {
     return this.#state
+  }
+
+  /** How long the last sum of its own took this cell, in milliseconds: what computing a partner's will about cost. */
+  get sumMs(): number {
+    return this.#sumMs
   }
 
   /** Starts (or restarts, with a greater epoch) training from `plan`. */
@@ -124,11 +130,20 @@ export class CellRunner {
     this.send({ type: 'stop' })
   }
 
+  /** Whether this cell will never offer a sum (again): it let go of it, started behind it, or is in a later plan epoch. */
+  isPast(name: SumName): boolean {
+    if (this.#offers.has(offerKey(name)) || name.epoch > this.#epoch()) return false
+    const state = this.#state
+    if (name.epoch < this.#epoch() || state.phase === 'idle' || state.phase === 'stopped') return true
+    return name.step < (state.phase === 'loading' ? state.plan.fromStep : state.step)
+  }
+
   /**
    * A partial sum for a partner: waits until the cell offers it, at most `timeoutMs`. The caller releases the lease.
-   * Undefined when it does not come in time.
+   * Undefined when it does not come in time, and at once when it is past.
    */
   async offered(name: SumName, timeoutMs: number): Promise<Lease | undefined> {
+    if (this.isPast(name)) return undefined
     const sum = this.#offers.get(offerKey(name)) ?? (await this.#awaitOffer(offerKey(name), timeoutMs))
     if (!sum) return undefined
     sum.lease.retain()
@@ -147,6 +162,7 @@ export class CellRunner {
       this.#awaited.set(key, waiting)
       const timer = setTimeout(() => {
         waiting.splice(waiting.indexOf(done), 1)
+        if (waiting.length === 0 && this.#awaited.get(key) === waiting) this.#awaited.delete(key)
         resolve(undefined)
       }, timeoutMs)
       const done = (sum: PartialSum | undefined): void => {
@@ -246,7 +262,9 @@ export class CellRunner {
   async #sum(epoch: number, step: number, replica: number, replicas: number): Promise<CellEvent> {
     const { compute, tamper } = this.#ports
     const lease = this.#sums.take()
+    const began = performance.now()
     await compute.call('sum', { step, replica, replicas, into: lease.bytes })
+    this.#sumMs = performance.now() - began
     if (tamper?.(step, lease.bytes)) await compute.call('setSum', lease.bytes)
     this.#current?.lease.release()
     this.#current = { lease, ready: Promise.resolve() }

@@ -12,7 +12,7 @@ import type { RoleNode } from '#runtime/node.ts'
 import { Sessions, type Workers } from '#runtime/session.ts'
 import { decide, type SolverAction } from './decide.ts'
 import { type LieName, oneUlp } from './lies.ts'
-import { Training } from './training.ts'
+import { Trainings } from './trainings.ts'
 
 /** How long a partner's request waits for a sum that is not ready, in milliseconds. */
 const OFFER_MS = 25_000
@@ -27,7 +27,8 @@ export interface SolverOptions {
 
 /** Runs a solver on `node` until the process stops. */
 export async function runSolver(node: RoleNode, options: SolverOptions): Promise<void> {
-  const trainings = new Map<Hex, Promise<Training>>()
+  const lieOf = ({ terms }: JobView) => (options.lie === 'sum' ? oneUlp(terms.entrySteps) : undefined)
+  const trainings = new Trainings(node, options.workers, lieOf)
   const audits = new Sessions((job) => options.workers.open(job))
   const auditor = new Auditor(node.store, node.announcer, node.signal, node.log)
   serveSums(node, trainings)
@@ -37,47 +38,21 @@ export async function runSolver(node: RoleNode, options: SolverOptions): Promise
     (action) => answer(node, audits, auditor, action),
   )
   node.book.onBlock((job, block) => {
-    if (hasEnded(job)) {
-      void end(trainings, audits, job.jobId)
-      return
-    }
-    if (job.cells.includes(node.me) && !trainings.has(job.jobId)) begin(node, trainings, options, job)
-    trainings.get(job.jobId)?.then(
-      (training) => training.update(node.book.views.get(job.jobId) ?? job, block),
-      () => {},
-    )
+    if (hasEnded(job)) void audits.close(job.jobId)
+    trainings.update(job, block)
   })
   await node.run()
-  await Promise.all([...trainings.keys()].map((jobId) => end(trainings, audits, jobId)))
+  await Promise.all([trainings.close(), audits.closeAll()])
 }
 
-/** Opens a job that this solver was assigned to; a failure is tried again at the next block. */
-function begin(node: RoleNode, trainings: Map<Hex, Promise<Training>>, options: SolverOptions, job: JobView): void {
-  const tamper = options.lie === 'sum' ? oneUlp(job.terms.entrySteps) : undefined
-  const { workers } = options
-  const training = workers.open(job).then((session) => new Training(node, session, workers.hashing(), job, tamper))
-  trainings.set(job.jobId, training)
-  training.catch((error) => {
-    node.log.warn({ job: job.jobId, error: String(error) }, 'could not open the job')
-    trainings.delete(job.jobId)
-  })
-}
-
-async function end(trainings: Map<Hex, Promise<Training>>, audits: Sessions, jobId: Hex): Promise<void> {
-  const training = trainings.get(jobId)
-  trainings.delete(jobId)
-  await training?.then((open) => open.close()).catch(() => {})
-  await audits.close(jobId)
-}
-
-function serveSums(node: RoleNode, trainings: ReadonlyMap<Hex, Promise<Training>>): void {
+function serveSums(node: RoleNode, trainings: Trainings): void {
   node.peer.handle(
     PROTOCOLS.exchange,
-    async (body) => {
-      const { jobId, epoch, step, level } = decodeExchangeRequest(body)
-      const training = await trainings.get(to0x(jobId) as Hex)
-      const bytes = await training?.offered({ epoch, step, level }, OFFER_MS)
-      return bytes ?? fail('unavailable', 'this cell does not offer that sum')
+    async (body, from) => {
+      const request = decodeExchangeRequest(body)
+      const training = await trainings.get(to0x(request.jobId) as Hex)
+      if (!training) return fail('unavailable', 'this solver does not train that job')
+      return await training.offered(request, from, OFFER_MS)
     },
     { maxRequest: MAX_EXCHANGE_BYTES, maxConcurrent: MAX_EXCHANGES },
   )

@@ -1,27 +1,36 @@
 /** One job that this solver trains: its session, its cell, and the entries it has signed. */
 import { fromHex } from '#proto/bytes.ts'
 import { type Entry, encodeSignedEntry, entryDigest, type SignedEntry, signEntry } from '#proto/entry.ts'
-import { fail } from '#proto/errors.ts'
+import { check, fail, isAssayError } from '#proto/errors.ts'
+import { exchangesOf } from '#proto/lanes.ts'
 import { type JobView, trainableSteps } from '#proto/machines/job-view.ts'
-import { encodeExchangeRequest } from '#proto/messages.ts'
+import { type ExchangeRequest, encodeExchangeRequest } from '#proto/messages.ts'
 import { PROTOCOLS } from '#proto/topics.ts'
-import { windowSteps } from '#proto/windows.ts'
 import type { Evidence } from '#runtime/judge.ts'
 import type { RoleNode } from '#runtime/node.ts'
 import type { JobSession, Workers } from '#runtime/session.ts'
 import { CellRunner, type SignAction, type SumName } from './cell.ts'
 import type { Lie } from './lies.ts'
+import { agreedStates, earlierPoints, type StartingPoint, startingPoints } from './resume.ts'
 
 /** How long a partner's sum is waited for before the cell computes it itself, in milliseconds. */
 const PATIENCE_MS = 20_000
-/** The same for a partner that failed before, until it answers again. */
+/** The same for a partner that failed before, until it answers again; more if computing its sum takes longer. */
 const IMPATIENCE_MS = 250
 /** Pause between two attempts to reach a partner. */
 const RETRY_MS = 200
 /** Pause between two attempts to bring a state. */
 const STATE_RETRY_MS = 1_000
+/** When nobody has served the state to start from for so long, an earlier one will do: work is lost then, not the job. */
+const RECOMPUTE_MS = 60_000
 /** Blocks between two announcements of an entry that no window holds yet. */
 const REPEAT_BLOCKS = 15
+
+export interface TrainingOptions {
+  readonly tamper?: Lie | undefined
+  /** Something this job cannot go on without has failed - a worker thread, the disk: close this, and open it anew. */
+  onFailed(error: unknown): void
+}
 
 /** A job under way in this process. */
 export class Training {
@@ -34,13 +43,15 @@ export class Training {
   #job: JobView
   #epoch = 0
   #announcedAt = 0
+  /** The state that the cell is about to load; null: the init state. */
+  #start: Uint8Array | null = null
 
   constructor(
     node: RoleNode,
     session: JobSession,
     hashing: ReturnType<Workers['hashing']>,
     job: JobView,
-    tamper: Lie | undefined,
+    options: TrainingOptions,
   ) {
     this.#node = node
     this.#session = session
@@ -59,15 +70,21 @@ export class Training {
       {
         compute,
         hashing: this.#hashing,
-        loadState: (step, root) => this.#loadState(step, root),
+        loadState: () => {
+          const state = this.#start
+          this.#start = null
+          return Promise.resolve(state)
+        },
         fetchSum: (name, partner, into) => this.#fetchSum(name, partner, into),
         checkpointFile: (epoch, step) => node.store.checkpoints.file(fromHex(job.jobId), epoch, step),
         checkpointed: (root, trees, file) => node.store.keepCheckpoint(root, program.state, trees, file),
         sign: (action, evidence) => this.#sign(action, evidence),
         onStep: (step, metrics) => node.log.debug({ step, metrics: [...metrics] }, 'step'),
-        onError: (error) =>
-          node.log.error({ job: job.jobId, error: String((error as Error).stack) }, 'training failed'),
-        ...(tamper && { tamper }),
+        onError: (error) => {
+          node.log.error({ job: job.jobId, error: String((error as Error).stack) }, 'training failed')
+          options.onFailed(error)
+        },
+        ...(options.tamper && { tamper: options.tamper }),
       },
     )
   }
@@ -84,32 +101,96 @@ export class Training {
     }
   }
 
-  /** A new plan epoch: train this solver's cell from its first window, or stop if it has none. */
+  /** A new plan epoch, or the first one that this process sees: train this solver's cell, or stop if it has none. */
   #enter(job: JobView, replica: number): void {
     this.#epoch = job.epoch
     this.#signed.length = 0
     this.#lost.clear()
-    if (replica < 0 || job.phase !== 'training') {
-      this.#runner.send({ type: 'stop' })
-      return
-    }
-    const { from } = windowSteps(job.terms, job.epochWindow)
-    this.#node.log.info({ job: job.jobId, epoch: job.epoch, replica, of: job.cells.length, from }, 'trains')
+    this.#runner.send({ type: 'stop' })
+    if (replica < 0 || job.phase !== 'training') return
+    const { log } = this.#node
+    this.#begin(job, replica).catch((error) => log.error({ job: job.jobId, error: String(error) }, 'cannot start'))
+  }
+
+  /** Starts the cell at the best state that can be had. */
+  async #begin(job: JobView, replica: number): Promise<void> {
+    const { epoch, jobId, terms } = job
+    const signed = this.#node.database.signedIn(fromHex(jobId, 32), epoch, replica)
+    this.#signed.push(...signed)
+    const agreed = agreedStates(job)
+    const points = startingPoints(
+      terms,
+      agreed,
+      signed.map(({ entry }) => entry),
+    )
+    const found = await this.#findState(points, earlierPoints(terms, agreed))
+    if (!found || epoch !== this.#epoch) return
+    const { step: from, root } = found
+    const signedTo = signed.at(-1)?.entry.stepTo ?? 0
+    this.#node.log.info({ job: jobId, epoch, replica, of: job.cells.length, from, signedTo }, 'trains')
     this.#runner.start({
-      epoch: job.epoch,
+      epoch,
       replica,
       replicas: job.cells.length,
       fromStep: from,
-      root: job.epochRoot === null ? null : fromHex(job.epochRoot, 32),
-      signedTo: 0,
-      maxStep: trainableSteps(job),
+      root,
+      // What is committed needs no entry any more. What was signed since is signed again, and must be the same.
+      signedTo: points.at(-1)?.step ?? 0,
+      maxStep: trainableSteps(this.#job),
     })
   }
 
-  /** A partial sum that another replica asks for: its bytes, or undefined if this cell does not offer it in time. */
-  async offered(name: SumName, timeoutMs: number): Promise<Uint8Array | undefined> {
+  /**
+   * The first of `points` whose state is here or served by anybody, in `#start`; after a while also `earlier` ones. Undefined
+   * when another epoch has begun.
+   */
+  async #findState(
+    points: readonly StartingPoint[],
+    earlier: readonly StartingPoint[],
+  ): Promise<StartingPoint | undefined> {
+    const epoch = this.#epoch
+    const patience = performance.now() + RECOMPUTE_MS
+    for (;;) {
+      for (const point of performance.now() < patience ? points : [...points, ...earlier]) {
+        const state = await this.#stateAt(point)
+        if (epoch !== this.#epoch || this.#node.signal.aborted) return undefined
+        if (state === undefined) continue
+        this.#start = state
+        return point
+      }
+      await new Promise((resolve) => setTimeout(resolve, STATE_RETRY_MS))
+    }
+  }
+
+  /** Null for the init state; undefined if nobody serves the state. */
+  async #stateAt({ step, root }: StartingPoint): Promise<Uint8Array | null | undefined> {
+    if (step === 0) return null
+    if (!root) return undefined
+    const { store, signal, log } = this.#node
+    try {
+      return await store.state(this.#session.program.state, root, [], signal)
+    } catch (error) {
+      log.warn({ job: this.#job.jobId, step, error: String(error) }, 'nobody serves the state yet')
+      return undefined
+    }
+  }
+
+  /**
+   * A partial sum that another replica asks for, once this cell offers it.
+   * @throws AssayError `bad-input` unless `from` runs the partner of that exchange; `stale` for a sum that is past;
+   * `unavailable` if it does not come in time
+   */
+  async offered(request: ExchangeRequest, from: string, timeoutMs: number): Promise<Uint8Array> {
+    const { replica: partner, epoch, step, level } = request
+    const { cells } = this.#job
+    const exchanges = exchangesOf(cells.indexOf(this.#node.me), cells.length)
+    const expected = exchanges.some((exchange) => exchange.level === level && exchange.partner === partner)
+    const asker = this.#node.announcer.peerOf(cells[partner] ?? '')
+    check(expected && asker === from, 'bad-input', 'sums are for the cells of the job', { consequence: 'ignore' })
+    const name = { epoch, step, level }
+    check(!this.#runner.isPast(name), 'stale', 'this cell has let go of that sum')
     const lease = await this.#runner.offered(name, timeoutMs)
-    if (!lease) return undefined
+    if (!lease) return fail('unavailable', 'this cell does not offer that sum')
     const bytes = lease.bytes.slice()
     lease.release()
     return bytes
@@ -121,25 +202,10 @@ export class Training {
     await Promise.all([this.#hashing.close(), this.#session.close()])
   }
 
-  /** Brings the state before a step, however long it takes somebody to serve it, while this epoch lasts. */
-  async #loadState(step: number, root: Uint8Array | null): Promise<Uint8Array | null> {
-    if (step === 0) return null
-    if (!root) fail('internal', `no root of the state before step ${step}`)
-    const epoch = this.#epoch
-    for (;;) {
-      try {
-        return await this.#node.store.state(this.#session.program.state, root, [], this.#node.signal)
-      } catch (error) {
-        if (epoch !== this.#epoch || this.#node.signal.aborted) throw error
-        this.#node.log.warn({ step, error: String(error) }, 'nobody serves the state yet')
-        await new Promise((resolve) => setTimeout(resolve, STATE_RETRY_MS))
-      }
-    }
-  }
-
   async #fetchSum(name: SumName, partner: number, into: Uint8Array): Promise<boolean> {
     const account = this.#job.cells[partner] ?? ''
-    const patience = this.#lost.has(account) ? IMPATIENCE_MS : PATIENCE_MS
+    const impatience = Math.max(IMPATIENCE_MS, this.#runner.sumMs)
+    const patience = this.#lost.has(account) ? impatience : PATIENCE_MS
     const deadline = performance.now() + patience
     const request = encodeExchangeRequest({
       jobId: fromHex(this.#job.jobId, 32),
@@ -158,6 +224,8 @@ export class Training {
         this.#lost.delete(account)
         return true
       } catch (error) {
+        // It is ahead, and alive: this cell catches up by computing both.
+        if (isAssayError(error, 'stale')) return false
         this.#node.log.debug({ ...name, partner, error: String(error) }, 'no sum yet')
         await new Promise((resolve) => setTimeout(resolve, RETRY_MS))
       }

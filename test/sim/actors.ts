@@ -11,7 +11,6 @@ import { sha256, taggedHash } from '#proto/hash.ts'
 import type { JobSpec } from '#proto/job.ts'
 import { type EntryView, type JobView, trainableSteps, type WindowView } from '#proto/machines/job-view.ts'
 import type { Hex } from '#proto/terms.ts'
-import { windowSteps } from '#proto/windows.ts'
 import { hasEnded } from '#runtime/book.ts'
 import { Database } from '#runtime/database.ts'
 import { identityOf } from '#runtime/keys.ts'
@@ -19,6 +18,7 @@ import type { Trainer } from '#runtime/trainer.ts'
 import type { SumName } from '#solver/cell.ts'
 import { decide as answer } from '#solver/decide.ts'
 import type { Lie } from '#solver/lies.ts'
+import { agreedStates } from '#solver/resume.ts'
 import { SimAuditor } from '#test/sim/auditor.ts'
 import type { Chance } from '#test/sim/chance.ts'
 import type { Market, SimNode } from '#test/sim/market.ts'
@@ -198,12 +198,22 @@ export class Troupe {
     if (job.epoch > process.epoch) {
       actor.signed = []
       if (replica < 0 || job.phase !== 'training') process.leave(job.epoch)
-      else process.enter(planOf(job, replica))
+      else void this.#enter(actor, process, job, replica)
     }
     if (job.phase !== 'training' || replica < 0) return
     process.runner.open(trainableSteps(job))
     if (block % REPEAT !== 0) return
     for (const signed of actor.signed) if (signed.entry.window >= job.nextWindow) void this.#announce(node, signed)
+  }
+
+  async #enter(actor: SolverActor, process: SimSolver, job: JobView, replica: number): Promise<void> {
+    const { node } = actor
+    const cell = { epoch: job.epoch, replica, replicas: job.cells.length }
+    try {
+      await process.enter(cell, agreedStates(job), () => trainableSteps(node.book.views.get(job.jobId) ?? job))
+    } catch (error) {
+      this.market.broken(node.name, error)
+    }
   }
 
   #open(actor: SolverActor, engine: Trainer, jobId: Hex, tamper?: Lie): SimSolver {
@@ -261,6 +271,7 @@ export class Troupe {
       const other = this.solvers.find((solver) => solver.node.me === account)
       if (other?.node.alive) {
         const bytes = await other.process?.offered(name, OFFER_MS)
+        if (bytes === 'past') return undefined
         if (bytes) return bytes
       }
       await this.market.nextBlock()
@@ -284,15 +295,4 @@ function first<T, R>(items: readonly T[], find: (item: T) => R | undefined): R |
     if (found !== undefined) return found
   }
   return undefined
-}
-
-function planOf(job: JobView, replica: number): Parameters<SimSolver['enter']>[0] {
-  return {
-    epoch: job.epoch,
-    replica,
-    replicas: job.cells.length,
-    fromStep: windowSteps(job.terms, job.epochWindow).from,
-    root: job.epochRoot === null ? null : fromHex(job.epochRoot, 32),
-    maxStep: trainableSteps(job),
-  }
 }

@@ -51,7 +51,7 @@ async function simulate(random: Chance): Promise<void> {
   const faults = moments.map((at) => ({ at, what: random.pick([kill, restart, rollBack]) }))
   function kill(): void {
     const member = random.pick(network.members)
-    if (network.mayLose(member)) network.lose(member)
+    if (network.members.some((other) => other !== member && other.process)) network.lose(member)
   }
   function restart(): void {
     const member = random.pick(network.members)
@@ -87,6 +87,46 @@ test('a state that arrives after the next plan has begun disturbs nothing', () =
       expect(network.epoch).toBe(3)
     }),
   ))
+
+describe.each([2, 4])('%i replicas, one restarted at any moment', (replicas) => {
+  const job = { steps: 12, entrySteps: 2, entriesPerWindow: 2, depth: 2 }
+  const bare = new BareRun(new SymbolicTrainer(8, 8), job.steps)
+  const engines = (): SymbolicTrainer[] => Array.from({ length: replicas }, () => new SymbolicTrainer(8, 8))
+
+  // How long it is away decides who is ahead: back at once, while it is waited for, after it was given up, much later.
+  test.each([0, 2_000, 25_000, 50_000])('away for %i ms', (away) =>
+    eachSeed(`restart ${replicas} ${away}`, 12, (random, seed) =>
+      inVirtualTime(async () => {
+        const network = new CellNetwork(job, engines(), bare, random, seed % 2 ? FAIR : FOUL)
+        const member = random.pick(network.members)
+        const restart = (): void => {
+          network.kill(member)
+          setTimeout(() => network.start(member), away)
+        }
+        await network.run(replicas, [{ at: random.below(15_000), what: restart }])
+        expectRoot(network, bare)
+        // away for too long, it may have been replaced
+        if (away < 50_000) expect(network.epoch).toBe(1)
+      }),
+    ),
+  )
+
+  test('every one of them, every few seconds', () =>
+    eachSeed(`restarts ${replicas}`, 12, (random) =>
+      inVirtualTime(async () => {
+        const network = new CellNetwork(job, engines(), bare, random, FAIR)
+        const restart = (): void => {
+          const member = random.pick(network.members)
+          if (!member.process) return
+          network.kill(member)
+          setTimeout(() => network.start(member), random.below(4_000))
+        }
+        const faults = Array.from({ length: 12 }, (_, i) => ({ at: 1_000 + 3_000 * i, what: restart }))
+        await network.run(replicas, faults)
+        expectRoot(network, bare)
+      }),
+    ))
+})
 
 describe('the real engine', () => {
   const { spec, bytes } = tinyJob({ steps: 12, depth: 2 })

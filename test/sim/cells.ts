@@ -7,10 +7,11 @@ import { type Entry, entryDigest, equivocates, type SignedEntry } from '#proto/e
 import { sha256 } from '#proto/hash.ts'
 import { checkEntry, type Schedule, slotOfStep, windowCount, windowSlots, windowSteps } from '#proto/windows.ts'
 import type { SumName } from '#solver/cell.ts'
+import type { AgreedStates } from '#solver/resume.ts'
 import type { BareRun } from '#test/sim/bare.ts'
 import type { Chance } from '#test/sim/chance.ts'
 import { now, until, wait } from '#test/sim/clock.ts'
-import { Disk, SimSolver } from '#test/sim/solver.ts'
+import { type Cell, Disk, SimSolver } from '#test/sim/solver.ts'
 import type { TrainerLike } from '#test/sim/symbolic.ts'
 
 /** As a solver's process waits for sums. */
@@ -67,7 +68,7 @@ export class CellNetwork {
   readonly #roots = new Map<number, Uint8Array>()
   readonly #entries = new Map<string, SignedEntry>()
   readonly #faults: unknown[] = []
-  readonly #gone = new Set<Member>()
+  #stateLost = false
   /** First window of the plan epoch. */
   #fromWindow = 0
   #progressAt = 0
@@ -118,30 +119,39 @@ export class CellNetwork {
     const process: SimSolver = new SimSolver({ jobId: this.#jobId, account }, this.job, engine, disk, {
       work: () => this.#work(member, () => process),
       fetchSum: (name, partner) => this.#fetchSum(member, process, name, this.cells[partner] as Member),
-      fetchState: (root) => this.#fetchState(process, root),
+      fetchState: (root) => this.#fetchState(root),
       sign: (entry) => ({ entry, signature: new Uint8Array(65) }),
       signed: (signed) => this.#sign(process, signed),
       onError: (error) => this.#faults.push(error),
     })
     member.process = process
     const replica = this.cells.indexOf(member)
-    if (replica >= 0) process.enter(this.#planOf(replica))
+    if (replica >= 0) this.#enter(process, replica)
   }
 
-  /**
-   * Whether another cell, not to be killed for ever, holds every state from which training may have to go on. A state whose
-   * last holder dies is lost, and with it the job: nothing but replicas keeps a committed state alive.
-   */
-  mayLose(member: Member): boolean {
-    const needed = [...this.#roots].filter(([window]) => window >= this.finalWindows && window <= this.nextWindow)
-    const holds = ({ disk }: Member): boolean => needed.every(([, root]) => disk.states.has(toHex(root)))
-    return this.cells.some((other) => other !== member && !this.#gone.has(other) && holds(other))
+  #enter(process: SimSolver, replica: number): void {
+    const { epoch, cells } = this
+    const cell: Cell = { epoch, replica, replicas: cells.length }
+    const signed = process.disk.database.signedIn(this.#jobId, epoch, replica)
+    for (const entry of signed) void this.#announce(process, entry)
+    const safe = Math.max(this.#stepBefore(this.nextWindow), signed.at(-1)?.entry.stepTo ?? 0)
+    process
+      .enter(cell, this.#agreed(), () => this.#maxStep())
+      .then(
+        (from = safe) => {
+          if (!this.#stateLost && from < safe) {
+            this.#faults.push(new Error(`replica ${replica} starts at step ${from}, though it has signed to ${safe}`))
+          }
+        },
+        (error) => this.#faults.push(error),
+      )
   }
 
-  /** Kills for ever. */
+  /** Kills for ever, and what it held is gone: the others may have to train again what they do not hold. */
   lose(member: Member): void {
-    this.#gone.add(member)
     this.kill(member)
+    this.#stateLost = true
+    member.disk.states.clear()
   }
 
   kill(member: Member): void {
@@ -168,16 +178,19 @@ export class CellNetwork {
     this.#progressAt = now()
     for (const member of able) {
       const replica = this.cells.indexOf(member)
-      if (replica >= 0) member.process?.enter(this.#planOf(replica))
-      else member.process?.leave(this.epoch)
+      if (!member.process) continue
+      if (replica >= 0) this.#enter(member.process, replica)
+      else member.process.leave(this.epoch)
     }
   }
 
-  #planOf(replica: number): Parameters<SimSolver['enter']>[0] {
-    const { epoch, job } = this
-    const { from: fromStep } = windowSteps(job, this.#fromWindow)
-    const root = this.#roots.get(this.#fromWindow) ?? null
-    return { epoch, replica, replicas: this.cells.length, fromStep, root, maxStep: this.#maxStep() }
+  /** First step of a window; behind the last one, the end. */
+  #stepBefore(window: number): number {
+    return window === 0 ? 0 : windowSteps(this.job, window - 1).to
+  }
+
+  #agreed(): AgreedStates {
+    return { nextWindow: this.nextWindow, rootBefore: (window) => this.#roots.get(window) ?? null }
   }
 
   #maxStep(): number {
@@ -272,6 +285,7 @@ export class CellNetwork {
     const deadline = now() + (member.lost.has(partner) ? IMPATIENCE_MS : PATIENCE_MS)
     while (name.epoch === process.epoch && now() < deadline) {
       const bytes = await Promise.race([this.#ask(partner, name), wait(deadline - now())])
+      if (bytes === 'past') return undefined
       if (bytes) {
         member.lost.delete(partner)
         return bytes
@@ -282,7 +296,7 @@ export class CellNetwork {
     return undefined
   }
 
-  async #ask(partner: Member, name: SumName): Promise<Uint8Array | undefined> {
+  async #ask(partner: Member, name: SumName): Promise<Uint8Array | 'past' | undefined> {
     await this.#travel()
     if (this.#random.bool(this.#weather.loss)) return undefined
     const bytes = await partner.process?.offered(name, OFFER_MS)
@@ -290,13 +304,10 @@ export class CellNetwork {
     return this.#random.bool(this.#weather.loss) ? undefined : bytes
   }
 
-  async #fetchState(process: SimSolver, root: Uint8Array): Promise<Uint8Array> {
-    while (this.#alive(process)) {
-      await this.#travel()
-      const served = this.members.filter((member) => member.process).map(({ disk }) => disk.states.get(toHex(root)))
-      const bytes = served.find((state) => state !== undefined)
-      if (bytes && !this.#random.bool(this.#weather.loss)) return bytes
-    }
-    return new Promise(() => {})
+  async #fetchState(root: Uint8Array): Promise<Uint8Array | undefined> {
+    await this.#travel()
+    const served = this.members.filter((member) => member.process).map(({ disk }) => disk.states.get(toHex(root)))
+    const bytes = served.find((state) => state !== undefined)
+    return this.#random.bool(this.#weather.loss) ? undefined : bytes
   }
 }

@@ -16,6 +16,8 @@ import type { Calls, Methods } from '#runtime/rpc.ts'
 import { listRoot, rootsOf, sliceList } from '#runtime/tensors.ts'
 import { type CellPorts, CellRunner, type SumName } from '#solver/cell.ts'
 import type { Lie } from '#solver/lies.ts'
+import { type AgreedStates, earlierPoints, type StartingPoint, startingPoints } from '#solver/resume.ts'
+import { now, wait } from '#test/sim/clock.ts'
 import type { TrainerLike } from '#test/sim/symbolic.ts'
 
 /** What the simulation does for a solver. */
@@ -24,13 +26,20 @@ export interface SolverPorts {
   work(): Promise<void>
   /** The partner's partial sum; undefined when it does not come. */
   fetchSum(name: SumName, partner: number): Promise<Uint8Array | undefined>
-  /** A state from any other process, however long it takes. */
-  fetchState(root: Uint8Array): Promise<Uint8Array>
+  /** A state from any other process; undefined if none serves it now. */
+  fetchState(root: Uint8Array): Promise<Uint8Array | undefined>
   sign(entry: Entry): SignedEntry
   signed(entry: SignedEntry): void
   onError(error: unknown): void
   tamper?: Lie
 }
+
+/** As a solver's process looks for the state to start from. */
+const STATE_RETRY_MS = 1_000
+const RECOMPUTE_MS = 60_000
+
+/** A place in a plan epoch. */
+export type Cell = Pick<CellPlan, 'epoch' | 'replica' | 'replicas'>
 
 /** What a process finds again after a restart. */
 export class Disk {
@@ -60,6 +69,10 @@ export class SimSolver {
   readonly runner: CellRunner
   /** The plan epoch of this cell. */
   epoch = 0
+  readonly #job: Schedule
+  readonly #jobId: Uint8Array
+  readonly #ports: SolverPorts
+  #start: Uint8Array | null = null
 
   /**
    * @param identity of the job and of the solver's account
@@ -74,16 +87,16 @@ export class SimSolver {
   ) {
     this.disk = disk
     this.trainer = engine
+    this.#job = job
+    this.#jobId = identity.jobId
+    this.#ports = ports
     const { state: statePorts, metrics: metricPorts } = engine.program
     const { stateBytes, sumBytes, sumPorts } = engine
     const pending = new Map<string, Uint8Array>()
     const cell: CellPorts = {
       compute: new Station<ComputeMethods>(computeMethods(engine), ports.work),
       hashing: new Station<HashingMethods>(hashingMethods(pending), ports.work),
-      loadState: async (step, root) => {
-        if (step === 0 || root === null) return null
-        return disk.states.get(toHex(root)) ?? (await ports.fetchState(root))
-      },
+      loadState: () => Promise.resolve(this.#start),
       fetchSum: async (name, partner, into) => {
         const bytes = await ports.fetchSum(name, partner)
         if (bytes) into.set(bytes)
@@ -107,10 +120,39 @@ export class SimSolver {
     this.runner = new CellRunner({ job, statePorts, sumPorts, metricPorts, stateBytes, sumBytes }, cell)
   }
 
-  /** Trains a cell of a new plan epoch. Like the process, it relies on its database not to sign twice. */
-  enter(plan: Omit<CellPlan, 'signedTo'>): void {
-    this.epoch = plan.epoch
-    this.runner.start({ ...plan, signedTo: 0 })
+  /**
+   * Trains a cell of a new plan epoch, or goes on with it after a restart. Resolves with the step at which it starts;
+   * undefined if another epoch has begun before that.
+   */
+  async enter(cell: Cell, agreed: AgreedStates, maxStep: () => number): Promise<number | undefined> {
+    const { epoch, replica } = cell
+    this.epoch = epoch
+    this.runner.send({ type: 'stop' })
+    const signed = this.disk.database.signedIn(this.#jobId, epoch, replica).map(({ entry }) => entry)
+    const points = startingPoints(this.#job, agreed, signed)
+    const found = await this.#findState(points, earlierPoints(this.#job, agreed))
+    if (epoch !== this.epoch) return undefined
+    const signedTo = points.at(-1)?.step ?? 0
+    this.runner.start({ ...cell, fromStep: found.step, root: found.root, signedTo, maxStep: maxStep() })
+    return found.step
+  }
+
+  async #findState(points: readonly StartingPoint[], earlier: readonly StartingPoint[]): Promise<StartingPoint> {
+    const { epoch } = this
+    const patience = now() + RECOMPUTE_MS
+    for (;;) {
+      for (const point of now() < patience ? points : [...points, ...earlier]) {
+        const state = await this.#stateAt(point)
+        if (epoch === this.epoch && state !== undefined) this.#start = state
+        if (epoch !== this.epoch || state !== undefined) return point
+      }
+      await wait(STATE_RETRY_MS)
+    }
+  }
+
+  async #stateAt({ step, root }: StartingPoint): Promise<Uint8Array | null | undefined> {
+    if (step === 0 || !root) return step === 0 ? null : undefined
+    return this.disk.states.get(toHex(root)) ?? (await this.#ports.fetchState(root))
   }
 
   /** Has no cell in this plan epoch. */
@@ -119,8 +161,9 @@ export class SimSolver {
     this.runner.send({ type: 'stop' })
   }
 
-  /** A partial sum for a partner; undefined when it is not there in time. */
-  async offered(name: SumName, timeoutMs: number): Promise<Uint8Array | undefined> {
+  /** A partial sum for a partner; `past` if it will never come again, undefined when it is not there in time. */
+  async offered(name: SumName, timeoutMs: number): Promise<Uint8Array | 'past' | undefined> {
+    if (this.runner.isPast(name)) return 'past'
     const lease = await this.runner.offered(name, timeoutMs)
     const bytes = lease?.bytes.slice()
     lease?.release()
