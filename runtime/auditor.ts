@@ -49,13 +49,13 @@ export class Auditor {
       stepTo: entry.stepTo,
       replicas: slot.length,
       ...(drawn && {
-        activation: { microBatch: drawn.microBatch, node: session.program.micro.inputs.length + drawn.node },
+        activations: [{ microBatch: drawn.microBatch, node: session.program.micro.inputs.length + drawn.node }],
       }),
     })
     // What checking costs: each replayed step is the work of all its replicas.
     this.#log.info({ job: session.jobId, stepFrom: entry.stepFrom, stepTo: entry.stepTo }, 'replayed')
     const bare = slot.map((view): Claim => ({ entry: view.entry, evidence: undefined }))
-    const { activation } = replayed
+    const [activation] = replayed.activations
     if (judge(replayed, bare, entry.replica).accept) return { judgement: { accept: true }, activation }
     // Only a rejection needs to know who was wrong first.
     const claims = await Promise.all(slot.map((view) => this.#claim(view)))

@@ -47,12 +47,12 @@ test('a replay gives the root of training, and the loss falls', async () => {
   trainer.readState(start)
   const first = replay(trainer, { stepFrom: 0, stepTo: 12, replicas: 1 })
   trainer.loadState(start)
-  const activation = { microBatch: 1, node: 3 }
-  const again = replay(trainer, { stepFrom: 0, stepTo: 12, replicas: 4, activation })
+  const activations = [{ microBatch: 1, node: 3 }]
+  const again = replay(trainer, { stepFrom: 0, stepTo: 12, replicas: 4, activations })
   expect(toHex(again.rootAfter)).toBe(toHex(first.rootAfter))
   expect(toHex(again.rootBefore)).toBe(toHex(first.rootBefore))
   expect(again.sumRoots.map((roots) => roots.length)).toEqual(Array(12).fill(4))
-  expect(again.activation?.length).toBeGreaterThan(0)
+  expect(again.activations[0]?.length).toBeGreaterThan(0)
   const loss = (i: number) => (first.metrics[i]?.[0] ?? 0) / spec.batch
   expect(loss(11)).toBeLessThan(loss(0))
   await engine.close()

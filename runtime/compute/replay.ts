@@ -8,8 +8,8 @@ export interface ReplayRequest {
   readonly stepTo: number
   /** Replicas of the plan epoch whose entries are replayed. Changes what is reported, never the state. */
   readonly replicas: number
-  /** The activation that a proof of replay needs, of the last step. */
-  readonly activation?: { readonly microBatch: number; readonly node: number }
+  /** The activations that proofs of replay need, of the last step. */
+  readonly activations?: readonly { readonly microBatch: number; readonly node: number }[]
 }
 
 export interface Replayed {
@@ -20,8 +20,8 @@ export interface Replayed {
   /** Metrics of each step, summed over the batch, in the program's order, and their list roots. */
   readonly metrics: Float32Array[]
   readonly metricRoots: Uint8Array[]
-  /** Bytes of the wanted activation. */
-  readonly activation: Uint8Array | undefined
+  /** Bytes of the wanted activations, in their order. */
+  readonly activations: Uint8Array[]
 }
 
 /**
@@ -36,11 +36,11 @@ export function replay(trainer: Trainer, request: ReplayRequest): Replayed {
   const rootBefore = listRoot(trainer.program.state, state)
   const sumRoots: Uint8Array[][] = []
   const metrics: Float32Array[] = []
-  let activation: Uint8Array | undefined
+  const activations: Uint8Array[] = []
   for (let step = stepFrom; step < stepTo; step++) {
-    if (request.activation && step === stepTo - 1) {
-      const words = trainer.tap(step, request.activation.microBatch, request.activation.node)
-      activation = new Uint8Array(words.buffer, words.byteOffset, words.byteLength).slice()
+    for (const { microBatch, node } of step === stepTo - 1 ? (request.activations ?? []) : []) {
+      const words = trainer.tap(step, microBatch, node)
+      activations.push(new Uint8Array(words.buffer, words.byteOffset, words.byteLength).slice())
     }
     sumRoots.push(replayStep(trainer, step, replicas))
     metrics.push(trainer.update(step))
@@ -48,7 +48,7 @@ export function replay(trainer: Trainer, request: ReplayRequest): Replayed {
   trainer.readState(state)
   const rootAfter = listRoot(trainer.program.state, state)
   const metricRoots = metrics.map((row) => metricsRoot(trainer.program.metrics, row))
-  return { rootBefore, rootAfter, sumRoots, metrics, metricRoots, activation }
+  return { rootBefore, rootAfter, sumRoots, metrics, metricRoots, activations }
 }
 
 /** Leaves the step's whole gradient sum in the trainer, joined as R replicas join it; returns each replica's root. */

@@ -39,7 +39,7 @@ export class SimAuditor {
       return { entry: view.entry, evidence: evidence && evidenceMatches(view.entry, evidence) ? evidence : undefined }
     })
     const judgement = judge(replayed, claims, entry.replica)
-    const { activation } = replayed
+    const [activation] = replayed.activations
     if (judgement.accept) return { judgement, activation }
     const against = window.entries.indexOf(slot[judgement.against] as EntryView)
     return { judgement: { accept: false, against }, activation }
@@ -52,8 +52,8 @@ export class SimAuditor {
     if (stepFrom === 0) this.#trainer.init()
     else this.#trainer.loadState(this.#served.state(root) ?? fail('unavailable', 'nobody serves the state'))
     const inputs = this.#trainer.program.micro.inputs.length
-    const activation = drawn && { microBatch: drawn.microBatch, node: inputs + drawn.node }
-    const replayed = replay(this.#trainer, { stepFrom, stepTo, replicas, ...(activation && { activation }) })
+    const activations = drawn ? [{ microBatch: drawn.microBatch, node: inputs + drawn.node }] : []
+    const replayed = replay(this.#trainer, { stepFrom, stepTo, replicas, activations })
     this.#replays.set(key, replayed)
     return replayed
   }
