@@ -7,6 +7,7 @@ import { AssayError } from '#proto/errors.ts'
 import { MAX_JOB_BYTES } from '#proto/job.ts'
 import type { JobView } from '#proto/machines/job-view.ts'
 import type { Hex } from '#proto/terms.ts'
+import { ProgramBuilder } from '#runtime/building/builder.ts'
 import { plain } from '#runtime/json.ts'
 import type { RoleNode } from '#runtime/node.ts'
 import { MAX_INTAKE_BYTES, takeData, takeSpec } from './intake.ts'
@@ -42,9 +43,10 @@ export async function startApi(
 }
 
 function intakeRoutes(server: FastifyInstance, node: RoleNode): void {
+  const builder = new ProgramBuilder()
   server.put<{ Params: { hash: string }; Body: Readable }>('/specs/:hash', async (request) => {
     const bytes = await collect(request.body, MAX_JOB_BYTES)
-    takeSpec(node.store, fromHex(request.params.hash, 32), bytes)
+    await takeSpec(node.store, builder, fromHex(request.params.hash, 32), bytes)
     return { specHash: request.params.hash }
   })
   server.head<{ Params: { root: string } }>('/data/:root', async (request, reply) => {

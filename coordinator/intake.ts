@@ -10,18 +10,26 @@ import { bytesEqual, toHex } from '#proto/bytes.ts'
 import { AssayError, check } from '#proto/errors.ts'
 import { sha256 } from '#proto/hash.ts'
 import { decodeJob, type JobSpec, MAX_JOB_BYTES } from '#proto/job.ts'
-import { programOf } from '#runtime/program.ts'
+import type { ProgramBuilder } from '#runtime/building/builder.ts'
 import type { ContentStore } from '#runtime/store.ts'
 
 /** Largest data set that a coordinator takes in by default: 4 GiB. */
 export const MAX_INTAKE_BYTES = 4 * 2 ** 30
 
-/** Takes in canonical job bytes. @throws AssayError `over-limit`, `bad-proof` for another hash, `bad-job` */
-export function takeSpec(store: ContentStore, specHash: Uint8Array, bytes: Uint8Array): JobSpec {
+/**
+ * Takes in canonical job bytes.
+ * @throws AssayError `over-limit`, `bad-proof` for another hash, `bad-job`, `rate-limited` while too many are looked at
+ */
+export async function takeSpec(
+  store: ContentStore,
+  builder: ProgramBuilder,
+  specHash: Uint8Array,
+  bytes: Uint8Array,
+): Promise<JobSpec> {
   check(bytes.length <= MAX_JOB_BYTES, 'over-limit', `a job has at most ${MAX_JOB_BYTES} bytes`)
   check(bytesEqual(sha256(bytes), specHash), 'bad-proof', 'these bytes have another hash')
   const spec = decodeJob(bytes)
-  programOf(spec)
+  await builder.check(bytes)
   store.keepSpec(bytes)
   return spec
 }

@@ -12,6 +12,7 @@ export const ERROR_CODES = {
   // bytes
   'bad-encoding': 'Bytes are truncated, have trailing bytes, or are not in canonical form.',
   'over-limit': 'A size, count or length is above its stated limit.',
+  'wrong-network': 'A peer belongs to another network: another chain or another contract.',
   'bad-version': 'The version of a message, job or file is not one this build speaks.',
   // commitments
   'bad-proof': 'A Merkle proof or a claimed root does not match the bytes.',
@@ -25,6 +26,7 @@ export const ERROR_CODES = {
   'bad-program': 'An element program, kernel or encoded program is malformed.',
   'not-exact': 'This machine or engine does not reproduce the conformance vectors to the bit.',
   'no-engine': 'No engine of the wanted name can run here.',
+  'worker-lost': 'A worker thread died or hung: what it was doing is lost, what was durable is not.',
   // machines
   'bad-state': 'A training state or tensor list has the wrong length, order or root.',
   'wrong-state': 'An event does not apply to the state a machine is in.',

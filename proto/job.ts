@@ -30,6 +30,11 @@ export const JOB_VERSION = 1
 export const MAX_JOB_BYTES = 16 * 1024
 /** Most entries of a window: slots times replicas; the contract holds them in 64-bit masks. */
 export const MAX_WINDOW_ENTRIES = 64
+/**
+ * Most nodes of a job's program, as `programNodes` counts them: everybody who meets a job builds its program, and the job
+ * itself is a few hundred bytes.
+ */
+export const MAX_PROGRAM_NODES = 16_384
 /** Most data bytes: 1 TiB. */
 export const MAX_DATA_BYTES = 2 ** 40
 /** Global record positions are u32 inside the step graph. */
@@ -220,7 +225,24 @@ function validateData({ data, model }: JobSpec, rule: (holds: boolean, message: 
   }
 }
 
+/**
+ * About how many nodes the graphs of a model's program have together: what building it costs. Sizes of tensors do not
+ * matter, layers do.
+ */
+export function programNodes(model: ModelSpec): number {
+  switch (model.type) {
+    case 'mlp':
+      return 100 + 60 * model.hidden.length
+    case 'cnn':
+      return 200 + 100 * model.channels.length
+    case 'gpt':
+      return 250 + 200 * model.layers
+  }
+}
+
 function validateModel({ data, model }: JobSpec, rule: (holds: boolean, message: string) => void): void {
+  const nodes = programNodes(model)
+  rule(nodes <= MAX_PROGRAM_NODES, `a program of about ${nodes} nodes is above ${MAX_PROGRAM_NODES}`)
   if (model.type === 'gpt') {
     rule(model.width % model.heads === 0, `width ${model.width} is no multiple of ${model.heads} heads`)
     rule(model.context === data.features, `the context ${model.context} is not the records' ${data.features} bytes`)

@@ -1,7 +1,6 @@
 /** An open job: its spec, program and data, brought and proven. */
 
 import type { EngineName } from '#engine/index.ts'
-import type { Program } from '#graph/types.ts'
 import { fromHex, to0x } from '#proto/bytes.ts'
 import { check } from '#proto/errors.ts'
 import { decodeJob, type JobSpec } from '#proto/job.ts'
@@ -9,7 +8,7 @@ import type { JobView } from '#proto/machines/job-view.ts'
 import type { Hex } from '#proto/terms.ts'
 import type { ComputeMethods } from '#runtime/compute/worker.ts'
 import type { HashingMethods } from '#runtime/hashing/worker.ts'
-import { programOf } from '#runtime/program.ts'
+import type { ProgramOutline } from '#runtime/program.ts'
 import { Calls } from '#runtime/rpc.ts'
 import type { ContentStore } from '#runtime/store.ts'
 
@@ -22,10 +21,12 @@ export interface EngineChoice {
 export interface JobSession {
   readonly jobId: Hex
   readonly spec: JobSpec
-  readonly program: Program
+  readonly program: ProgramOutline
   readonly compute: Pick<Calls<ComputeMethods>, 'call'>
   readonly stateBytes: number
   readonly sumBytes: number
+  /** Aborted when the worker thread is gone; absent where there is none that could die. */
+  readonly lost?: AbortSignal
   close(): Promise<void>
 }
 
@@ -72,15 +73,15 @@ async function openSession(
   const data = await store.data(spec, signal)
   const compute = new Calls<ComputeMethods>(new URL('./compute/worker.ts', import.meta.url))
   try {
-    const sizes = await compute.call('open', { job: bytes, data, ...choice })
-    return { jobId: job.jobId, spec, program: programOf(spec), compute, ...sizes, close: () => compute.close() }
+    const opened = await compute.call('open', { job: bytes, data, ...choice })
+    return { jobId: job.jobId, spec, compute, ...opened, lost: compute.lost, close: () => compute.close() }
   } catch (error) {
     await compute.close()
     throw error
   }
 }
 
-/** Sessions by job: opened when first needed, closed when the job ends. */
+/** Sessions by job: opened when first needed, opened anew when their worker is lost, closed when the job ends. */
 export class Sessions {
   readonly #open: (job: JobView) => Promise<JobSession>
   readonly #sessions = new Map<Hex, Promise<JobSession>>()
@@ -95,7 +96,10 @@ export class Sessions {
     if (known) return known
     const session = this.#open(job)
     this.#sessions.set(job.jobId, session)
-    session.catch(() => this.#sessions.delete(job.jobId))
+    const forget = (): void => {
+      if (this.#sessions.get(job.jobId) === session) this.#sessions.delete(job.jobId)
+    }
+    session.then((open) => open.lost?.addEventListener('abort', forget), forget)
     return session
   }
 

@@ -4,6 +4,8 @@
 export const BARRIER_COUNT = 64
 /** Advances when all threads have come. */
 export const BARRIER_TURN = 128
+/** Not 0 once a thread has failed: nobody waits for the others any more. */
+export const FAULT = 132
 /** Advances when there is a new command. */
 export const COMMAND = 192
 /** The command: a kernel's number followed by the arguments of its `run`, or `EXIT`. */
@@ -14,3 +16,10 @@ export const ARENA = 268
 export const TABLE = 272
 
 export const EXIT = -1
+
+/** Says that a thread has failed, and frees those that wait for it in a barrier. */
+export function fault(words: Int32Array): void {
+  Atomics.store(words, FAULT / 4, 1)
+  Atomics.add(words, BARRIER_TURN / 4, 1)
+  Atomics.notify(words, BARRIER_TURN / 4)
+}

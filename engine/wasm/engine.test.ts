@@ -1,6 +1,8 @@
 /** The engine's contract: buffers, in-place outputs, taps, limits, threads that come and go. */
 import { spawnSync } from 'node:child_process'
-import { afterAll, expect, test } from 'vitest'
+import { once } from 'node:events'
+import type { Worker } from 'node:worker_threads'
+import { afterAll, expect, test, vi } from 'vitest'
 import { Builder } from '#graph/builder.ts'
 import { buildProgram } from '#graph/program.ts'
 import type { Graph } from '#graph/types.ts'
@@ -9,6 +11,11 @@ import { createEngine } from '../index.ts'
 import { GPT } from '../testing.ts'
 import type { Buffer, Engine } from '../types.ts'
 import { wasmEngine } from './engine.ts'
+import { wasm } from './host.ts'
+import { Body } from './ir.ts'
+import { MAX_PAGES, Memory } from './memory.ts'
+import { ModuleBuilder, type ValType } from './module.ts'
+import { Pool } from './pool.ts'
 
 const reference = await createEngine('reference')
 const engine = await wasmEngine()
@@ -159,4 +166,35 @@ test('an engine that is not closed does not keep its process alive', () => {
   const args = ['--input-type=module', '--eval', script]
   const { status, stdout } = spawnSync(process.execPath, args, { encoding: 'utf8', timeout: 20_000 })
   expect({ status, stdout }).toEqual({ status: 0, stdout: '3\n' })
+})
+
+test('a thread that dies between two kernels ends the engine, and nobody waits for it', async () => {
+  const started = once(process, 'worker')
+  const shortLived = await wasmEngine({ threads: 2 })
+  const [helper] = (await started) as [Worker]
+  const x = shortLived.alloc({ dtype: 'f32', shape: [40, 300] })
+  const sum = shortLived.alloc({ dtype: 'f32', shape: [] })
+  const same = shortLived.alloc(x.type)
+  const kernel = shortLived.compile(shifting())
+  kernel.run([x], [x, sum, same])
+  await helper.terminate()
+  expect(code(() => kernel.run([x], [x, sum, same]))).toBe('worker-lost')
+  await shortLived.close()
+})
+
+test('a thread whose kernel traps says so', async () => {
+  const memory = new Memory()
+  const pool = await Pool.start(memory.shared, 2)
+  const module = new ModuleBuilder({ initial: 1, maximum: MAX_PAGES })
+  const params: ValType[] = ['i32', 'i32', 'i32', 'i32']
+  const run = module.declare(params, [])
+  const body = new Body(params)
+  body.unreachable()
+  module.define(run, body.finish())
+  module.export('run', run)
+  pool.install(0, new wasm.Module(module.build()))
+  expect(pool.failed).toBe(false)
+  pool.call({ kernel: 0, scratch: 0, scratchPitch: 0, arena: 0, table: 0 })
+  await vi.waitFor(() => expect(pool.failed).toBe(true), 10_000)
+  await pool.close()
 })

@@ -136,9 +136,17 @@ export class WasmEngine implements Engine {
       if (this.#closed) fail('bad-input', 'this engine is closed')
       const [scratch, arena, table] = [this.#scratch.address, this.#arena.address, this.#table.address]
       this.#memory.words(table, addresses.length).set(addresses)
-      if (threads > 1) this.#pool?.call({ kernel, scratch, scratchPitch: this.#scratchPitch, arena, table })
       const run = exports[name] as Run
-      run(0, scratch, arena, table)
+      const pool = threads > 1 ? this.#pool : null
+      if (!pool) return run(0, scratch, arena, table)
+      if (pool.failed) fail('worker-lost', 'a thread of this engine has ended')
+      pool.call({ kernel, scratch, scratchPitch: this.#scratchPitch, arena, table })
+      try {
+        run(0, scratch, arena, table)
+      } catch (cause) {
+        pool.fault()
+        fail('worker-lost', 'a thread of this engine has failed', { cause })
+      }
     }
     const tasks = linked.kinds.map((kind, i) => ({ kind, run: entry(`task${i}`) }))
     return { run: entry('run'), tasks: singly ? tasks : [] }

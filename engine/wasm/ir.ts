@@ -255,6 +255,11 @@ export class Body {
     this.#push([ATOMIC, 0x00, ...memarg(2, 0), 0x1a])
   }
 
+  /** Traps. */
+  unreachable(): void {
+    this.#push([0x00])
+  }
+
   call(index: number, args: readonly Expr[]): void {
     this.#emit(...args)
     this.#push([0x10, ...u32(index)])

@@ -1,6 +1,6 @@
 /** Turns a plan into a WebAssembly module: one function for each distinct program, and `run`, which calls them. */
 import { elementsOf } from '#graph/shape.ts'
-import { BARRIER_COUNT, BARRIER_TURN } from './control.ts'
+import { BARRIER_COUNT, BARRIER_TURN, FAULT } from './control.ts'
 import type { Frame } from './elements.ts'
 import { emulatedFma, type FmaMode } from './fma.ts'
 import { Body, type Expr, i32 } from './ir.ts'
@@ -113,13 +113,18 @@ function tileFunctions(module: ModuleBuilder, target: Target): Tiles {
   }
 }
 
-/** A function in which threads wait until all have come: a counter, and a turn that the last one advances. */
+/**
+ * A function in which threads wait until all have come: a counter, and a turn that the last one advances. It traps once a
+ * thread has failed, who says so before it advances the turn: whoever looks at the turn first cannot miss both.
+ */
 function defineBarrier(module: ModuleBuilder, threads: number): number {
   const index = module.declare([], [])
   const body = new Body([])
   const count = i32.const(BARRIER_COUNT)
   const turn = i32.const(BARRIER_TURN)
   const mine = body.let(i32.atomicLoad(turn))
+  const trapOnFault = (): void => body.if(i32.atomicLoad(i32.const(FAULT)), () => body.unreachable())
+  trapOnFault()
   const last = i32.eq(i32.atomicAdd(count, i32.const(1)), i32.const(threads - 1))
   const waiting = (): Expr => i32.eq(i32.atomicLoad(turn), mine)
   body.if(
@@ -133,6 +138,7 @@ function defineBarrier(module: ModuleBuilder, threads: number): number {
       const spins = body.let(i32.const(SPINS))
       body.while(i32.mul(waiting(), spins), () => body.set(spins, i32.add(spins, i32.const(-1))))
       body.while(waiting(), () => body.atomicWait(turn, mine))
+      trapOnFault()
     },
   )
   module.define(index, body.finish())

@@ -1,7 +1,7 @@
 /** The persistent threads of an engine: they share its memory and run every kernel together with the calling thread. */
 import { once } from 'node:events'
 import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads'
-import { ARENA, COMMAND, EXIT, KERNEL, SCRATCH, SCRATCH_PITCH, TABLE } from './control.ts'
+import { ARENA, COMMAND, EXIT, FAULT, fault, KERNEL, SCRATCH, SCRATCH_PITCH, TABLE } from './control.ts'
 import type { CompiledModule, SharedMemory } from './host.ts'
 import type { KernelMessage, ThreadStart } from './worker.ts'
 
@@ -23,10 +23,28 @@ export class Pool {
   readonly #words: Int32Array
   readonly #helpers: readonly Helper[]
   #command = 0
+  #closing = false
 
   private constructor(memory: SharedMemory, helpers: readonly Helper[]) {
     this.#words = new Int32Array(memory.buffer)
     this.#helpers = helpers
+    for (const { worker } of helpers) {
+      worker.on('error', () => fault(this.#words))
+      worker.on('exit', () => this.#closing || fault(this.#words))
+    }
+  }
+
+  /**
+   * Says that a thread has failed: the pool runs nothing any more, and threads that wait for it trap. A thread that dies in
+   * the middle of a kernel, without a word, cannot be heard of by a caller that waits for it: whoever owns the caller's
+   * thread has to watch that (runtime/rpc.ts).
+   */
+  fault(): void {
+    fault(this.#words)
+  }
+
+  get failed(): boolean {
+    return Atomics.load(this.#words, FAULT / 4) !== 0
   }
 
   /** Starts `threads - 1` workers and waits until they listen. They do not keep the process alive. */
@@ -63,6 +81,7 @@ export class Pool {
 
   /** Ends the threads; no kernel may be running. */
   async close(): Promise<void> {
+    this.#closing = true
     this.#send(EXIT)
     await Promise.all(
       this.#helpers.map(({ worker, port }) => {

@@ -1,6 +1,6 @@
 /** A thread of the pool: sleeps on the command word, runs the kernel it names with its own thread number. */
 import { type MessagePort, receiveMessageOnPort, workerData } from 'node:worker_threads'
-import { ARENA, COMMAND, EXIT, KERNEL, SCRATCH, SCRATCH_PITCH, TABLE } from './control.ts'
+import { ARENA, COMMAND, EXIT, fault, KERNEL, SCRATCH, SCRATCH_PITCH, TABLE } from './control.ts'
 import { type CompiledModule, type SharedMemory, wasm } from './host.ts'
 
 /** What the pool gives a thread at its start. */
@@ -54,7 +54,12 @@ function main({ thread, memory, port }: ThreadStart): void {
     const kernel = words[KERNEL / 4]!
     if (kernel === EXIT) return
     const scratch = words[SCRATCH / 4]! + thread * words[SCRATCH_PITCH / 4]!
-    kernelOf(kernel)(thread, scratch, words[ARENA / 4]!, words[TABLE / 4]!)
+    try {
+      kernelOf(kernel)(thread, scratch, words[ARENA / 4]!, words[TABLE / 4]!)
+    } catch {
+      fault(words)
+      return
+    }
   }
 }
 

@@ -1,12 +1,12 @@
 /** Worker thread that owns an engine and one job's trainer: all heavy arithmetic of a role happens here. */
 import { createEngine, type EngineName } from '#engine/index.ts'
-import type { Engine } from '#engine/types.ts'
+import type { Engine, Kernel } from '#engine/types.ts'
 import { fail } from '#proto/errors.ts'
 import { decodeJob } from '#proto/job.ts'
 import { type Replayed, type ReplayRequest, replay } from '#runtime/compute/replay.ts'
 import { Dataset } from '#runtime/dataset.ts'
-import { programOf } from '#runtime/program.ts'
-import { serveCalls } from '#runtime/rpc.ts'
+import { outlineOf, type ProgramOutline, programOf } from '#runtime/program.ts'
+import { beat, serveCalls } from '#runtime/rpc.ts'
 import { listRoot } from '#runtime/tensors.ts'
 import { Trainer } from '#runtime/trainer.ts'
 
@@ -19,6 +19,13 @@ export interface OpenRequest {
   readonly threads: number
 }
 
+/** What is known of a job once it is open: the sizes that buffers need, and its program's outline. */
+export interface Opened {
+  readonly stateBytes: number
+  readonly sumBytes: number
+  readonly program: ProgramOutline
+}
+
 let engine: Engine | undefined
 let current: Trainer | undefined
 
@@ -26,15 +33,41 @@ function trainer(): Trainer {
   return current ?? fail('internal', 'no job is open in this worker')
 }
 
+/** The engine, with a sign of life after every kernel: a call may take minutes, a kernel does not. */
+function beating(engine: Engine): Engine {
+  const compile = (graph: Kernel['graph']): Kernel => {
+    const kernel = engine.compile(graph)
+    beat()
+    return {
+      graph,
+      run: (inputs, outputs) => {
+        kernel.run(inputs, outputs)
+        beat()
+      },
+      tap: (inputs, id) => kernel.tap(inputs, id),
+    }
+  }
+  return {
+    name: engine.name,
+    threads: engine.threads,
+    alloc: (type) => engine.alloc(type),
+    free: (buffer) => engine.free(buffer),
+    compile,
+    memory: () => engine.memory(),
+    close: () => engine.close(),
+  }
+}
+
 const methods = {
-  /** Compiles the job's program and opens its data. Returns the sizes that buffers need. */
-  open: async (request: OpenRequest): Promise<{ stateBytes: number; sumBytes: number }> => {
+  /** Builds and compiles the job's program and opens its data. */
+  open: async (request: OpenRequest): Promise<Opened> => {
     await engine?.close()
     const spec = decodeJob(request.job)
     const program = programOf(spec)
+    beat()
     engine = await createEngine(request.engine, { threads: request.threads })
-    current = new Trainer(engine, program, spec, new Dataset(spec.data, request.data))
-    return { stateBytes: current.stateBytes, sumBytes: current.sumBytes }
+    current = new Trainer(beating(engine), program, spec, new Dataset(spec.data, request.data))
+    return { stateBytes: current.stateBytes, sumBytes: current.sumBytes, program: outlineOf(program) }
   },
 
   /** Sets the state to the init graph's output; returns its root. */
