@@ -56,6 +56,11 @@ const COMMANDS: readonly Entry[] = [
     load: () => import('#app/commands/pull.ts'),
   },
   {
+    name: 'verify',
+    summary: 'audit a finished job, or pulled weights, without asking anybody',
+    load: () => import('#app/commands/verify.ts'),
+  },
+  {
     name: 'coordinator',
     summary: 'run a coordinator: takes jobs in, commits windows',
     load: () => import('#app/commands/coordinator.ts'),

@@ -1,0 +1,465 @@
+/**
+ * The contract's bookkeeping, repeated: from the events of a job that are not about money follows every movement of value
+ * (contracts/src/Vault.sol and its callers; docs/spec/contract.md, "Ledger").
+ */
+import { fromHex } from '#proto/bytes.ts'
+import { drawVerifier } from '#proto/draw.ts'
+import { entryDigest } from '#proto/entry.ts'
+import { committedEntries, type LedgerReason, type PoolMember } from '#proto/machines/events.ts'
+import type { Hex, JobTerms } from '#proto/terms.ts'
+import type { PlacedEvent } from './history.ts'
+
+export const NO_WINDOW = 0xffffffff
+export const NO_INDEX = 0xffff
+export const BURN = `0x${'dead'.padStart(40, '0')}` as Hex
+
+/** One line of the ledger; without a place where the events do not tell it. */
+export interface Row {
+  readonly account: Hex
+  readonly amount: bigint
+  readonly reason: LedgerReason
+  readonly window?: number
+  readonly index?: number
+}
+
+interface Seat {
+  stake: bigint
+  reserved: bigint
+  left: boolean
+  /** Open disputes over the account's entries. */
+  accused: number
+}
+
+interface EntryBook {
+  readonly hash: Uint8Array
+  verifier: Hex
+  accepted: boolean
+  disputed: boolean
+  // bits of the window's masks
+  sampled: boolean
+  committed: boolean
+  abstained: boolean
+  settled: boolean
+  rejected: boolean
+}
+
+interface WindowBook {
+  readonly window: number
+  readonly epoch: number
+  readonly cells: readonly Hex[]
+  readonly coordinator: Hex
+  readonly entries: readonly EntryBook[]
+  seed: Uint8Array
+  round: number
+  void: boolean
+}
+
+interface DisputeBook {
+  readonly window: WindowBook
+  readonly index: number
+  readonly solver: Hex
+  readonly accusers: { readonly account: Hex; readonly bonded: boolean }[]
+  /** Indices of drawn entries whose rejection is the accusation. */
+  readonly rejections: Set<number>
+}
+
+type Place = Pick<Row, 'window' | 'index'>
+const WHOLE: Place = { window: NO_WINDOW, index: NO_INDEX }
+
+export class Books {
+  escrow = 0n
+  readonly seats = new Map<Hex, Seat>()
+  /** Bonds of challengers in open disputes, wei. */
+  bonds = 0n
+  #terms: JobTerms | undefined
+  #submitter: Hex = '0x'
+  #pool: readonly PoolMember[] = []
+  #rows: Row[] = []
+  readonly #cells = new Map<number, readonly Hex[]>()
+  readonly #windows = new Map<number, WindowBook>()
+  readonly #disputes = new Map<Hex, DisputeBook>()
+  #finalWindows = 0
+  /** Index of a rejection that was just revealed: the accusation that follows rests on it. */
+  #rejection: number | undefined
+
+  /** Takes in one event that is no ledger line; returns the movements that belong to it, in order. */
+  take(event: PlacedEvent): readonly Row[] {
+    this.#rows = []
+    this.#apply(event)
+    return this.#rows
+  }
+
+  get #t(): JobTerms {
+    if (this.#terms === undefined) throw new Error('the job is not registered')
+    return this.#terms
+  }
+
+  #apply(event: PlacedEvent): void {
+    switch (event.name) {
+      case 'JobRegistered':
+        this.#terms = event.terms
+        this.#submitter = event.submitter
+        this.escrow = event.escrow
+        this.#log(WHOLE, event.submitter, -event.escrow, 'Escrow')
+        break
+      case 'JobToppedUp':
+        this.escrow += event.amount
+        if (event.amount > 0n) this.#log(WHOLE, event.account, -event.amount, 'Escrow')
+        break
+      case 'JobCancelled':
+      case 'JobExpired':
+      case 'JobSettled':
+        this.#credit(WHOLE, this.#submitter, this.escrow, 'Refund')
+        this.escrow = 0n
+        break
+      case 'Bid':
+        this.#log(WHOLE, event.account, -event.stake, 'Stake')
+        this.seats.set(event.account, { stake: event.stake, reserved: 0n, left: false, accused: 0 })
+        break
+      case 'Unbonded': {
+        const seat = this.#seat(event.account)
+        this.#credit(WHOLE, event.account, seat.stake, 'Unstake')
+        seat.stake = 0n
+        break
+      }
+      case 'PoolFixed':
+        this.#pool = event.pool
+        break
+      case 'Assigned':
+        this.#cells.set(event.epoch, event.cells)
+        break
+      case 'SolverLeft':
+        this.#seat(event.solver).left = true
+        break
+      case 'WindowCommitted':
+        this.#commit(event)
+        break
+      case 'WindowFinal':
+        this.#settle(this.#window(event.window))
+        break
+      case 'WindowVoided':
+        this.#voidWindow(this.#window(event.window), 0n)
+        break
+      case 'DisputeResolved':
+        this.#resolve(event)
+        break
+      case 'Equivocated': {
+        const lost = this.#slash({}, event.solver, this.#t.claimStake)
+        this.#burn({}, lost - lost / 2n)
+        const rest = this.#voidFrom(this.#finalWindows, lost / 2n, event.solver)
+        this.#credit({}, event.reporter, rest, 'Bounty')
+        break
+      }
+      default:
+        this.#verification(event)
+    }
+  }
+
+  #verification(event: PlacedEvent): void {
+    switch (event.name) {
+      case 'SeedFixed': {
+        const window = this.#window(event.window)
+        window.seed = fromHex(event.seed, 32)
+        for (const [i, entry] of window.entries.entries()) entry.sampled = ((event.sampled >> BigInt(i)) & 1n) === 1n
+        break
+      }
+      case 'VerdictCommitted': {
+        const entry = this.#entry(event.window, event.index)
+        this.#reserve(event, event.verifier, this.#t.verdictStake)
+        entry.verifier = event.verifier
+        entry.committed = true
+        break
+      }
+      case 'VerdictAbstained':
+        this.#entry(event.window, event.index).abstained = true
+        break
+      case 'VerdictRevealed': {
+        const entry = this.#entry(event.window, event.index)
+        if (event.accept) {
+          entry.accepted = true
+          entry.settled = true
+        } else {
+          entry.rejected = true
+          this.#rejection = event.index
+        }
+        break
+      }
+      case 'Redrawn':
+        this.#penalize(this.#window(event.window))
+        this.#window(event.window).round = event.round
+        for (const entry of this.#window(event.window).entries) entry.abstained = false
+        break
+      case 'WindowLapsed':
+        this.#penalize(this.#window(event.window))
+        break
+      case 'Challenged':
+        this.#accuse(event)
+        break
+      default:
+    }
+  }
+
+  #commit(event: Extract<PlacedEvent, { name: 'WindowCommitted' }>): void {
+    const cells = this.#cells.get(event.epoch) ?? []
+    const entries = committedEntries(event).map(({ entry }) => ({
+      hash: entryDigest(entry),
+      verifier: '0x' as Hex,
+      accepted: false,
+      disputed: false,
+      sampled: false,
+      committed: false,
+      abstained: false,
+      settled: false,
+      rejected: false,
+    }))
+    const { window, epoch, coordinator } = event
+    this.#windows.set(window, {
+      window,
+      epoch,
+      cells,
+      coordinator,
+      entries,
+      seed: new Uint8Array(32),
+      round: 0,
+      void: false,
+    })
+    const claims = BigInt(entries.length / cells.length)
+    for (const [index, cell] of cells.entries()) this.#reserve({ window, index }, cell, claims * this.#t.claimStake)
+  }
+
+  #settle(book: WindowBook): void {
+    const { window, cells, entries, coordinator } = book
+    const claims = BigInt(entries.length / cells.length)
+    this.#finalWindows = window + 1
+    for (const [index, cell] of cells.entries()) {
+      this.#release({ window, index }, cell, claims * this.#t.claimStake)
+      this.#pay({ window, index }, cell, claims * this.#entryPay(cells.length), 'Payout')
+    }
+    for (const [index, entry] of entries.entries()) {
+      if (!entry.settled || !entry.accepted) continue
+      this.#release({ window, index }, entry.verifier, this.#t.verdictStake)
+      this.#pay({ window, index }, entry.verifier, this.#t.verdictFee, 'VerdictFee')
+    }
+    this.#pay({ window, index: NO_INDEX }, coordinator, this.#t.windowFee, 'CoordinatorFee')
+  }
+
+  /** Verdicts.penalize: whoever was drawn and neither revealed nor abstained loses one verdict's stake. */
+  #penalize(book: WindowBook): void {
+    const { window, entries } = book
+    const missing = [...entries.entries()].filter(([, entry]) => entry.sampled && !entry.settled)
+    let lost = 0n
+    for (const [index, entry] of missing) {
+      if (entry.abstained) continue
+      const pool = this.#pool.map(({ account, weight }) => ({ address: fromHex(account, 20), stake: weight }))
+      const at = drawVerifier(book.seed, entry.hash, book.round, pool)
+      const verifier = this.#pool[at ?? -1]?.account
+      if (verifier === undefined) continue
+      if (entry.committed) this.#release({ window, index }, verifier, this.#t.verdictStake)
+      lost += this.#slash({ window, index }, verifier, this.#t.verdictStake)
+    }
+    this.#burn({ window, index: NO_INDEX }, lost)
+    for (const [, entry] of missing) entry.committed = false
+  }
+
+  #accuse(event: Extract<PlacedEvent, { name: 'Challenged' }>): void {
+    const rejection = this.#rejection
+    this.#rejection = undefined
+    if (rejection === undefined) {
+      this.#log(event, event.accuser, -this.#t.challengeBond, 'Bond')
+      this.bonds += this.#t.challengeBond
+    }
+    let dispute = this.#disputes.get(event.entryHash)
+    if (dispute === undefined) {
+      const { index, solver } = event
+      dispute = { window: this.#window(event.window), index, solver, accusers: [], rejections: new Set() }
+      this.#disputes.set(event.entryHash, dispute)
+      this.#entry(event.window, index).disputed = true
+      this.#seat(solver).accused++
+    }
+    if (!dispute.accusers.some(({ account }) => account === event.accuser))
+      dispute.accusers.push({ account: event.accuser, bonded: rejection === undefined })
+    if (rejection !== undefined) dispute.rejections.add(rejection)
+  }
+
+  #resolve(event: Extract<PlacedEvent, { name: 'DisputeResolved' }>): void {
+    const dispute = this.#disputes.get(event.entryHash)
+    if (dispute === undefined) throw new Error('a ruling on a dispute that nobody opened')
+    this.#seat(dispute.solver).accused--
+    const live = !dispute.window.void && dispute.window.window >= this.#finalWindows
+    if (event.ruling === 'Refuted') this.#refute(dispute, live)
+    else if (event.ruling === 'Upheld') this.#uphold(dispute, live)
+    else {
+      this.#releaseClaim(dispute, live)
+      this.#returnBonds(dispute)
+    }
+  }
+
+  #refute(dispute: DisputeBook, live: boolean): void {
+    const { solver, accusers } = dispute
+    const spent = !live && this.#seat(solver).left
+    const place = placeOf(dispute)
+    const entry = entryOf(dispute)
+    this.#release(place, solver, this.#t.claimStake)
+    let lost = this.#slash(place, solver, this.#t.claimStake)
+    if (entry.accepted) {
+      this.#release(place, entry.verifier, this.#t.verdictStake)
+      lost += this.#slash(place, entry.verifier, this.#t.verdictStake)
+    }
+    this.#burn(place, lost - lost / 2n)
+    const rest = spent ? lost / 2n : this.#voidFrom(this.#finalWindows, lost / 2n, solver)
+    const share = rest / BigInt(accusers.length)
+    for (const { account } of accusers) this.#credit(place, account, share, 'Bounty')
+    this.#burn(place, rest - share * BigInt(accusers.length))
+    this.#returnBonds(dispute)
+  }
+
+  #uphold(dispute: DisputeBook, live: boolean): void {
+    const place = placeOf(dispute)
+    let lost = 0n
+    for (const { account, bonded } of dispute.accusers) {
+      if (!bonded) continue
+      lost += this.#t.challengeBond
+      this.bonds -= this.#t.challengeBond
+      this.#log(place, account, -this.#t.challengeBond, 'Slash')
+    }
+    for (const index of [...dispute.rejections].sort((a, b) => a - b)) {
+      const { verifier } = dispute.window.entries[index] as EntryBook
+      this.#release(place, verifier, this.#t.verdictStake)
+      lost += this.#slash(place, verifier, this.#t.verdictStake)
+    }
+    this.#burn(place, lost - lost / 2n)
+    this.#credit(place, dispute.solver, lost / 2n, 'Compensation')
+    this.#releaseClaim(dispute, live)
+    if (!live) return
+    for (const index of dispute.rejections) {
+      const entry = dispute.window.entries[index] as EntryBook
+      Object.assign(entry, { committed: false, rejected: false, settled: true })
+    }
+  }
+
+  #releaseClaim(dispute: DisputeBook, live: boolean): void {
+    const entry = entryOf(dispute)
+    entry.disputed = false
+    if (live) return
+    this.#release(placeOf(dispute), dispute.solver, this.#t.claimStake)
+    if (entry.accepted) this.#release(placeOf(dispute), entry.verifier, this.#t.verdictStake)
+  }
+
+  #returnBonds(dispute: DisputeBook): void {
+    const place = placeOf(dispute)
+    for (const { account, bonded } of dispute.accusers) {
+      if (!bonded) continue
+      this.bonds -= this.#t.challengeBond
+      this.#credit(place, account, this.#t.challengeBond, 'BondReturn')
+    }
+    for (const index of [...dispute.rejections].sort((a, b) => a - b))
+      this.#release(place, (dispute.window.entries[index] as EntryBook).verifier, this.#t.verdictStake)
+  }
+
+  /** Plan.voidWindows: repays honest work from the pot; returns what is left of it. */
+  #voidFrom(first: number, pot: bigint, guilty: Hex): bigint {
+    let rest = pot
+    const open = [...this.#windows.values()].filter((book) => book.window >= first && !book.void)
+    for (const book of open.sort((a, b) => a.window - b.window)) rest = this.#voidWindow(book, rest, guilty)
+    return rest
+  }
+
+  #voidWindow(book: WindowBook, pot: bigint, guilty?: Hex): bigint {
+    if (book.void) return pot
+    book.void = true
+    const { window, cells, entries, coordinator } = book
+    let rest = pot
+    const repay = (place: Place, account: Hex, due: bigint): void => {
+      const paid = due < rest ? due : rest
+      this.#credit(place, account, paid, 'Compensation')
+      rest -= paid
+    }
+    for (const [index, cell] of cells.entries()) {
+      const free = BigInt(entries.filter((entry, i) => i % cells.length === index && !entry.disputed).length)
+      this.#release({ window, index }, cell, free * this.#t.claimStake)
+      if (cell !== guilty && this.#seat(cell).accused === 0)
+        repay({ window, index }, cell, free * this.#entryPay(cells.length))
+    }
+    for (const [index, entry] of entries.entries()) {
+      if (!entry.committed || entry.rejected || (entry.accepted && entry.disputed)) continue
+      this.#release({ window, index }, entry.verifier, this.#t.verdictStake)
+      if (entry.accepted) repay({ window, index }, entry.verifier, this.#t.verdictFee)
+    }
+    repay({ window, index: NO_INDEX }, coordinator, this.#t.windowFee)
+    return rest
+  }
+
+  #entryPay(replicas: number): bigint {
+    return (this.#t.entryPrice * BigInt(this.#t.replicas)) / BigInt(replicas)
+  }
+
+  #window(window: number): WindowBook {
+    const book = this.#windows.get(window)
+    if (book === undefined) throw new Error(`window ${window} was never committed`)
+    return book
+  }
+
+  #entry(window: number, index: number): EntryBook {
+    const entry = this.#window(window).entries[index]
+    if (entry === undefined) throw new Error(`window ${window} has no entry ${index}`)
+    return entry
+  }
+
+  #seat(account: Hex): Seat {
+    const seat = this.seats.get(account)
+    if (seat === undefined) throw new Error(`${account} has no seat`)
+    return seat
+  }
+
+  #log({ window, index }: Place, account: Hex, amount: bigint, reason: LedgerReason): void {
+    this.#rows.push({
+      account,
+      amount,
+      reason,
+      ...(window === undefined || index === undefined ? {} : { window, index }),
+    })
+  }
+
+  #credit(place: Place, account: Hex, amount: bigint, reason: LedgerReason): void {
+    if (amount > 0n) this.#log(place, account, amount, reason)
+  }
+
+  /** A credit from the escrow. */
+  #pay(place: Place, account: Hex, amount: bigint, reason: LedgerReason): void {
+    this.escrow -= amount
+    this.#credit(place, account, amount, reason)
+  }
+
+  #reserve(place: Place, account: Hex, amount: bigint): void {
+    this.#seat(account).reserved += amount
+    this.#log(place, account, -amount, 'Reserve')
+  }
+
+  #release(place: Place, account: Hex, amount: bigint): void {
+    if (amount === 0n) return
+    this.#seat(account).reserved -= amount
+    this.#log(place, account, amount, 'Release')
+  }
+
+  #slash(place: Place, account: Hex, amount: bigint): bigint {
+    const seat = this.#seat(account)
+    const available = seat.stake - seat.reserved
+    const taken = amount < available ? amount : available
+    if (taken === 0n) return 0n
+    seat.stake -= taken
+    this.#log(place, account, -taken, 'Slash')
+    return taken
+  }
+
+  #burn(place: Place, amount: bigint): void {
+    this.#credit(place, BURN, amount, 'Burn')
+  }
+}
+
+function placeOf({ window, index }: DisputeBook): Place {
+  return { window: window.window, index }
+}
+
+function entryOf({ window, index }: DisputeBook): EntryBook {
+  return window.entries[index] as EntryBook
+}
