@@ -29,8 +29,11 @@ export function coordinate(node: RoleNode): Progress {
     (job, block) => decide(job, entries.pool, node.me, block),
     (action) => perform(node, action),
   )
+  let prunedAt = 0
   node.book.onBlock((_job, block) => {
-    if (block % PRUNE_BLOCKS === 0) entries.prune(node.book.views)
+    if (block < prunedAt + PRUNE_BLOCKS) return
+    prunedAt = block
+    entries.prune(node.book.views)
   })
   return progress
 }

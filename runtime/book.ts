@@ -6,6 +6,14 @@ import type { JobView } from '#proto/machines/job-view.ts'
 import type { Hex } from '#proto/terms.ts'
 import type { Logger } from '#runtime/shell.ts'
 
+/** How a chain is followed. */
+export interface Pace {
+  /** Blocks that must stand on top of a block before its events count. */
+  readonly confirmations?: number | undefined
+  /** Time between two looks at the chain, ms. */
+  readonly pollMs?: number | undefined
+}
+
 export type BookListener = (view: JobView, block: number) => void
 
 /** Follows the chain and keeps one view for each job. */
@@ -13,6 +21,7 @@ export class JobBook {
   readonly #views = new Map<Hex, JobView>()
   readonly #listeners: BookListener[] = []
   readonly #broken = new Set<Hex>()
+  readonly #onRollback: (() => void)[] = []
   #block = 0
 
   /** Told of a job that this build cannot follow; it is not followed any more. */
@@ -27,22 +36,36 @@ export class JobBook {
     return this.#block
   }
 
-  /** Calls `listener` with every job after every block; a job at which it throws is not followed any more. */
+  /** Calls `listener` when the chain has taken back blocks: the views are gone, and are folded anew. */
+  onRollback(listener: () => void): void {
+    this.#onRollback.push(listener)
+  }
+
+  /** Calls `listener` with every job after every new block, not for the past while catching up; a job at which it throws is not followed any more. */
   onBlock(listener: BookListener): void {
     this.#listeners.push(listener)
   }
 
-  /** Takes in the events of some blocks, the last one being `through`. */
-  apply(events: readonly ChainEvent[], through: number): void {
+  /** Takes in the events of some blocks, the last one being `through`. `more`: later ones follow, so nobody is called. */
+  apply(events: readonly ChainEvent[], through: number, more = false): void {
     const jobs = new Set<Hex>(this.#views.keys())
     for (const event of events) if ('jobId' in event && !/^0x0+$/.test(event.jobId)) jobs.add(event.jobId)
     for (const jobId of jobs) {
       if (!this.#broken.has(jobId)) this.#guard(jobId, () => this.#fold(jobId, events))
     }
     this.#block = through
+    if (more) return
     for (const view of this.#views.values()) {
       for (const listener of this.#listeners) this.#guard(view.jobId, () => listener(view, through))
     }
+  }
+
+  /** Forgets all blocks: they are told anew, from the first. */
+  reset(): void {
+    this.#views.clear()
+    this.#broken.clear()
+    this.#block = 0
+    for (const listener of this.#onRollback) listener()
   }
 
   #fold(jobId: Hex, events: readonly ChainEvent[]): void {
@@ -62,12 +85,17 @@ export class JobBook {
   }
 
   /** Follows the chain from the contract's first block until `signal` ends it. */
-  async follow(reader: AssayReader, log: Logger, signal: AbortSignal): Promise<void> {
+  async follow(reader: AssayReader, log: Logger, signal: AbortSignal, pace: Pace = {}): Promise<void> {
     this.onBroken = (job, error) => log.error({ job, error: String(error) }, 'this job cannot be followed')
-    await reader.follow(reader.deployment.fromBlock, (events, through) => this.apply(events, through), {
+    await reader.follow(reader.deployment.fromBlock, (events, through, more) => this.apply(events, through, more), {
+      ...pace,
       signal,
       onTrouble: (error, failures) => {
         if (failures % 20 === 1) log.warn({ error: String(error), failures }, 'the chain does not answer')
+      },
+      onRollback: (block) => {
+        log.warn({ block }, 'the chain has taken back blocks: folding its events anew')
+        this.reset()
       },
     })
   }

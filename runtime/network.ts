@@ -20,6 +20,10 @@ const schema = z.strictObject({
     randomness: address,
     fromBlock: z.number().int().nonnegative(),
   }),
+  /** Seconds between two blocks: how often roles look. */
+  blockSeconds: z.number().positive().optional(),
+  /** Blocks that must stand on top of an event before roles act on it; 0 unless stated. */
+  confirmations: z.number().int().nonnegative().optional(),
   /** Multiaddrs of peers to join the network through. */
   bootstrap: z.array(z.string()).max(64),
   /** URL of the coordinator's API. */

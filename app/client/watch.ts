@@ -63,15 +63,15 @@ export async function watchJob(
     const reader = new AssayReader(provider, network.contracts)
     const book = new JobBook()
     const done = new AbortController()
-    const head = await reader.blockNumber()
     let sight: Sight | undefined
     let silentSince: number | undefined
     await reader.follow(
       network.contracts.fromBlock,
-      async (events, block) => {
+      async (events, block, more) => {
         silentSince = undefined
-        book.apply(events, block)
-        if (block < head) return
+        book.apply(events, block, more)
+        // Its registration may be on its way again to a chain that has lost it.
+        if (more || (sight && !book.views.has(sight.job.jobId))) return
         const job = findJob(book.views, id)
         const losses = (await lossesOf(network, job.jobId, signal)) ?? sight?.losses ?? []
         sight = { job, block, losses }
@@ -81,6 +81,7 @@ export async function watchJob(
       {
         signal: AbortSignal.any([signal, done.signal]),
         pollMs: LOOK_MS,
+        onRollback: () => book.reset(),
         onTrouble: () => {
           silentSince ??= performance.now()
           if (performance.now() - silentSince > DEAD_MS) done.abort()

@@ -9,6 +9,7 @@ import { deploy } from '#contracts/deploy.ts'
 import { peerIdOf } from '#net/identity.ts'
 import { fromHex } from '#proto/bytes.ts'
 import { fail } from '#proto/errors.ts'
+import { PRESETS } from '#proto/presets.ts'
 import { identityOf, saveSecret } from '#runtime/keys.ts'
 import { type Network, parseNetwork } from '#runtime/network.ts'
 import { type Member, ProcessGroup } from './processes.ts'
@@ -182,7 +183,9 @@ async function networkOf(
       rpc,
       chainId: Number((await provider.getNetwork()).chainId),
       contracts,
-      bootstrap: [`/ip4/127.0.0.1/tcp/${plan.ports.coordinator}/p2p/${peerIdOf(peerKey)}`],
+      blockSeconds: PRESETS.devnet.blockSeconds,
+      confirmations: PRESETS.devnet.confirmations,
+      bootstrap: [`/ip4/127.0.0.1/tcp/${plan.ports.coordinator}/p2p/${await peerIdOf(peerKey)}`],
       api: `http://127.0.0.1:${plan.ports.api}`,
       names: Object.fromEntries(
         ['deployer', 'submitter', ...members.map(({ name }) => name)].map((name, i) => [

@@ -1,5 +1,5 @@
 /** Decoded values as the generated types name them: small integers as numbers, enums as words, hex in lower case. */
-import { Interface, type LogParams, type Result } from 'ethers'
+import { type EventFragment, Interface, type LogParams, type Result } from 'ethers'
 import artifacts from '#contracts/abi/artifacts.generated.json' with { type: 'json' }
 import { type ContractEvent, ENUMS } from '#contracts/abi/types.generated.ts'
 import { fail } from '#proto/errors.ts'
@@ -23,10 +23,13 @@ interface JsonItem {
 export class ContractCodec {
   readonly interface: Interface
   private readonly items = new Map<string, JsonItem>()
+  /** By topic: ethers would hash the signature of every event for every log. */
+  private readonly events = new Map<string, EventFragment>()
 
   constructor(abi: readonly JsonItem[]) {
     this.interface = new Interface(abi)
     for (const item of abi) this.items.set(`${item.type} ${item.name ?? ''}`, item)
+    this.interface.forEachEvent((event) => this.events.set(event.topicHash, event))
   }
 
   /** The decoded result of a function: its only output, or all of them in an array. */
@@ -38,11 +41,12 @@ export class ContractCodec {
 
   /** The event in a log, or undefined for a log that is none of this contract's. */
   event(log: { readonly topics: readonly string[]; readonly data: string }): ContractEvent | undefined {
-    const parsed = this.interface.parseLog({ topics: [...log.topics], data: log.data })
-    if (parsed === null) return undefined
-    const inputs = this.items.get(`event ${parsed.name}`)?.inputs ?? []
-    const fields = inputs.map((param, i) => [param.name, normalise(param, parsed.args[i])])
-    return { name: parsed.name, ...Object.fromEntries(fields) } as ContractEvent
+    const event = this.events.get(log.topics[0] ?? '')
+    if (event === undefined) return undefined
+    const args = this.interface.decodeEventLog(event, log.data, log.topics)
+    const inputs = this.items.get(`event ${event.name}`)?.inputs ?? []
+    const fields = inputs.map((param, i) => [param.name, normalise(param, args[i])])
+    return { name: event.name, ...Object.fromEntries(fields) } as ContractEvent
   }
 }
 

@@ -46,7 +46,7 @@ export async function deploy(wallet: Wallet): Promise<Deployment> {
     const fromBlock = await provider.getBlockNumber()
     const first = await provider.getTransactionCount(wallet.address, 'pending')
     const placed = new Map<string, Hex>()
-    const sent: Promise<TransactionReceipt>[] = []
+    const sent: string[] = []
     const create = async (name: string, args: readonly string[] = []): Promise<Hex> => {
       const known = placed.get(name)
       if (known !== undefined) return known
@@ -58,13 +58,13 @@ export async function deploy(wallet: Wallet): Promise<Deployment> {
       placed.set(name, address)
       const request = await factory.getDeployTransaction(...args, { nonce, gasLimit: DEPLOY_GAS })
       const { hash } = await wallet.sendTransaction(request)
-      sent.push(receiptOf(provider, hash))
+      sent.push(hash)
       return address
     }
     const randomness = await create('BlockRandomness')
     const arbiter = await create('OptimisticArbiter')
     const assay = await create('Assay', [randomness, arbiter])
-    for (const receipt of await Promise.all(sent))
+    for (const receipt of await Promise.all(sent.map((hash) => receiptOf(provider, hash))))
       if (receipt.status !== 1) fail('chain', 'a deployment failed', { next: 'Is the code size limit raised?' })
     return { assay, arbiter, randomness, fromBlock }
   } catch (error) {

@@ -42,14 +42,27 @@ const interfaces = [artifacts.Assay, artifacts.OptimisticArbiter, artifacts.Bloc
   ({ abi }) => new Interface(abi),
 )
 
-/** The custom error in revert data, if it is one of ours. */
+/** The custom error in revert data, if it is one of ours and whole. */
 export function parseRevert(data: string | null | undefined): ErrorDescription | undefined {
   if (data === null || data === undefined || data.length < 10) return undefined
   for (const one of interfaces) {
-    const parsed = one.parseError(data)
-    if (parsed !== null) return parsed
+    try {
+      const parsed = one.parseError(data)
+      if (parsed !== null) return parsed
+    } catch {
+      // The selector is ours, what follows is not what the error holds: no reason that could be told.
+    }
   }
   return undefined
+}
+
+const MAX_REASON = 300
+
+/** What an error says, without the bytes that ethers quotes in full. */
+function reasonOf(error: unknown): string {
+  const { shortMessage } = (error ?? {}) as { shortMessage?: unknown }
+  const text = typeof shortMessage === 'string' ? shortMessage : error instanceof Error ? error.message : String(error)
+  return text.slice(0, MAX_REASON)
 }
 
 /** The typed error of a failed call or send; `call` names it for the message. */
@@ -58,8 +71,7 @@ export function chainError(call: string, error: unknown): AssayError {
   if (isError(error, 'CALL_EXCEPTION')) return new ContractError(call, parseRevert(error.data), error)
   if (isError(error, 'INSUFFICIENT_FUNDS'))
     return new AssayError('no-funds', `the account cannot pay for ${call}`, { next: 'Fund the account.', cause: error })
-  const text = error instanceof Error ? error.message : String(error)
-  return new AssayError('chain', `${call} failed: ${text}`, { next: 'Check that the chain answers.', cause: error })
+  return new AssayError('chain', `${call} failed: ${reasonOf(error)}`, { next: 'Check that the chain answers.', cause: error })
 }
 
 /** Whether a later attempt may succeed: the node did not answer, or not with a verdict on the call. */

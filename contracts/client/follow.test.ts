@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest'
 import { type Anvil, startAnvil } from '#contracts/anvil.ts'
 import type { ChainEvent } from '#contracts/codec.ts'
-import { type EventSource, follow } from '#contracts/follow.ts'
+import { type BlockId, type EventSource, follow } from '#contracts/follow.ts'
 import { foundryTool } from '#contracts/foundry.ts'
 import { isAssayError } from '#proto/errors.ts'
 
@@ -27,10 +27,15 @@ class Source implements EventSource {
     this.failing = failing
   }
 
-  blockNumber(): Promise<number> {
-    this.head += this.growth
+  /** Blocks from this number on are of the second branch. */
+  fork = Number.POSITIVE_INFINITY
+
+  block(number?: number): Promise<BlockId | null> {
+    if (number === undefined) this.head += this.growth
     if (this.failing(this.looks++)) return Promise.reject(new Error('node is away'))
-    return Promise.resolve(this.head)
+    const asked = number ?? this.head
+    const hash = (n: number): string => `${n}${n < this.fork ? '' : ' again'}`
+    return Promise.resolve(asked > this.head ? null : { number: asked, hash: hash(asked), parentHash: hash(asked - 1) })
   }
 
   events(from: number, to: number): Promise<ChainEvent[]> {
@@ -82,6 +87,37 @@ describe('following', () => {
     const source = new Source(5)
     await blocksSeen(source, 20, 7)
     expect(Math.max(...source.asked.map(([, to]) => to))).toBeLessThanOrEqual(source.head - 7)
+  })
+
+  it('tells of blocks that the chain took back, and begins again', async () => {
+    const source = new Source(1)
+    const stop = new AbortController()
+    const told: string[] = []
+    await follow(
+      source,
+      4,
+      (_events, through, more) => {
+        told.push(`${through}${more ? ' and more' : ''}`)
+        if (through === 7 && source.fork > 7) {
+          // The node comes back without its last blocks, and makes others.
+          source.fork = 6
+          source.head = 4
+        }
+        if (through >= 9) stop.abort()
+      },
+      { signal: stop.signal, pollMs: 1, onRollback: (block) => void told.push(`rollback of ${block}`) },
+    )
+    // Nothing is handed over while the head is below block 7.
+    expect(told).toEqual(['4', '5', '6', '7', 'rollback of 7', '8', '9'])
+  })
+
+  it('ends when blocks are taken back and nobody was to hear of it', async () => {
+    const source = new Source(1)
+    const takeBack = (): void => {
+      source.fork = 5
+    }
+    const ended = follow(source, 4, takeBack, { pollMs: 1 })
+    await expect(ended).rejects.toSatisfy((error) => isAssayError(error, 'chain'))
   })
 
   it('ends with the error of its handler', async () => {

@@ -14,7 +14,7 @@ import type {
 import { ARBITER, ASSAY, type ChainEvent, type ContractCodec, placeOf, RANDOMNESS } from '#contracts/codec.ts'
 import type { Deployment } from '#contracts/deploy.ts'
 import { chainError } from '#contracts/errors.ts'
-import { type FollowOptions, follow } from '#contracts/follow.ts'
+import { type BlockId, type FollowHandler, type FollowOptions, follow } from '#contracts/follow.ts'
 
 /** Blocks asked for in one query of logs. */
 const LOG_SPAN = 2000
@@ -52,6 +52,13 @@ export class AssayReader {
 
   blockNumber(): Promise<number> {
     return this.provider.getBlockNumber()
+  }
+
+  /** The block of a number, the newest one without; null where the chain has none. */
+  async block(number?: number): Promise<BlockId | null> {
+    const block = await this.provider.getBlock(number ?? 'latest')
+    if (block === null || block.hash === null) return null
+    return { number: block.number, hash: block.hash, parentHash: block.parentHash }
   }
 
   /** Free balance in the contract, wei. */
@@ -147,11 +154,7 @@ export class AssayReader {
   }
 
   /** Follows the events from a block on; see `follow`. */
-  follow(
-    fromBlock: number,
-    handler: (events: readonly ChainEvent[], throughBlock: number) => Promise<void> | void,
-    options: FollowOptions = {},
-  ): Promise<void> {
+  follow(fromBlock: number, handler: FollowHandler, options: FollowOptions = {}): Promise<void> {
     return follow(this, fromBlock, handler, options)
   }
 }

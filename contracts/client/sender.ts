@@ -49,6 +49,11 @@ export class AssaySender {
     this.address = this.transactor.address as Hex
   }
 
+  /** See `Transactor.restore`. */
+  restore(): Promise<boolean> {
+    return this.transactor.restore()
+  }
+
   private async send(codec: ContractCodec, to: Hex, name: string, args: readonly unknown[], value = 0n): Promise<Sent> {
     const data = codec.interface.encodeFunctionData(name, args)
     return sentOf(await this.transactor.send({ name, to, data, value }), this.deployment)

@@ -3,7 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Wallet } from 'ethers'
-import { afterAll, beforeAll, expect, it } from 'vitest'
+import { afterAll, beforeAll, expect, it, vi } from 'vitest'
 import { type Anvil, startAnvil } from '#contracts/anvil.ts'
 import { openChain } from '#contracts/chain.ts'
 import { type Deployment, deploy } from '#contracts/deploy.ts'
@@ -138,6 +138,52 @@ it('keeps state and connections through a restart of the chain', async () => {
     },
     3,
   )
+})
+
+it('follows a chain that takes back blocks, and sends again what they held', async () => {
+  const quiet = await startAnvil({ blockTime: 0 })
+  const provider = await openChain(quiet.url)
+  const stop = new AbortController()
+  try {
+    await provider.send('evm_setAutomine', [true])
+    const onQuiet = await deploy(new Wallet(quiet.accounts[0]?.privateKey ?? '', provider))
+    const sender = new AssaySender(provider, onQuiet, quiet.accounts[1]?.privateKey ?? '', { pollMs: 20 })
+    const reader = new AssayReader(provider, onQuiet)
+    let amounts: bigint[] = []
+    let rollbacks = 0
+    const following = reader.follow(
+      onQuiet.fromBlock,
+      (events) => void amounts.push(...events.flatMap((event) => (event.name === 'Ledger' ? [event.amount] : []))),
+      {
+        signal: stop.signal,
+        pollMs: 10,
+        onRollback: () => {
+          rollbacks++
+          amounts = []
+        },
+      },
+    )
+    await sender.deposit(1n)
+    const snapshot: unknown = await provider.send('evm_snapshot', [])
+    await sender.deposit(2n)
+    await vi.waitFor(() => expect(amounts).toEqual([1n, 2n]))
+    expect(await sender.restore()).toBe(false)
+
+    await provider.send('evm_revert', [snapshot])
+    await provider.send('anvil_mine', ['0x2'])
+    await vi.waitFor(() => expect(amounts).toEqual([1n]))
+    expect(rollbacks).toBe(1)
+    expect(await sender.restore()).toBe(true)
+    await sender.deposit(3n)
+    await vi.waitFor(() => expect(amounts).toEqual([1n, 2n, 3n]))
+    expect(await reader.balanceOf(sender.address)).toBe(6n)
+    stop.abort()
+    await following
+  } finally {
+    stop.abort()
+    provider.destroy()
+    await quiet.stop()
+  }
 })
 
 it('says when no chain answers', async () => {

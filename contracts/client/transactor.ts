@@ -28,9 +28,17 @@ export interface Call {
   readonly value?: bigint
 }
 
+/** A transaction that a node has taken. */
+interface Handed {
+  readonly nonce: number
+  readonly hash: string
+}
+
 /** What a transaction may use at most (EIP-7825). */
 const GAS_CAP = 16_777_216n
 const REBROADCAST_MS = 2000
+/** Sent transactions that are remembered: more than a chain that is rolled back can lose of one account. */
+const MAX_KEPT = 256
 
 /** Only one transactor may use an account at a time. */
 export class Transactor {
@@ -40,6 +48,10 @@ export class Transactor {
   private readonly options: Required<TransactorOptions>
   private queue: Promise<unknown> = Promise.resolve()
   private nonce: number | undefined
+  /** What was sent, by nonce: a chain that is rolled back gets the very same bytes again, never others in their place. */
+  private readonly kept = new Map<number, string>()
+  /** One more than the greatest nonce that was seen in a block. */
+  private mined = 0
 
   constructor(provider: JsonRpcProvider, privateKey: string, options: TransactorOptions = {}) {
     this.wallet = new Wallet(privateKey, provider)
@@ -56,13 +68,41 @@ export class Transactor {
   async send(call: Call): Promise<TransactionReceipt> {
     const handedOver = this.queue.then(() => this.handOver(call))
     this.queue = handedOver.catch(() => undefined)
-    const { signed, hash } = await handedOver
-    const receipt = await this.receipt(call, signed, hash)
+    const sent = await handedOver
+    const receipt = await this.receipt(call, sent)
+    this.mined = Math.max(this.mined, sent.nonce + 1)
     if (receipt.status === 1) return receipt
     throw await this.revertReason(call, receipt.blockNumber)
   }
 
-  private async handOver(call: Call): Promise<{ signed: string; hash: string }> {
+  /**
+   * Looks whether the chain still holds what it held, and sends again what it lost. Returns whether something was lost:
+   * then who waits for an effect may wait in vain, since a transaction that comes again may meet another state.
+   */
+  async restore(): Promise<boolean> {
+    if (this.mined === 0) return false
+    const count = await this.provider.getTransactionCount(this.address)
+    if (count >= this.mined) return false
+    this.mined = count
+    await this.resend(count)
+    return true
+  }
+
+  /**
+   * Hands over again, in order, whatever has no place in a block. A place before them that nobody remembers - this process
+   * took its count from a chain that has lost it since - is taken by a transfer of nothing.
+   */
+  private async resend(count: number): Promise<void> {
+    const last = Math.max(-1, ...this.kept.keys())
+    for (let nonce = count; nonce <= last; nonce++) {
+      const signed = this.kept.get(nonce) ?? (await this.sign({ to: this.address }, nonce, 21_000n))
+      // What the node has already it refuses.
+      await this.provider.broadcastTransaction(signed).catch(() => undefined)
+    }
+    this.nonce = last < count ? undefined : last + 1
+  }
+
+  private async handOver(call: Call): Promise<Handed> {
     let last: unknown
     for (let attempt = 0; attempt < this.options.attempts; attempt++) {
       if (attempt > 0) await sleep(Math.min(2000, 50 * 2 ** attempt))
@@ -79,7 +119,7 @@ export class Transactor {
     throw chainError(call.name, last)
   }
 
-  private async attempt(call: Call): Promise<{ signed: string; hash: string }> {
+  private async attempt(call: Call): Promise<Handed> {
     const request: TransactionRequest = {
       from: this.address,
       to: call.to,
@@ -88,20 +128,27 @@ export class Transactor {
     }
     const estimate = await this.provider.estimateGas(request)
     this.nonce ??= await this.provider.getTransactionCount(this.address, 'pending')
-    const fees = await this.provider.getFeeData()
+    const { nonce } = this
     const gas = (estimate * 3n) / 2n
-    const signed = await this.wallet.signTransaction({
+    const signed = await this.sign(request, nonce, gas < GAS_CAP ? gas : GAS_CAP)
+    const hash = await this.broadcast(signed)
+    this.nonce = nonce + 1
+    this.kept.set(nonce, signed)
+    if (this.kept.size > MAX_KEPT) this.kept.delete(Math.min(...this.kept.keys()))
+    return { nonce, hash }
+  }
+
+  private async sign(request: TransactionRequest, nonce: number, gasLimit: bigint): Promise<string> {
+    const fees = await this.provider.getFeeData()
+    return await this.wallet.signTransaction({
       ...request,
       type: 2,
-      nonce: this.nonce,
+      nonce,
       chainId: (await this.provider.getNetwork()).chainId,
-      gasLimit: gas < GAS_CAP ? gas : GAS_CAP,
+      gasLimit,
       maxFeePerGas: fees.maxFeePerGas ?? fail('chain', 'the chain has no EIP-1559 fees'),
       maxPriorityFeePerGas: fees.maxPriorityFeePerGas ?? 0n,
     })
-    const hash = await this.broadcast(signed)
-    this.nonce++
-    return { signed, hash }
   }
 
   /** A node refuses bytes that it has already: their first answer got lost. */
@@ -115,15 +162,17 @@ export class Transactor {
     }
   }
 
-  private async receipt(call: Call, signed: string, hash: string): Promise<TransactionReceipt> {
+  private async receipt(call: Call, { nonce, hash }: Handed): Promise<TransactionReceipt> {
     const deadline = Date.now() + this.options.receiptMs
     let again = Date.now() + REBROADCAST_MS
     while (Date.now() < deadline) {
       const receipt = await this.provider.getTransactionReceipt(hash).catch(() => null)
       if (receipt !== null) return receipt
       if (Date.now() > again) {
-        // Dropped from the pool, or the node restarted without it.
-        await this.provider.broadcastTransaction(signed).catch(() => undefined)
+        // Dropped from the pool, or the chain lost it, or those that must come before it.
+        const count = await this.provider.getTransactionCount(this.address).catch(() => undefined)
+        if (count !== undefined && count > nonce) return await this.displaced(call, hash)
+        if (count !== undefined) await this.resend(count)
         again = Date.now() + REBROADCAST_MS
       }
       await sleep(this.options.pollMs)
@@ -131,6 +180,13 @@ export class Transactor {
     throw new AssayError('timeout', `${call.name} has no receipt after ${this.options.receiptMs} ms`, {
       next: 'Check that the chain makes blocks; the call may still land.',
     })
+  }
+
+  /** The transaction's place is taken: by itself a moment ago, or by another one. */
+  private async displaced(call: Call, hash: string): Promise<TransactionReceipt> {
+    const receipt = await this.provider.getTransactionReceipt(hash)
+    if (receipt !== null) return receipt
+    throw new AssayError('chain', `${call.name} lost its place to another transaction of this account`)
   }
 
   /** Repeats a reverted call in the state it met, for its custom error. */
