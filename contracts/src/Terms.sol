@@ -8,31 +8,30 @@ import {MAX_DEPTH, MAX_WINDOW_ENTRIES} from "./State.sol";
 library Terms {
     /// @dev Reverts with the name of the first term that is out of range.
     function check(IAssay.JobTerms memory t) internal pure {
-        require(t.steps > 0, IAssay.InvalidTerms("steps"));
-        require(t.entrySteps > 0, IAssay.InvalidTerms("entrySteps"));
-        require(t.replicas > 0 && t.replicas & (t.replicas - 1) == 0, IAssay.InvalidTerms("replicas"));
-        require(
-            t.entriesPerWindow > 0 && uint256(t.entriesPerWindow) * t.replicas <= MAX_WINDOW_ENTRIES,
-            IAssay.InvalidTerms("entriesPerWindow")
-        );
-        require(t.depth > 0 && t.depth <= MAX_DEPTH, IAssay.InvalidTerms("depth"));
-        require(t.sampleRate > 0, IAssay.InvalidTerms("sampleRate"));
-        require(t.entryPrice > 0, IAssay.InvalidTerms("entryPrice"));
-        require(t.claimStake >= minimumClaimStake(t), IAssay.InvalidTerms("claimStake"));
-        require(t.verdictStake > 0, IAssay.InvalidTerms("verdictStake"));
-        require(t.challengeBond > 0, IAssay.InvalidTerms("challengeBond"));
-        require(
-            t.coordinatorBond > 0 && t.coordinatorBond <= type(uint96).max, IAssay.InvalidTerms("coordinatorBond")
-        );
-        require(solverStake(t) <= type(uint96).max, IAssay.InvalidTerms("claimStake"));
-        require(verifierStake(t) <= type(uint96).max, IAssay.InvalidTerms("verdictStake"));
-        require(t.bidPeriod > 0, IAssay.InvalidTerms("bidPeriod"));
-        require(t.commitPeriod > 0, IAssay.InvalidTerms("commitPeriod"));
-        require(t.verdictPeriod > 0, IAssay.InvalidTerms("verdictPeriod"));
-        require(t.revealPeriod > 0, IAssay.InvalidTerms("revealPeriod"));
-        require(t.challengePeriod > 0, IAssay.InvalidTerms("challengePeriod"));
-        require(t.responsePeriod > 0, IAssay.InvalidTerms("responsePeriod"));
-        require(t.jobPeriod > t.bidPeriod, IAssay.InvalidTerms("jobPeriod"));
+        if (t.steps == 0) revert IAssay.InvalidTerms("steps");
+        if (t.entrySteps == 0) revert IAssay.InvalidTerms("entrySteps");
+        if (t.replicas == 0 || t.replicas & (t.replicas - 1) != 0) revert IAssay.InvalidTerms("replicas");
+        if (t.entriesPerWindow == 0) revert IAssay.InvalidTerms("entriesPerWindow");
+        if (uint256(t.entriesPerWindow) * t.replicas > MAX_WINDOW_ENTRIES) {
+            revert IAssay.InvalidTerms("entriesPerWindow");
+        }
+        if (t.depth == 0 || t.depth > MAX_DEPTH) revert IAssay.InvalidTerms("depth");
+        if (t.sampleRate == 0) revert IAssay.InvalidTerms("sampleRate");
+        if (t.entryPrice == 0) revert IAssay.InvalidTerms("entryPrice");
+        if (t.claimStake < minimumClaimStake(t)) revert IAssay.InvalidTerms("claimStake");
+        if (t.verdictStake == 0) revert IAssay.InvalidTerms("verdictStake");
+        if (t.challengeBond == 0) revert IAssay.InvalidTerms("challengeBond");
+        if (t.coordinatorBond == 0) revert IAssay.InvalidTerms("coordinatorBond");
+        if (t.coordinatorBond > type(uint96).max) revert IAssay.InvalidTerms("coordinatorBond");
+        if (solverStake(t) > type(uint96).max) revert IAssay.InvalidTerms("claimStake");
+        if (verifierStake(t) > type(uint96).max) revert IAssay.InvalidTerms("verdictStake");
+        if (t.bidPeriod == 0) revert IAssay.InvalidTerms("bidPeriod");
+        if (t.commitPeriod == 0) revert IAssay.InvalidTerms("commitPeriod");
+        if (t.verdictPeriod == 0) revert IAssay.InvalidTerms("verdictPeriod");
+        if (t.revealPeriod == 0) revert IAssay.InvalidTerms("revealPeriod");
+        if (t.challengePeriod == 0) revert IAssay.InvalidTerms("challengePeriod");
+        if (t.responsePeriod == 0) revert IAssay.InvalidTerms("responsePeriod");
+        if (t.jobPeriod <= t.bidPeriod) revert IAssay.InvalidTerms("jobPeriod");
     }
 
     function slots(IAssay.JobTerms memory t) internal pure returns (uint256) {

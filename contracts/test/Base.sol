@@ -4,7 +4,7 @@ pragma solidity ^0.8.37;
 import {IArbiter} from "../src/IArbiter.sol";
 import {IAssay} from "../src/IAssay.sol";
 import {IRandomness} from "../src/IRandomness.sol";
-import {Deploy} from "./Deploy.sol";
+import {Deploy} from "deploy/Deploy.sol";
 import {Vm, vm} from "./Vm.sol";
 
 /// @dev Assertions, actors and the moves of a job's life.

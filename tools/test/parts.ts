@@ -39,6 +39,7 @@ export function parts(root: string): readonly Part[] {
     check(root, 'lint', 'Biome: format, imports, rules', 'biome', ['check', '.']),
     check(root, 'knip', 'unused files, exports and dependencies', 'knip', []),
     check(root, 'licences', 'every dependency is permissively licensed', 'node', ['tools/licences.ts']),
+    check(root, 'contracts', 'static analysis of the contracts', 'node', ['contracts/forge.ts', 'lint']),
     vitest(root, 'unit', 'beside the source, and the boundaries between folders'),
     vitest(root, 'property', 'random inputs from printed seeds'),
     { ...forge(root), beside: true },
@@ -46,6 +47,12 @@ export function parts(root: string): readonly Part[] {
     { ...vitest(root, 'e2e', 'real processes, chain and sockets'), alone: true },
     { ...vitest(root, 'deep', 'longer property runs and simulations'), alone: true, deep: true },
     { ...generated(root), deep: true },
+    {
+      ...check(root, 'coverage', 'over 95% of the lines and branches of the contracts', 'node', [
+        'contracts/coverage.ts',
+      ]),
+      deep: true,
+    },
   ]
 }
 

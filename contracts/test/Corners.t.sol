@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity ^0.8.37;
+
+import {IArbiter} from "../src/IArbiter.sol";
+import {IAssay} from "../src/IAssay.sol";
+import {Base} from "./Base.sol";
+import {vm} from "./Vm.sol";
+
+/// @dev Takes its balance out, and tries to take it again while it is being paid.
+contract Reentrant {
+    IAssay private immutable ASSAY;
+    bool public refused;
+
+    constructor(IAssay assay) payable {
+        ASSAY = assay;
+        assay.deposit{value: msg.value}();
+    }
+
+    function withdraw(uint256 amount) external {
+        ASSAY.withdraw(amount);
+    }
+
+    receive() external payable {
+        try ASSAY.withdraw(msg.value) {}
+        catch {
+            refused = true;
+        }
+    }
+}
+
+/// @dev Rare states: what happens when two lives of a job meet.
+contract CornersTest is Base {
+    function test_a_payee_that_reenters_is_paid_once() public {
+        vm.deal(address(this), 10);
+        Reentrant payee = new Reentrant{value: 7}(assay);
+        payee.withdraw(7);
+        yes(payee.refused(), "the second withdrawal is refused");
+        eq(address(payee).balance, 7, "paid once");
+        eq(assay.balanceOf(address(payee)), 0, "nothing is left");
+    }
+
+    function test_no_entry_beyond_the_window() public {
+        bytes32 jobId = start();
+        uint32 w = commit(jobId);
+        vm.expectRevert(abi.encodeWithSelector(IAssay.OutOfRange.selector, 4));
+        assay.entryOf(jobId, w, 4);
+    }
+
+    function test_no_verdict_of_another_epoch_nor_after_the_deadline() public {
+        bytes32 jobId = start();
+        uint32 w = commitAndSeed(jobId);
+        refused(verifierOf(jobId, w, 0), abi.encodeWithSelector(IAssay.WrongEpoch.selector, 1));
+        assay.commitVerdict(jobId, 2, w, 0, "hash");
+        uint48 deadline = job(jobId).deadline;
+        address verifier = verifierOf(jobId, w, 0);
+        vm.roll(uint256(deadline) + 1);
+        refused(verifier, abi.encodeWithSelector(IAssay.TooLate.selector, deadline));
+        assay.commitVerdict(jobId, 1, w, 0, "hash");
+    }
+
+    function test_no_window_of_an_expired_job_settles() public {
+        bytes32 jobId = start();
+        uint32 w = commitAndSeed(jobId);
+        acceptAll(jobId, w);
+        vm.roll(uint256(job(jobId).deadline) + 1);
+        assay.expire(jobId);
+        vm.expectRevert(abi.encodeWithSelector(IAssay.WrongPhase.selector, job(jobId).phase));
+        assay.settleWindow(jobId, w);
+    }
+
+    function test_only_drawn_entries_are_paid_for_verdicts() public {
+        IAssay.JobTerms memory t = defaults();
+        t.sampleRate = type(uint64).max / 2;
+        t.steps = 44;
+        bytes32 jobId = start(t, 3, 3);
+        bool gap;
+        while (job(jobId).phase == IAssay.Phase.Active) {
+            uint256 before = job(jobId).escrow;
+            uint32 w = commitAndSeed(jobId);
+            uint64 sampled = window(jobId, w).sampled;
+            gap = gap || (sampled > 0 && sampled & (sampled + 1) != 0);
+            acceptAll(jobId, w);
+            uint256 drawn;
+            for (uint64 rest = sampled; rest != 0; rest &= rest - 1) {
+                drawn++;
+            }
+            bool last = w + 1 == 11;
+            vm.roll(uint256(window(jobId, w).challengesUntil) + 1);
+            assay.settleWindow(jobId, w);
+            if (!last) eq(before - job(jobId).escrow, 4 * 1000 + drawn * 100 + 50, "cells, drawn verdicts, coordinator");
+        }
+        yes(gap, "some window had an entry that was not drawn before one that was");
+    }
+
+    /// @dev The job ends while a dispute over a window that was voided is still open.
+    function test_a_contested_dispute_may_outlive_its_job() public {
+        bytes32 jobId = start(defaults(), 4, 3);
+        uint32 w = commit(jobId);
+        bytes32 contested = challenge(jobId, w, 1);
+        contest(contested);
+        bytes32 lost = challenge(jobId, w, 0);
+        vm.roll(block.number + 7);
+        assay.resolve(lost);
+        while (job(jobId).phase == IAssay.Phase.Active) {
+            finish(jobId);
+        }
+        uint256 before = assay.balanceOf(whistleblower);
+        assay.resolve(contested);
+        eq(assay.balanceOf(whistleblower), before + 700, "the bond returns");
+        eq(job(jobId).openDisputes, 0, "none is open");
+        yes(assay.disputeOf(contested).ruling == IArbiter.Ruling.Contested, "undecided");
+    }
+}
