@@ -110,4 +110,23 @@ contract CornersTest is Base {
         eq(job(jobId).openDisputes, 0, "none is open");
         yes(assay.disputeOf(contested).ruling == IArbiter.Ruling.Contested, "undecided");
     }
+
+    /// @dev What a solver claimed before it left still answers for itself.
+    function test_a_claim_of_a_solver_that_has_left_can_be_refuted() public {
+        bytes32 jobId = start();
+        uint32 w = commit(jobId);
+        address gone = cell(jobId, 0);
+        vm.roll(job(jobId).clock + 21);
+        vm.prank(job(jobId).lease);
+        assay.summon(jobId, 0);
+        vm.roll(uint256(job(jobId).summonedUntil) + 1);
+        assay.replace(jobId, 0);
+        yes(cell(jobId, 0) != gone, "replaced");
+        yes(window(jobId, w).status == IAssay.WindowStatus.Committed, "its work stands");
+        uint256 before = wealth(jobId, gone);
+        resolve(challenge(jobId, w, 0));
+        eq(before - wealth(jobId, gone), defaults().claimStake, "its stake is lost");
+        yes(window(jobId, w).status == IAssay.WindowStatus.Void, "and its work");
+        eq(job(jobId).epoch, 3, "the others start again");
+    }
 }
