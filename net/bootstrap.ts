@@ -5,21 +5,25 @@ export class Bootstrap {
   private readonly dial: (address: string) => Promise<string>
   private readonly connected: (peer: string) => boolean
   private readonly pauses: readonly [number, number]
+  private readonly onError: (error: unknown, address: string) => void
   private readonly controller = new AbortController()
   private readonly loops: Promise<void>[] = []
 
   /**
    * @param dial connects to an address and returns the peer id; rejects when it cannot
    * @param pauses first and longest pause between attempts, milliseconds
+   * @param onError told of each attempt that failed
    */
   constructor(
     dial: (address: string) => Promise<string>,
     connected: (peer: string) => boolean,
     pauses: readonly [number, number],
+    onError: (error: unknown, address: string) => void,
   ) {
     this.dial = dial
     this.connected = connected
     this.pauses = pauses
+    this.onError = onError
   }
 
   keep(address: string): void {
@@ -42,7 +46,8 @@ export class Bootstrap {
         try {
           peer = await this.dial(address)
           pause = first
-        } catch {
+        } catch (error) {
+          if (!signal.aborted) this.onError(error, address)
           // Random spread, so that peers do not come back in step after an outage of the bootstrap peer.
           pause = Math.min(longest, pause * (1.5 + Math.random()))
         }

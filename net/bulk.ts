@@ -9,6 +9,7 @@ import { AssayError, check } from '#proto/errors.ts'
 import { HASH_BYTES } from '#proto/hash.ts'
 import { FRAME_BYTES } from '#proto/merkle.ts'
 import { type BlobIndex, checkFrame, decodeIndex, encodeIndex, frameSize, indexBytes } from './blob-index.ts'
+import { blamed } from './errors.ts'
 import type { Peer } from './peer.ts'
 import type { BlobStore } from './store.ts'
 
@@ -34,22 +35,34 @@ export function serveBlobs(peer: Peer, ...stores: readonly Source[]): void {
   })
 }
 
-async function answer(stores: readonly Source[], request: Uint8Array): Promise<Uint8Array[]> {
+/** What is asked: the index where there is no `run`. */
+interface Question {
+  readonly root: Uint8Array
+  readonly run: Run | undefined
+}
+
+/** Throws `bad-encoding` or `over-limit`. */
+function decodeQuestion(request: Uint8Array): Question {
   const reader = new Reader(request)
   const kind = reader.u8()
   const root = reader.raw(HASH_BYTES)
   check(kind === ASK_INDEX || kind === ASK_FRAMES, 'bad-encoding', `${kind} is not a blob request`)
-  const [first, count] = kind === ASK_FRAMES ? [reader.u32(), reader.u32()] : [0, 0]
+  const run = kind === ASK_FRAMES ? { first: reader.u32(), count: reader.u32() } : undefined
   reader.end()
+  if (run) check(run.count > 0 && run.count <= MAX_RUN, 'over-limit', `${run.count} frames at once, at most ${MAX_RUN}`)
+  return { root, run }
+}
+
+async function answer(stores: readonly Source[], request: Uint8Array): Promise<Uint8Array[]> {
+  const { root, run } = blamed(() => decodeQuestion(request))
   const store = await holder(stores, root)
-  if (kind === ASK_INDEX) {
+  if (run === undefined) {
     const index = await store.index(root)
     const encoded = encodeIndex(index)
     return [new Writer().u32(encoded.length).finish(), encoded, await store.readFrame(root, index.frames.length - 1)]
   }
-  check(count > 0 && count <= MAX_RUN, 'over-limit', `${count} frames at once, at most ${MAX_RUN}`)
   const frames: Uint8Array[] = []
-  for (let i = 0; i < count; i++) frames.push(await store.readFrame(root, first + i))
+  for (let i = 0; i < run.count; i++) frames.push(await store.readFrame(root, run.first + i))
   return frames
 }
 

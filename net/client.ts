@@ -26,6 +26,9 @@ export interface RequestOptions {
   readonly into?: Uint8Array
 }
 
+/** Connects to a peer whose address is known, hello included. */
+type Dial = (peer: PeerId, signal: AbortSignal) => Promise<unknown>
+
 export class Client {
   private readonly node: Libp2p
   private readonly limits: NetLimits
@@ -37,6 +40,9 @@ export class Client {
     this.node = node
     this.limits = limits
   }
+
+  /** How peers that are not connected are reached; until this is set they are not. */
+  dial: Dial = (peer) => fail('network', `${peer} is not connected`)
 
   /** Aborts every request in progress and takes no more. */
   stop(): void {
@@ -82,7 +88,8 @@ export class Client {
     signal: AbortSignal,
   ): Promise<Uint8Array> {
     signal.throwIfAborted()
-    const connection = this.open(peer) ?? (await this.node.dial(peer, { signal }))
+    if (this.open(peer) === undefined) await this.dial(peer, signal)
+    const connection = this.open(peer) ?? fail('network', `${peer} is not connected`)
     const stream = await connection.newStream(protocol, {
       signal,
       maxOutboundStreams: Number.MAX_SAFE_INTEGER,

@@ -29,3 +29,14 @@ export function networkError(error: unknown, context: string): AssayError {
     name === 'TimeoutError' ? 'timeout' : name === 'UnsupportedProtocolError' ? 'unsupported' : 'network'
   return new AssayError(code, `${context}: ${printable(text)}`, { cause: error })
 }
+
+/** What `run` returns; an error that blames nobody so far is one to penalise: it comes of what a peer sent. */
+export function blamed<T>(run: () => T): T {
+  try {
+    return run()
+  } catch (error) {
+    if (!(error instanceof AssayError) || error.consequence !== 'none') throw error
+    const next = error.next === undefined ? {} : { next: error.next }
+    throw new AssayError(error.code, error.message, { ...next, consequence: 'penalise', cause: error })
+  }
+}

@@ -204,7 +204,7 @@ class BlobFetch {
       this.providers.leave(provider, error)
     } else if (code === 'bad-proof' || code === 'bad-encoding') {
       this.providers.leave(provider, error)
-      this.peer.penalise(provider)
+      this.peer.penalise(provider, 'blob', error.message)
       for (const { onFault } of this.waiting) onFault?.(provider, error)
     } else throw error
   }

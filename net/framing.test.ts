@@ -1,30 +1,15 @@
 /** The framing against peers that do not keep to it: raw libp2p nodes that stall, flood, lie and hang up. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Connection, Libp2p, Stream } from '@libp2p/interface'
-import { noise } from '@libp2p/noise'
 import { peerIdFromString } from '@libp2p/peer-id'
-import { tcp } from '@libp2p/tcp'
-import { yamux } from '@libp2p/yamux'
 import { multiaddr } from '@multiformats/multiaddr'
-import { createLibp2p } from 'libp2p'
 import { expect, onTestFinished, test } from 'vitest'
 import { StreamReader, send } from '#net/framing.ts'
 import type { Peer } from '#net/peer.ts'
-import { liveBytes, startPeer, testBytes, until } from '#net/testing.ts'
+import { liveBytes, rawNode, startPeer, testBytes, until } from '#net/testing.ts'
 
 const ECHO = '/test/echo/1'
 const MIB = 2 ** 20
-
-async function rawNode(): Promise<Libp2p> {
-  const node = await createLibp2p({
-    addresses: { listen: ['/ip4/127.0.0.1/tcp/0'] },
-    transports: [tcp()],
-    connectionEncrypters: [noise()],
-    streamMuxers: [yamux({ streamOptions: { maxStreamWindowSize: MIB } })],
-  })
-  onTestFinished(() => node.stop())
-  return node
-}
 
 async function dial(node: Libp2p, peer: Peer): Promise<Connection> {
   return await node.dial(multiaddr(peer.addresses()[0]))
@@ -40,7 +25,7 @@ const collect = (stream: Stream): { bytes: number[]; closed: boolean } => {
 }
 
 test('a peer that does not read its response costs a window of memory, and is cut off', async () => {
-  const server = await startPeer({ limits: { stallMs: 1_000 } })
+  const server = await startPeer({ limits: { stallMs: 1_000, memoryPerPeer: 1024 * MIB } })
   const part = testBytes(MIB)
   server.handle(ECHO, async () => Array.from({ length: 256 }, () => part))
   const node = await rawNode()

@@ -149,7 +149,7 @@ export class StreamReader {
   /** Waits for the peer to close its side. Throws `bad-encoding` for bytes after the message. */
   async end(): Promise<void> {
     await this.flow(() => this.surplus.length > 0 || this.ended, this.stallMs)
-    check(this.surplus.length === 0, 'bad-encoding', 'bytes after the end of a message')
+    check(this.surplus.length === 0, 'bad-encoding', 'bytes after the end of a message', { consequence: 'penalise' })
   }
 }
 

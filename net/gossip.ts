@@ -2,11 +2,20 @@
  * Announcements by gossipsub: signed by their origin, judged before they are forwarded, bounded in size
  * (docs/spec/network.md, "Gossip").
  */
-import { type GossipSub, gossipsub, type Message, StrictSign, TopicValidatorResult } from '@libp2p/gossipsub'
+import {
+  type GossipSub,
+  type GossipSubComponents,
+  gossipsub,
+  type Message,
+  StrictSign,
+  TopicValidatorResult,
+} from '@libp2p/gossipsub'
 import type { PeerId } from '@libp2p/interface'
 import { ascii } from '#proto/bytes.ts'
 import { AssayError, check, isAssayError } from '#proto/errors.ts'
 import { sha256 } from '#proto/hash.ts'
+import { TOPICS } from '#proto/topics.ts'
+import type { Admission } from './admission.ts'
 import { networkError } from './errors.ts'
 import type { NetLimits } from './limits.ts'
 import type { Reputation } from './reputation.ts'
@@ -38,9 +47,33 @@ function messageId(message: Message): Uint8Array {
   return sha256(sha256(ascii(message.topic)), sha256(origin), sha256(message.data))
 }
 
-/** The gossipsub service of one peer. */
-export function gossipService(limits: NetLimits, reputation: Reputation) {
-  return gossipsub({
+/**
+ * How gossip ranks peers by what they do on a topic: rejected messages cost, first deliveries count a little. A peer that
+ * has nothing to say on a topic is no worse for it, so there is no penalty for silence in the mesh.
+ */
+const TOPIC_SCORE = {
+  topicWeight: 1,
+  timeInMeshWeight: 0,
+  timeInMeshQuantum: 1,
+  timeInMeshCap: 1,
+  firstMessageDeliveriesWeight: 0.1,
+  firstMessageDeliveriesDecay: 0.9,
+  firstMessageDeliveriesCap: 100,
+  meshMessageDeliveriesWeight: 0,
+  meshMessageDeliveriesDecay: 0.5,
+  meshMessageDeliveriesCap: 1,
+  meshMessageDeliveriesThreshold: 1,
+  meshMessageDeliveriesWindow: 10,
+  meshMessageDeliveriesActivation: 5_000,
+  meshFailurePenaltyWeight: 0,
+  meshFailurePenaltyDecay: 0.5,
+  invalidMessageDeliveriesWeight: -5,
+  invalidMessageDeliveriesDecay: 0.97,
+}
+
+/** The gossipsub service of one peer, behind `admission`. */
+export function gossipService(limits: NetLimits, reputation: Reputation, admission: Admission) {
+  const service = gossipsub({
     globalSignaturePolicy: StrictSign,
     fallbackToFloodsub: false,
     emitSelf: false,
@@ -56,8 +89,17 @@ export function gossipService(limits: NetLimits, reputation: Reputation) {
       IPColocationFactorWeight: 0,
       appSpecificWeight: 1,
       appSpecificScore: (peer) => reputation.score(peer),
+      // A peer that comes back after a crash grafts within its old backoff: a few times are no offence.
+      behaviourPenaltyThreshold: 6,
+      behaviourPenaltyDecay: 0.9,
+      topics: Object.fromEntries(Object.values(TOPICS).map((topic) => [topic, TOPIC_SCORE])),
     },
   })
+  return (components: GossipSubComponents): GossipSub => {
+    const pubsub = service(components)
+    admission.guard(pubsub)
+    return pubsub
+  }
 }
 
 export class Gossip {
@@ -100,11 +142,13 @@ export class Gossip {
   private judge(source: PeerId, message: Message, validate: Validator): TopicValidatorResult {
     const from = message.type === 'signed' ? message.from.toString() : ''
     let verdict: Verdict
+    let why = `on ${message.topic}`
     try {
       verdict = from === '' || message.data.length > this.limits.maxGossip ? 'reject' : validate(message.data, from)
     } catch (error) {
       const grave = isAssayError(error) && (error.consequence === 'penalise' || error.consequence === 'slash')
       verdict = grave ? 'reject' : 'ignore'
+      if (grave) why = `${error.code} ${why}: ${error.message}`
       this.report(error, message.topic, from)
     }
     if (verdict === 'accept') return TopicValidatorResult.Accept
@@ -114,7 +158,7 @@ export class Gossip {
     }
     this.counts.rejected++
     // Whoever forwards a message vouches for it: every peer judges before it forwards.
-    this.reputation.fault(source.toString())
+    this.reputation.fault(source.toString(), 'announcement', why)
     return TopicValidatorResult.Reject
   }
 

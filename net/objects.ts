@@ -5,7 +5,7 @@
 import { Packr } from 'msgpackr'
 import { Reader, Writer } from '#proto/bytes.ts'
 import { AssayError, check, isAssayError } from '#proto/errors.ts'
-import { RemoteError } from './errors.ts'
+import { blamed, RemoteError } from './errors.ts'
 import type { Peer } from './peer.ts'
 import { checkPlain } from './plain.ts'
 
@@ -56,15 +56,21 @@ export function decodeObject(bytes: Uint8Array): unknown {
 /** What a peer has under a key of a kind; undefined is answered `not-found`. */
 export type Lookup = (kind: string, key: Uint8Array, from: string) => Promise<unknown>
 
+/** Throws `bad-encoding` or `over-limit`. */
+function decodeQuestion(request: Uint8Array): { kind: string; key: Uint8Array } {
+  const reader = new Reader(request)
+  const kind = reader.string(MAX_KIND)
+  const key = reader.bytes(MAX_KEY)
+  reader.end()
+  return { kind, key }
+}
+
 /** Answers object requests. Call once a peer. */
 export function serveObjects(peer: Peer, lookup: Lookup): void {
   peer.handle(
     OBJECT_PROTOCOL,
     async (request, from) => {
-      const reader = new Reader(request)
-      const kind = reader.string(MAX_KIND)
-      const key = reader.bytes(MAX_KEY)
-      reader.end()
+      const { kind, key } = blamed(() => decodeQuestion(request))
       const value = await lookup(kind, key, from)
       check(value !== undefined, 'not-found', 'no such object here')
       return encodeObject(value)
@@ -112,7 +118,7 @@ export async function fetchObject<T = unknown>(
       if (!isAssayError(error) || error.code === 'cancelled') throw error
       last = error
       if (isFault(error)) {
-        peer.penalise(provider)
+        peer.penalise(provider, 'object', `${kind}: ${error.message}`)
         onFault?.(provider, error)
       }
     }

@@ -3,38 +3,44 @@
  * announcements and requests, every part with explicit limits (docs/spec/network.md).
  */
 
-import { privateKeyFromRaw } from '@libp2p/crypto/keys'
-import type { GossipSub } from '@libp2p/gossipsub'
-import { identify } from '@libp2p/identify'
-import type { Libp2p, PeerId } from '@libp2p/interface'
-import { noise } from '@libp2p/noise'
+import type { PeerId } from '@libp2p/interface'
 import { peerIdFromString } from '@libp2p/peer-id'
-import { ping } from '@libp2p/ping'
-import { tcp } from '@libp2p/tcp'
-import { yamux } from '@libp2p/yamux'
-import { type Multiaddr, multiaddr } from '@multiformats/multiaddr'
-import { createLibp2p } from 'libp2p'
+import type { Multiaddr } from '@multiformats/multiaddr'
 import { AssayError, check } from '#proto/errors.ts'
+import { HASH_BYTES } from '#proto/hash.ts'
+import { parseAddress, peerOf } from './addresses.ts'
+import { Admission } from './admission.ts'
 import { Bootstrap } from './bootstrap.ts'
 import { Client, type RequestOptions } from './client.ts'
 import { networkError } from './errors.ts'
-import { Gossip, gossipService, type Listener, type Validator } from './gossip.ts'
-import { DEFAULT_LIMITS, type NetLimits, READ_BUFFER_BYTES, STREAM_WINDOW_BYTES } from './limits.ts'
-import { Reputation } from './reputation.ts'
+import { Gossip, type Listener, type Validator } from './gossip.ts'
+import { Hello } from './hello.ts'
+import { DEFAULT_LIMITS, type NetLimits } from './limits.ts'
+import { createNode, type Node } from './node.ts'
+import { Quotas } from './quota.ts'
+import { type Ban, type BanStore, type FaultReason, Reputation } from './reputation.ts'
 import { type Handler, type HandlerLimits, Server } from './server.ts'
 import { Traffic } from './traffic.ts'
 
 export interface PeerOptions {
-  /** secp256k1 secret, 32 bytes: the peer id follows from it. */
+  /** Seed of the Ed25519 key, 32 bytes: the peer id follows from it. */
   readonly privateKey: Uint8Array
+  /** Identifier of the network, 32 bytes; peers of another one are told so and left. Default zeros. */
+  readonly network?: Uint8Array
   /** Multiaddrs to listen on. Default a free port of 127.0.0.1; an empty list only dials. */
   readonly listen?: readonly string[]
   /** Multiaddrs told to others in place of the ones listened on, for a peer behind a forwarded port. */
   readonly announce?: readonly string[]
   /** Full multiaddrs (with /p2p/) that the peer stays connected to. */
   readonly bootstrap?: readonly string[]
+  /** Looks for peers of the same network on the local site by multicast DNS. Default false. */
+  readonly mdns?: boolean
   readonly limits?: Partial<NetLimits>
-  /** Told of every error that has no caller: of handlers, validators and listeners. */
+  /** Where bans outlive this process. */
+  readonly bans?: BanStore
+  /** Told of each ban when it begins. */
+  readonly onBan?: (ban: Ban) => void
+  /** Told of every error that has no caller: of handlers, validators, listeners, hellos and bootstrap dials. */
   readonly onError?: (error: AssayError, where: string, from: string) => void
 }
 
@@ -50,7 +56,11 @@ export interface PeerStats {
     readonly delivered: number
     readonly ignored: number
     readonly rejected: number
+    /** Above a peer's share, and not even read. */
+    readonly dropped: number
   }
+  /** Bans that last. */
+  readonly banned: number
 }
 
 export interface Peer {
@@ -59,10 +69,11 @@ export interface Peer {
   addresses(): string[]
   /**
    * Connects to the one peer that `addresses` lead to, and returns its id. A peer already connected is not dialled.
-   * Throws `bad-input` for a malformed address, `network` or `timeout` when none of them answers.
+   * Throws `bad-input` for a malformed address, `network` or `timeout` when none of them answers, `wrong-network` or
+   * `bad-version` when the peer is of another network or speaks another version.
    */
   connect(addresses: readonly string[]): Promise<string>
-  /** Ids of the connected peers. */
+  /** Ids of the connected peers of this network. */
   peers(): string[]
   /** Subscribers of `topic` among the connected peers. */
   subscribers(topic: string): string[]
@@ -81,111 +92,102 @@ export interface Peer {
    * `network` otherwise. `request` must not change until the promise settles.
    */
   request(peer: string, protocol: string, request: Uint8Array, options: RequestOptions): Promise<Uint8Array>
-  /** Counts a fault of `peer`: after three within a short time it is disconnected, and let in again as they fade. */
-  penalise(peer: string): void
+  /** Counts a fault of `peer`: a few within a short time ban it, for minutes first and then for longer. */
+  penalise(peer: string, reason: FaultReason, detail?: string): void
+  /** The bans that last. */
+  bans(): Ban[]
+  /**
+   * Says whether `peer` has a seat in work that this process shares: its share of bytes and memory is not limited, only
+   * the number of its requests at once, and its connection is the last to be given up.
+   */
+  seat(peer: string, seated: boolean): void
   stats(): PeerStats
-  /** Calls `listener` when a peer connects or leaves; returns the function that stops it. */
+  /** Calls `listener` when a peer of this network connects or leaves; returns the function that stops it. */
   onPeer(listener: (peer: string, connected: boolean) => void): () => void
   /** Aborts what is in progress and closes everything. */
   stop(): Promise<void>
 }
 
-type Node = Libp2p<{ pubsub: GossipSub }>
+/** Addresses of a peer found on the site that are tried. */
+const MAX_DISCOVERED = 8
+/** Value of a connection by which libp2p decides what to give up above the limit. */
+const SEATED_VALUE = 100
+const BOOTSTRAP_VALUE = 80
 
 /** Starts a peer. Throws `bad-input` for a malformed key or address, `network` when an address cannot be listened on. */
 export async function createPeer(options: PeerOptions): Promise<Peer> {
   const limits: NetLimits = { ...DEFAULT_LIMITS, ...options.limits }
+  const network = options.network ?? new Uint8Array(HASH_BYTES)
   check(options.privateKey.length === 32, 'bad-input', `a peer key has 32 bytes, not ${options.privateKey.length}`)
+  check(network.length === HASH_BYTES, 'bad-input', `a network identifier has 32 bytes, not ${network.length}`)
   for (const address of [...(options.listen ?? []), ...(options.announce ?? []), ...(options.bootstrap ?? [])]) {
-    parse(address)
+    parseAddress(address)
   }
   const traffic = new Traffic()
   let node: Node | undefined
-  const reputation = new Reputation((peer) => {
-    node?.hangUp(peerIdFromString(peer), { signal: AbortSignal.timeout(limits.stopMs) }).catch(() => {})
-  })
-  const shunned = (peer: PeerId): boolean => reputation.shunned(peer.toString())
+  const reputation = new Reputation((ban) => {
+    node?.hangUp(peerIdFromString(ban.peer), { signal: AbortSignal.timeout(limits.stopMs) }).catch(() => {})
+    options.onBan?.(ban)
+  }, options.bans)
+  const admission = new Admission(limits, reputation)
   try {
-    node = await createLibp2p({
-      privateKey: privateKeyFromRaw(options.privateKey),
-      nodeInfo: { name: 'assay', version: '0.1.0' },
-      addresses: {
-        listen: [...(options.listen ?? ['/ip4/127.0.0.1/tcp/0'])],
-        announce: [...(options.announce ?? [])],
-      },
-      transports: [tcp({ backlog: 128 })],
-      connectionEncrypters: [noise()],
-      streamMuxers: [
-        yamux({
-          maxInboundStreams: 1_024,
-          maxOutboundStreams: 1_024,
-          // A peer may ask as soon as its side of the handshake is done, while this side still is at it.
-          maxEarlyStreams: 1_024,
-          streamOptions: {
-            maxStreamWindowSize: STREAM_WINDOW_BYTES,
-            maxReadBufferLength: READ_BUFFER_BYTES,
-            maxWriteBufferLength: limits.maxGossipBacklog,
-          },
-        }),
-      ],
-      connectionManager: {
-        maxConnections: limits.maxConnections,
-        maxIncomingPendingConnections: limits.inboundPerSecond,
-        inboundConnectionThreshold: limits.inboundPerSecond,
-        maxParallelDials: limits.maxDials,
-        dialTimeout: limits.dialMs,
-        addressDialTimeout: limits.dialMs,
-        inboundUpgradeTimeout: limits.dialMs,
-        outboundStreamProtocolNegotiationTimeout: limits.negotiateMs,
-        inboundStreamProtocolNegotiationTimeout: limits.negotiateMs,
-        connectionCloseTimeout: limits.stopMs,
-      },
-      connectionGater: { denyDialPeer: shunned, denyInboundEncryptedConnection: shunned },
-      // A peer that computes may be deaf for seconds; only a dead one is for longer than this.
-      connectionMonitor: { pingInterval: 15_000, pingTimeout: { minTimeout: 45_000 } },
-      services: {
-        identify: identify({ timeout: limits.negotiateMs }),
-        ping: ping({ timeout: limits.negotiateMs }),
-        pubsub: gossipService(limits, reputation),
-      },
-      metrics: () => traffic.metrics(),
-    })
+    node = await createNode(options, { limits, network, traffic, reputation, admission })
   } catch (error) {
     throw networkError(error, 'the peer did not start')
   }
-  return new Libp2pPeer(node, limits, traffic, reputation, options)
+  return new Libp2pPeer(node, { limits, network, traffic, reputation, admission }, options)
+}
+
+interface Parts {
+  readonly limits: NetLimits
+  readonly network: Uint8Array
+  readonly traffic: Traffic
+  readonly reputation: Reputation
+  readonly admission: Admission
 }
 
 class Libp2pPeer implements Peer {
   readonly id: string
   private readonly node: Node
-  private readonly limits: NetLimits
-  private readonly traffic: Traffic
-  private readonly reputation: Reputation
+  private readonly parts: Parts
   private readonly gossip: Gossip
   private readonly server: Server
   private readonly client: Client
+  private readonly hello: Hello
   private readonly bootstrap: Bootstrap
   private readonly dials = new Map<string, Promise<string>>()
+  private readonly seated = new Set<string>()
   private readonly stopping = new AbortController()
   private stopped: Promise<void> | undefined
 
-  constructor(node: Node, limits: NetLimits, traffic: Traffic, reputation: Reputation, options: PeerOptions) {
+  constructor(node: Node, parts: Parts, options: PeerOptions) {
+    const { limits, network, reputation } = parts
     this.node = node
-    this.limits = limits
-    this.traffic = traffic
-    this.reputation = reputation
+    this.parts = parts
     this.id = node.peerId.toString()
     const onError = options.onError ?? (() => {})
     this.gossip = new Gossip(node.services.pubsub, limits, reputation, onError)
-    this.server = new Server(node, limits, onError)
+    const quotas = new Quotas(limits, (peer) => this.seated.has(peer))
+    this.server = new Server(node, limits, quotas, (error, protocol, from) => {
+      if (error.consequence === 'penalise' || error.consequence === 'slash') {
+        reputation.fault(from, 'request', `${error.code} on ${protocol}: ${error.message}`)
+      }
+      onError(error, protocol, from)
+    })
     this.client = new Client(node, limits)
+    this.hello = new Hello(node, this.server, this.client, limits, network, onError)
+    this.client.dial = async (peer, signal) => {
+      await this.node.dial(peer, { signal })
+      await this.hello.greet(peer)
+    }
     this.bootstrap = new Bootstrap(
-      (address) => this.connect([address]),
+      (address) => this.join(address),
       (peer) => this.connected(peer),
       limits.redialMs,
+      (error, address) => onError(networkError(error, address), 'bootstrap', address),
     )
     for (const address of options.bootstrap ?? []) this.bootstrap.keep(address)
+    node.addEventListener('peer:discovery', ({ detail }) => this.discovered(detail.id, detail.multiaddrs))
   }
 
   addresses(): string[] {
@@ -193,7 +195,10 @@ class Libp2pPeer implements Peer {
   }
 
   peers(): string[] {
-    return this.node.getPeers().map(String)
+    return this.node
+      .getPeers()
+      .map(String)
+      .filter((peer) => this.hello.knows(peer))
   }
 
   subscribers(topic: string): string[] {
@@ -202,11 +207,11 @@ class Libp2pPeer implements Peer {
 
   async connect(addresses: readonly string[]): Promise<string> {
     check(addresses.length > 0, 'bad-input', 'no address to connect to')
-    const targets = addresses.map(parse)
+    const targets = addresses.map(parseAddress)
     const ids = new Set(targets.map(peerOf))
     check(ids.size === 1, 'bad-input', 'the addresses belong to different peers')
     const id = peerOf(targets[0] as Multiaddr)
-    if (id !== undefined && this.connected(id)) return id
+    if (id !== undefined && this.connected(id) && this.hello.knows(id)) return id
     const key = id ?? addresses.join(' ')
     let dial = this.dials.get(key)
     if (dial === undefined) {
@@ -222,12 +227,34 @@ class Libp2pPeer implements Peer {
 
   private async dial(targets: Multiaddr[], addresses: readonly string[]): Promise<string> {
     try {
-      const signal = AbortSignal.any([AbortSignal.timeout(this.limits.dialMs), this.stopping.signal])
-      const connection = await this.node.dial(targets, { signal })
-      return connection.remotePeer.toString()
+      const signal = AbortSignal.any([AbortSignal.timeout(this.parts.limits.dialMs), this.stopping.signal])
+      const { remotePeer } = await this.node.dial(targets, { signal })
+      await this.hello.greet(remotePeer)
+      return remotePeer.toString()
     } catch (error) {
       throw networkError(error, `cannot connect to ${addresses.join(', ')}`)
     }
+  }
+
+  /** Connects to a bootstrap peer; its connection is worth more than those that others opened. */
+  private async join(address: string): Promise<string> {
+    const peer = await this.connect([address])
+    this.value(peer, 'assay-bootstrap', BOOTSTRAP_VALUE)
+    return peer
+  }
+
+  private discovered(id: PeerId, addresses: Multiaddr[]): void {
+    const { limits } = this.parts
+    const crowded = this.dials.size >= limits.maxDials || this.node.getPeers().length >= limits.maxInbound
+    if (crowded || addresses.length === 0 || this.connected(id.toString())) return
+    this.connect(addresses.slice(0, MAX_DISCOVERED).map((address) => `${address}/p2p/${id}`)).catch(() => {})
+  }
+
+  /** What a connection with `peer` is worth when there are too many; 0 takes the tag back. */
+  private value(peer: string, tag: string, value: number): void {
+    const tags = { [tag]: value === 0 ? undefined : { value } }
+    // Nothing is lost when this fails: the store holds only hints.
+    this.node.peerStore.merge(peerIdFromString(peer), { tags }).catch(() => {})
   }
 
   subscribe(topic: string, validate: Validator, handler: Listener): void {
@@ -246,31 +273,36 @@ class Libp2pPeer implements Peer {
     return this.client.request(peer, protocol, request, options)
   }
 
-  penalise(peer: string): void {
-    this.reputation.fault(peer)
+  penalise(peer: string, reason: FaultReason, detail?: string): void {
+    this.parts.reputation.fault(peer, reason, detail)
+  }
+
+  bans(): Ban[] {
+    return this.parts.reputation.list()
+  }
+
+  seat(peer: string, seated: boolean): void {
+    if (this.seated.has(peer) === seated) return
+    if (seated) this.seated.add(peer)
+    else this.seated.delete(peer)
+    this.value(peer, 'assay-seat', seated ? SEATED_VALUE : 0)
   }
 
   stats(): PeerStats {
-    const { sent, received } = this.traffic.bytes()
+    const { sent, received } = this.parts.traffic.bytes()
     return {
       bytesSent: sent,
       bytesReceived: received,
-      peers: this.node.getPeers().length,
+      peers: this.peers().length,
       requests: { ...this.client.counts },
       answers: { ...this.server.counts },
-      gossip: { ...this.gossip.counts },
+      gossip: { ...this.gossip.counts, dropped: this.parts.admission.dropped },
+      banned: this.bans().length,
     }
   }
 
   onPeer(listener: (peer: string, connected: boolean) => void): () => void {
-    const joined = (event: CustomEvent<PeerId>): void => listener(event.detail.toString(), true)
-    const left = (event: CustomEvent<PeerId>): void => listener(event.detail.toString(), false)
-    this.node.addEventListener('peer:connect', joined)
-    this.node.addEventListener('peer:disconnect', left)
-    return () => {
-      this.node.removeEventListener('peer:connect', joined)
-      this.node.removeEventListener('peer:disconnect', left)
-    }
+    return this.hello.onPeer(listener)
   }
 
   stop(): Promise<void> {
@@ -285,16 +317,4 @@ class Libp2pPeer implements Peer {
     await this.bootstrap.stop()
     await this.node.stop()
   }
-}
-
-function parse(address: string): Multiaddr {
-  try {
-    return multiaddr(address)
-  } catch (cause) {
-    throw new AssayError('bad-input', `${JSON.stringify(address.slice(0, 200))} is not a multiaddr`, { cause })
-  }
-}
-
-function peerOf(address: Multiaddr): string | undefined {
-  return address.getComponents().findLast((component) => component.name === 'p2p')?.value
 }

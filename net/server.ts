@@ -12,6 +12,7 @@ import {
   type NetLimits,
 } from './limits.ts'
 import { encodeError, REQUEST_HEAD_BYTES, readRequestHead, responseHead, STATUS_ERROR, STATUS_OK } from './message.ts'
+import type { Lease, Quotas } from './quota.ts'
 
 /**
  * Answers one request. `signal` aborts when the asking peer gives up, the time-out passes or the peer stops. The bytes
@@ -40,16 +41,18 @@ const REFUSAL_MS = 5_000
 export class Server {
   private readonly node: Libp2p
   private readonly limits: NetLimits
+  private readonly quotas: Quotas
   private readonly onError: (error: AssayError, protocol: string, from: string) => void
-  private readonly perPeer = new Map<string, number>()
   private readonly protocols = new Set<string>()
   private readonly running = new Set<AbortController>()
   /** Requests answered, refused and failed since the start. */
   readonly counts = { served: 0, refused: 0, failed: 0 }
 
-  constructor(node: Libp2p, limits: NetLimits, onError: Server['onError']) {
+  /** @param onError told of every request that failed; the error's consequence says whether the peer is to blame */
+  constructor(node: Libp2p, limits: NetLimits, quotas: Quotas, onError: Server['onError']) {
     this.node = node
     this.limits = limits
+    this.quotas = quotas
     this.onError = onError
   }
 
@@ -68,22 +71,23 @@ export class Server {
     const told = this.node.handle(
       protocol,
       async (stream, connection) => {
-        const from = connection.remotePeer.toString()
-        const mine = this.perPeer.get(from) ?? 0
-        if (active >= bounds.maxConcurrent || mine >= this.limits.requestsPerPeer) {
-          this.counts.refused++
-          await this.refuse(stream, new AssayError('rate-limited', `too many requests at once on ${protocol}`))
+        if (active >= bounds.maxConcurrent) {
+          await this.turnAway(stream, new AssayError('rate-limited', `too many requests at once on ${protocol}`))
+          return
+        }
+        let lease: Lease
+        try {
+          lease = this.quotas.begin(connection.remotePeer.toString())
+        } catch (error) {
+          await this.turnAway(stream, networkError(error, protocol))
           return
         }
         active++
-        this.perPeer.set(from, mine + 1)
         try {
-          await this.serve(stream, connection, protocol, handler, bounds)
+          await this.serve(stream, connection, protocol, handler, bounds, lease)
         } finally {
           active--
-          const left = (this.perPeer.get(from) ?? 1) - 1
-          if (left === 0) this.perPeer.delete(from)
-          else this.perPeer.set(from, left)
+          lease.end()
         }
       },
       { maxInboundStreams: this.limits.requestsPerPeer + REFUSAL_STREAMS },
@@ -102,6 +106,7 @@ export class Server {
     protocol: string,
     handler: Handler,
     bounds: Required<HandlerLimits>,
+    lease: Lease,
   ): Promise<void> {
     const from = connection.remotePeer.toString()
     const controller = new AbortController()
@@ -115,7 +120,7 @@ export class Server {
     let work: ReturnType<Handler> | undefined
     let answering = false
     try {
-      const request = await aborted(signal, readRequest(stream, this.limits.stallMs, bounds.maxRequest))
+      const request = await aborted(signal, readRequest(stream, this.limits.stallMs, bounds.maxRequest, lease))
       clearTimeout(deadline)
       deadline = this.deadline(controller, bounds.timeoutMs, `no answer within ${bounds.timeoutMs} ms`)
       work = handler(request, from, signal)
@@ -125,9 +130,11 @@ export class Server {
       let size = 0
       for (const part of parts) size += part.length
       check(size <= MAX_BODY_BYTES, 'over-limit', `a response of ${size} bytes is above ${MAX_BODY_BYTES}`)
+      lease.hold(size)
       const allowed = this.limits.stallMs + (size / this.limits.minRate) * 1000
       deadline = this.deadline(controller, allowed, `the response was read slower than ${this.limits.minRate} B/s`)
       answering = true
+      lease.sent(size)
       await aborted(signal, this.finish(stream, STATUS_OK, size, parts))
       this.counts.served++
     } catch (error) {
@@ -145,6 +152,11 @@ export class Server {
       // The slot stays taken until the handler really ends: a handler deaf to its signal still holds memory.
       await work?.catch(() => {})
     }
+  }
+
+  private async turnAway(stream: Stream, error: AssayError): Promise<void> {
+    this.counts.refused++
+    await this.refuse(stream, error)
   }
 
   private deadline(controller: AbortController, ms: number, message: string): NodeJS.Timeout {
@@ -173,12 +185,15 @@ function isLocal({ code }: AssayError): boolean {
   return code === 'storage' || code === 'internal'
 }
 
-async function readRequest(stream: Stream, stallMs: number, maxRequest: number): Promise<Uint8Array> {
+async function readRequest(stream: Stream, stallMs: number, maxRequest: number, lease: Lease): Promise<Uint8Array> {
   const reader = new StreamReader(stream, stallMs)
   const head = new Uint8Array(REQUEST_HEAD_BYTES)
   await reader.read(head)
   const size = readRequestHead(head)
-  if (size > maxRequest) fail('over-limit', `a request of ${size} bytes is above ${maxRequest}`)
+  if (size > maxRequest) {
+    fail('over-limit', `a request of ${size} bytes is above ${maxRequest}`, { consequence: 'penalise' })
+  }
+  lease.hold(size)
   const request = await reader.body(size)
   await reader.end()
   return request

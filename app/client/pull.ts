@@ -8,14 +8,13 @@ import type { Program } from '#graph/types.ts'
 import { createPeer } from '#net/peer.ts'
 import { fromHex } from '#proto/bytes.ts'
 import { fail } from '#proto/errors.ts'
-import { addressBytes } from '#proto/ids.ts'
 import { decodeJob, type JobSpec } from '#proto/job.ts'
 import type { JobView } from '#proto/machines/job-view.ts'
-import { networkId } from '#proto/messages.ts'
 import { Announcer } from '#runtime/announcer.ts'
 import { Database } from '#runtime/database.ts'
 import { identityOf } from '#runtime/keys.ts'
 import type { Network } from '#runtime/network.ts'
+import { networkIdOf } from '#runtime/peering.ts'
 import { programOf } from '#runtime/program.ts'
 import { ContentStore } from '#runtime/store.ts'
 
@@ -39,14 +38,10 @@ export async function pullJob(network: Network, job: JobView, signal: AbortSigna
   }
   const folder = await mkdtemp(join(tmpdir(), 'assay-pull-'))
   const identity = identityOf(randomBytes(32))
-  const peer = await createPeer({ privateKey: identity.peerKey, bootstrap: network.bootstrap })
+  const id = networkIdOf(network)
+  const peer = await createPeer({ privateKey: identity.peerKey, network: id, bootstrap: network.bootstrap })
   const log = pino({ level: 'silent' })
-  const announcer = new Announcer(
-    peer,
-    identity,
-    networkId(BigInt(network.chainId), addressBytes(network.contracts.assay)),
-    log,
-  )
+  const announcer = new Announcer(peer, identity, id, log)
   const database = new Database(':memory:')
   try {
     const store = await ContentStore.open(folder, peer, database)
