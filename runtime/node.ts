@@ -4,30 +4,38 @@ import type { JsonRpcProvider } from 'ethers'
 import { openChain } from '#contracts/chain.ts'
 import { AssayReader } from '#contracts/reader.ts'
 import { AssaySender } from '#contracts/sender.ts'
-import type { Peer } from '#net/peer.ts'
+import { createPeer, type Peer } from '#net/peer.ts'
 import { to0x } from '#proto/bytes.ts'
+import { addressBytes } from '#proto/ids.ts'
+import { AssayError } from '#proto/errors.ts'
 import type { SeatRole } from '#proto/machines/events.ts'
 import type { JobView } from '#proto/machines/job-view.ts'
-import type { Role } from '#proto/messages.ts'
+import { networkId, type Role } from '#proto/messages.ts'
 import { type Hex, quote } from '#proto/terms.ts'
 import { Announcer } from '#runtime/announcer.ts'
 import { hasEnded, JobBook } from '#runtime/book.ts'
+import { claimAccount } from '#runtime/claim.ts'
 import { Database } from '#runtime/database.ts'
-import { type Identity, loadIdentity } from '#runtime/keys.ts'
+import { type Identity, loadIdentity, type Passphrase } from '#runtime/keys.ts'
 import type { Network } from '#runtime/network.ts'
-import { networkIdOf, openPeer, type PeeringOptions } from '#runtime/peering.ts'
 import { Performer } from '#runtime/performer.ts'
 import type { Logger, Shell } from '#runtime/shell.ts'
 import { ContentStore } from '#runtime/store.ts'
 import { type UpkeepAction, upkeep } from '#runtime/upkeep.ts'
 
-export interface NodeOptions extends PeeringOptions {
+export interface NodeOptions {
   readonly role: Role
   /** Folder of this process: key, database, blobs, checkpoints. */
   readonly home: string
   readonly network: Network
+  /** Multiaddrs to listen on; default a free port of the loopback. */
+  readonly listen?: readonly string[]
   /** Blocks to wait before doing the upkeep that anyone may do. */
   readonly grace: number
+  /** Opens an encrypted key. */
+  readonly passphrase?: Passphrase
+  /** Encrypts the key that is made where there is none. */
+  readonly freshPassphrase?: string
 }
 
 /** A running process of one role. */
@@ -60,7 +68,8 @@ export interface RoleNode {
 export async function openNode(shell: Shell, options: NodeOptions): Promise<RoleNode> {
   const { log, signal } = shell
   const { network, home } = options
-  const identity = await loadIdentity(join(home, 'key'))
+  const identity = await loadIdentity(join(home, 'key'), options.passphrase, options.freshPassphrase)
+  shell.onStop(await claimAccount(identity.account, network.chainId))
   const database = new Database(join(home, 'state.sqlite'))
   shell.onStop(() => database.close())
   const provider = await openChain(network.rpc)
@@ -68,13 +77,23 @@ export async function openNode(shell: Shell, options: NodeOptions): Promise<Role
   const deployment = network.contracts
   const reader = new AssayReader(provider, deployment)
   const sender = new AssaySender(provider, deployment, identity.key.privateKey)
-  const peer = await openPeer(network, identity, database, log, options)
+  const peer = await createPeer({
+    privateKey: identity.peerKey,
+    bootstrap: network.bootstrap.filter((address) => !options.listen?.some((own) => address.startsWith(own))),
+    ...(options.listen ? { listen: options.listen } : {}),
+    onError: (error, where, from) => log.debug({ where, from, error: error.message }, 'peer'),
+  })
   shell.onStop(() => {
     const { bytesSent, bytesReceived } = peer.stats()
     log.info({ bytesSent, bytesReceived }, 'traffic')
     return peer.stop()
   })
-  const announcer = new Announcer(peer, identity, networkIdOf(network), log)
+  const announcer = new Announcer(
+    peer,
+    identity,
+    networkId(BigInt(network.chainId), addressBytes(deployment.assay)),
+    log,
+  )
   shell.onStop(() => announcer.stop())
   const store = await ContentStore.open(home, peer, database)
   const parts = { log, signal, identity, peer, reader, sender, announcer, database, store }
@@ -107,6 +126,8 @@ class Node implements RoleNode {
   readonly store: ContentStore
   readonly book = new JobBook()
   readonly #provider: Pick<JsonRpcProvider, 'destroy'>
+  /** Rejected when the account turns out to have another role. */
+  readonly #conflict = Promise.withResolvers<never>()
 
   constructor(parts: NodeParts, provider: Pick<JsonRpcProvider, 'destroy'>, grace: number) {
     this.log = parts.log
@@ -120,6 +141,7 @@ class Node implements RoleNode {
     this.database = parts.database
     this.store = parts.store
     this.#provider = provider
+    this.#conflict.promise.catch(() => {})
     this.act(
       (job, block) => upkeep(job, block, grace, this.me),
       (action) => this.#upkeep(action),
@@ -147,6 +169,10 @@ class Node implements RoleNode {
   }
 
   bidFor(role: SeatRole): void {
+    this.book.onBlock((job) => {
+      const other = hasEnded(job) ? undefined : job.bids.find(({ account }) => account === this.me)?.role
+      if (other !== undefined && other !== role) this.#conflict.reject(sharedAccount(this.me, job.jobId, other, role))
+    })
     this.act(
       (job, block) => (mayBid(job, role, this.me, block) ? [{ key: `${job.jobId}:bid:${job.bidsClose}`, job }] : []),
       ({ job }) => this.#bid(job, role),
@@ -190,9 +216,14 @@ class Node implements RoleNode {
   }
 
   async run(): Promise<void> {
-    await this.book.follow(this.reader, this.log, this.signal)
+    await Promise.race([this.book.follow(this.reader, this.log, this.signal), this.#conflict.promise])
     this.#provider.destroy()
   }
+}
+
+function sharedAccount(account: Hex, jobId: Hex, other: SeatRole, role: SeatRole): AssayError {
+  const message = `account ${account} has a seat as ${other} in job ${jobId}: it cannot serve as ${role}`
+  return new AssayError('bad-config', message, { next: 'Give each role an account of its own: assay key new.' })
 }
 
 function mayBid(job: JobView, role: SeatRole, me: Hex, block: number): boolean {
