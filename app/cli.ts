@@ -31,6 +31,11 @@ const COMMANDS: readonly Entry[] = [
     load: () => import('#app/commands/devnet.ts'),
   },
   {
+    name: 'init',
+    summary: 'write a job file to start from',
+    load: () => import('#app/commands/init.ts'),
+  },
+  {
     name: 'submit',
     summary: 'put a job on a network',
     load: () => import('#app/commands/submit.ts'),
@@ -49,6 +54,16 @@ const COMMANDS: readonly Entry[] = [
     name: 'watch',
     summary: 'follow a job until it ends',
     load: () => import('#app/commands/watch.ts'),
+  },
+  {
+    name: 'topup',
+    summary: 'pay for further windows of a job, or give it more time',
+    load: () => import('#app/commands/topup.ts'),
+  },
+  {
+    name: 'cancel',
+    summary: 'end a job early and get the rest of its escrow back',
+    load: () => import('#app/commands/cancel.ts'),
   },
   {
     name: 'pull',
@@ -79,6 +94,11 @@ const COMMANDS: readonly Entry[] = [
     name: 'whistleblower',
     summary: 'run a whistleblower: audits what was accepted',
     load: () => import('#app/commands/whistleblower.ts'),
+  },
+  {
+    name: 'key',
+    summary: 'make, import, show or encrypt an account',
+    load: () => import('#app/commands/key.ts'),
   },
   {
     name: 'doctor',

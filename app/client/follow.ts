@@ -2,7 +2,7 @@
 import { plural, short } from '#app/terminal/format.ts'
 import { createProgress } from '#app/terminal/progress.ts'
 import { paint, type Terminal } from '#app/terminal/terminal.ts'
-import type { JobView } from '#proto/machines/job-view.ts'
+import { type JobView, plannedSteps, waitsForMoney } from '#proto/machines/job-view.ts'
 import type { Network } from '#runtime/network.ts'
 import { type Sight, watchJob } from './watch.ts'
 
@@ -54,6 +54,13 @@ export function news(before: JobView | undefined, job: JobView, network: Network
   }
   for (const replica of job.summons.keys()) {
     if (!before?.summons.has(replica)) lines.push(`summoned: ${name(job.cells[replica] ?? '')}, who is overdue`)
+  }
+  if (job.totalWindows < (before?.totalWindows ?? job.totalWindows)) {
+    lines.push(paint(terminal, 'yellow', `cancelled: training ends with step ${plannedSteps(job)}`))
+  }
+  const waits = (view: JobView | undefined): boolean => view !== undefined && waitsForMoney(view)
+  if (waits(job) && !waits(before)) {
+    lines.push(paint(terminal, 'yellow', `window ${job.nextWindow} is not paid for: assay topup ${short(job.jobId)}`))
   }
   if (job.phase !== before?.phase) lines.push(`job ${short(job.jobId)}: ${job.phase}`)
   return lines

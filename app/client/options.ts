@@ -11,6 +11,11 @@ export function networkOption(command: Command): Command {
   return command.option('--network <file>', 'network file, as `assay devnet` writes it', fallback)
 }
 
+/** Adds `--password-file FILE`. */
+export function passwordOption(command: Command): Command {
+  return command.option('--password-file <file>', 'file with the passphrase of an encrypted key (or ASSAY_PASSWORD)')
+}
+
 /** The submitter's key beside a network file. */
 export function submitterKey(networkFile: string): string {
   return join(dirname(networkFile), 'submitter', 'key')

@@ -9,8 +9,9 @@ import { toHex } from '#proto/bytes.ts'
 import { AssayError, check, fail } from '#proto/errors.ts'
 import { encodeJob, type JobSpec } from '#proto/job.ts'
 import type { Preset } from '#proto/presets.ts'
-import { createTerms, type Hex, type JobTerms, type Periods, quote } from '#proto/terms.ts'
-import { readIdentity } from '#runtime/keys.ts'
+import { createTerms, escrowFor, type Hex, type JobTerms, type Periods, quote } from '#proto/terms.ts'
+import { windowCount } from '#proto/windows.ts'
+import { type Passphrase, readIdentity } from '#runtime/keys.ts'
 import type { Network } from '#runtime/network.ts'
 
 export interface Submitted {
@@ -18,6 +19,12 @@ export interface Submitted {
   readonly terms: JobTerms
   /** Wei paid into the job; what is unused comes back. */
   readonly escrow: bigint
+}
+
+export interface SubmitOptions {
+  readonly passphrase?: Passphrase
+  /** Windows to pay for now, at least `depth`; default all. The others wait for `assay topup`. */
+  readonly windows?: number | undefined
 }
 
 /** FLOP/s that periods allow for at least, so that a slow but honest machine is not replaced. */
@@ -54,18 +61,15 @@ export async function submitJob(
   keyFile: string,
   preset: Preset,
   signal: AbortSignal,
+  options: SubmitOptions = {},
 ): Promise<Submitted> {
   const terms = createTerms(job.spec, { prices: preset.prices, periods: periodsFor(job, preset) })
-  const { escrow } = quote(terms)
-  check(
-    job.budget === undefined || escrow <= job.budget,
-    'over-limit',
-    `the job may cost ${formatEther(escrow)} ether`,
-    {
-      next: `Raise the budget (${formatEther(job.budget ?? 0n)} ether), or train fewer steps.`,
-    },
-  )
-  const { key } = await readIdentity(keyFile)
+  const price = quote(terms).escrow
+  check(job.budget === undefined || price <= job.budget, 'over-limit', `the job may cost ${formatEther(price)} ether`, {
+    next: `Raise the budget (${formatEther(job.budget ?? 0n)} ether), or train fewer steps.`,
+  })
+  const escrow = firstEscrow(terms, options.windows)
+  const { key } = await readIdentity(keyFile, options.passphrase)
   await handOver(network, job, signal)
   const provider = await openChain(network.rpc)
   try {
@@ -76,6 +80,16 @@ export async function submitJob(
   } finally {
     provider.destroy()
   }
+}
+
+/** Wei that the first windows cost. Throws `bad-input` for fewer windows than may be open at once. */
+function firstEscrow(terms: JobTerms, windows = windowCount(terms)): bigint {
+  const escrow = escrowFor(terms, 0, Math.min(windows, windowCount(terms)))
+  const least = Math.min(terms.depth, windowCount(terms))
+  check(escrow >= quote(terms).leastEscrow, 'bad-input', `${windows} windows are too few to start with`, {
+    next: `Pay for at least ${least}: as many may be open at once.`,
+  })
+  return escrow
 }
 
 /** Gives the coordinator what solvers and verifiers will ask it for. */

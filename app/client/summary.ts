@@ -4,7 +4,7 @@ import { curve } from '#app/terminal/curve.ts'
 import { byteCount, count, duration, figure, percent, printable, short } from '#app/terminal/format.ts'
 import { paint, type Terminal } from '#app/terminal/terminal.ts'
 import type { Ruling } from '#proto/machines/events.ts'
-import type { JobView } from '#proto/machines/job-view.ts'
+import { type JobView, plannedSteps } from '#proto/machines/job-view.ts'
 import type { Metrics } from '#runtime/evaluate.ts'
 import type { Network } from '#runtime/network.ts'
 import { ledgerTable, type NamedRow, namedLedger } from './ledger.ts'
@@ -61,7 +61,7 @@ export function resultOf({ job, losses }: Sight, network: Network, extras: Extra
   const { counts } = job
   return {
     job: job.jobId,
-    steps: job.terms.steps,
+    steps: plannedSteps(job),
     firstLoss: losses[0] ?? null,
     finalLoss: losses.at(-1) ?? null,
     losses,

@@ -1,8 +1,12 @@
 /** What the commands of the four roles share: options, node, ready line. */
+import { join } from 'node:path'
 import { type Command, Option } from 'commander'
-import { networkOption, whole } from '#app/client/options.ts'
+import { networkOption, passwordOption, whole } from '#app/client/options.ts'
+import { isDevnet } from '#app/client/readers.ts'
+import { givenPassphrase, passphraseFrom } from '#app/terminal/passphrase.ts'
 import { ENGINES, type EngineName } from '#engine/index.ts'
 import type { Role } from '#proto/messages.ts'
+import { describeKey } from '#runtime/keys.ts'
 import { readNetwork } from '#runtime/network.ts'
 import { openNode, type RoleNode } from '#runtime/node.ts'
 import { runShell, type Shell } from '#runtime/shell.ts'
@@ -10,6 +14,7 @@ import { runShell, type Shell } from '#runtime/shell.ts'
 export interface RoleOptions {
   readonly network: string
   readonly home: string
+  readonly passwordFile?: string
   readonly listen?: string[]
   readonly attached?: boolean
 }
@@ -24,7 +29,7 @@ const GRACE = { coordinator: 0, solver: 40, verifier: 60, whistleblower: 80, sub
 
 /** Adds the options of every role. */
 export function roleOptions(command: Command, role: Role): Command {
-  return networkOption(command)
+  return passwordOption(networkOption(command))
     .option('--home <dir>', 'folder of this process: key, database, blobs', `.assay/${role}`)
     .option('--listen <multiaddr...>', 'libp2p addresses to listen on (default: a free port of the loopback)')
     .addOption(new Option('--attached', 'end when standard input closes').hideHelp())
@@ -46,13 +51,20 @@ export async function runRole(
   const network = await readNetwork(options.network)
   await runShell(role, options.attached === true, async (shell) => {
     const { home, listen } = options
+    const freshPassphrase = await givenPassphrase(options.passwordFile)
     const node = await openNode(shell, {
       role,
       home,
       network,
       grace: GRACE[role as keyof typeof GRACE],
+      passphrase: passphraseFrom(options.passwordFile),
+      ...(freshPassphrase === undefined ? {} : { freshPassphrase }),
       ...(listen && { listen }),
     })
+    const { encrypted } = await describeKey(join(home, 'key'))
+    if (!encrypted && !isDevnet(network)) {
+      shell.log.warn({ next: `assay key encrypt ${join(home, 'key')}` }, 'the account of this process is not encrypted')
+    }
     shell.log.info({ account: node.me, peer: node.peer.id, addresses: node.peer.addresses() }, 'started')
     await main(node, shell)
   })

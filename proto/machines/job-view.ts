@@ -142,6 +142,11 @@ export function underWay(job: JobView): boolean {
   return job.cells.length > 0 && job.nextWindow < Math.min(job.totalWindows, fundedWindows(job))
 }
 
+/** Whether the escrow does not pay for the next window: training waits for a `topUp`. */
+export function waitsForMoney(job: JobView): boolean {
+  return job.phase === 'training' && job.nextWindow < job.totalWindows && fundedWindows(job) <= job.nextWindow
+}
+
 /** Whether the next window waits only for its cells and the lease holder: `activeJob` of the contract. */
 export function isCommittable(job: JobView): boolean {
   return job.phase === 'training' && underWay(job) && job.nextWindow < job.finalWindows + job.terms.depth
@@ -149,10 +154,15 @@ export function isCommittable(job: JobView): boolean {
 
 /** Windows that the escrow pays for in the worst case, the final ones included. */
 export function fundedWindows(job: JobView): number {
-  let windows = job.finalWindows
-  const most = Math.min(job.totalWindows, job.finalWindows + job.terms.depth + 1)
-  while (windows < most && escrowFor(job.terms, job.finalWindows, windows + 1) <= job.escrow) windows++
-  return windows
+  const { terms, escrow, finalWindows, totalWindows } = job
+  if (escrowFor(terms, finalWindows, totalWindows) <= escrow) return totalWindows
+  // Only the last window may be a smaller one, and it is not covered.
+  return finalWindows + Number(escrow / escrowFor(terms, 0, 1))
+}
+
+/** Steps that the job is trained for: as planned, or fewer since its submitter cancelled. */
+export function plannedSteps(job: JobView): number {
+  return job.totalWindows === 0 ? 0 : windowSteps(job.terms, job.totalWindows - 1).to
 }
 
 /** Steps below this may be trained: the end of the last window that may be open and is paid for. */
