@@ -1,9 +1,12 @@
 /** Audits an entry of a committed window: brings the state before it, replays its steps, judges. */
 import type { DrawnActivation } from '#proto/draw.ts'
+import type { Entry } from '#proto/entry.ts'
+import { check } from '#proto/errors.ts'
 import { addressText } from '#proto/ids.ts'
 import type { EntryView, WindowView } from '#proto/machines/job-view.ts'
 import type { Announcer } from '#runtime/announcer.ts'
 import { type Claim, type Judgement, judge } from '#runtime/judge.ts'
+import type { StateKeeper } from '#runtime/keeper.ts'
 import { sharedBytes } from '#runtime/rpc.ts'
 import type { JobSession } from '#runtime/session.ts'
 import type { Logger } from '#runtime/shell.ts'
@@ -15,27 +18,39 @@ export interface Audit {
   readonly activation: Uint8Array | undefined
 }
 
+export interface AuditOptions {
+  /** Asked when the audit's turn comes: what nobody needs any more is not replayed. */
+  readonly wanted: () => boolean
+  readonly activation?: DrawnActivation
+}
+
 /** Audits one entry at a time: a replay loads its own state into the session's engine. */
 export class Auditor {
   readonly #store: ContentStore
   readonly #announcer: Announcer
   readonly #signal: AbortSignal
   readonly #log: Logger
+  readonly #keeper: StateKeeper | undefined
   #last: Promise<unknown> = Promise.resolve()
 
-  constructor(store: ContentStore, announcer: Announcer, signal: AbortSignal, log: Logger) {
+  /** @param keeper keeps the states that audits bring and compute; undefined: they are dropped */
+  constructor(store: ContentStore, announcer: Announcer, signal: AbortSignal, log: Logger, keeper?: StateKeeper) {
     this.#store = store
     this.#announcer = announcer
     this.#signal = signal
     this.#log = log
+    this.#keeper = keeper
   }
 
   /**
    * Replays the entry at `index` of `window`. `against` in a rejection is an index of the window.
-   * @throws AssayError `unavailable` when nobody serves the state before the entry
+   * @throws AssayError `unavailable` when nobody serves the state before the entry, `stale` when it is not wanted any more
    */
-  audit(session: JobSession, window: WindowView, index: number, activation?: DrawnActivation): Promise<Audit> {
-    const audit = this.#last.then(() => this.#replay(session, window, index, activation))
+  audit(session: JobSession, window: WindowView, index: number, options: AuditOptions): Promise<Audit> {
+    const audit = this.#last.then(() => {
+      check(options.wanted(), 'stale', `window ${window.window} needs no audit any more`)
+      return this.#replay(session, window, index, options.activation)
+    })
     this.#last = audit.catch(() => {})
     return audit
   }
@@ -43,7 +58,7 @@ export class Auditor {
   async #replay(session: JobSession, window: WindowView, index: number, drawn?: DrawnActivation): Promise<Audit> {
     const { entry } = window.entries[index] as EntryView
     const slot = window.entries.filter((other) => other.entry.stepFrom === entry.stepFrom)
-    await this.#load(session, entry.stepFrom, entry.rootBefore, slot)
+    await this.#load(session, entry, slot)
     const replayed = await session.compute.call('replay', {
       stepFrom: entry.stepFrom,
       stepTo: entry.stepTo,
@@ -56,7 +71,10 @@ export class Auditor {
     this.#log.info({ job: session.jobId, stepFrom: entry.stepFrom, stepTo: entry.stepTo }, 'replayed')
     const bare = slot.map((view): Claim => ({ entry: view.entry, evidence: undefined }))
     const [activation] = replayed.activations
-    if (judge(replayed, bare, entry.replica).accept) return { judgement: { accept: true }, activation }
+    if (judge(replayed, bare, entry.replica).accept) {
+      await this.#keepResult(session, entry)
+      return { judgement: { accept: true }, activation }
+    }
     // Only a rejection needs to know who was wrong first.
     const claims = await Promise.all(slot.map((view) => this.#claim(view)))
     const judgement = judge(replayed, claims, entry.replica)
@@ -65,15 +83,25 @@ export class Auditor {
     return { judgement: { accept: false, against: window.entries.indexOf(accused) }, activation }
   }
 
-  /** Brings the state before a step to the engine: the init graph's output before step 0, else the claimed one. */
-  async #load(session: JobSession, step: number, root: Uint8Array, slot: readonly EntryView[]): Promise<void> {
+  /** Brings the state before an entry to the engine: the init graph's output before step 0, else the claimed one. */
+  async #load(session: JobSession, entry: Entry, slot: readonly EntryView[]): Promise<void> {
     const shared = sharedBytes(session.stateBytes)
-    if (step === 0) {
+    const { stepFrom, rootBefore } = entry
+    if (stepFrom === 0) {
       await session.compute.call('init', shared)
       return
     }
-    shared.set(await this.#store.state(session.program.state, root, this.#peers(slot), this.#signal))
+    shared.set(await this.#store.state(session.program.state, rootBefore, this.#peers(slot), this.#signal))
     await session.compute.call('load', shared)
+    this.#keeper?.keep(session, { epoch: entry.epoch, step: stepFrom, root: rootBefore }, shared)
+  }
+
+  /** The engine holds the state after the entry, and it is the claimed one. */
+  async #keepResult(session: JobSession, { epoch, stepTo, rootAfter }: Entry): Promise<void> {
+    if (!this.#keeper || this.#keeper.has(rootAfter)) return
+    const shared = sharedBytes(session.stateBytes)
+    await session.compute.call('state', shared)
+    this.#keeper.keep(session, { epoch, step: stepTo, root: rootAfter }, shared)
   }
 
   async #claim(view: EntryView): Promise<Claim> {

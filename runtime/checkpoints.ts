@@ -1,9 +1,9 @@
 /** Checkpoints on disk: one file a state, whose tensors are served as blobs of their own. */
 import { open, readFile, rm } from 'node:fs/promises'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import type { Port } from '#graph/types.ts'
 import type { BlobIndex } from '#net/blob-index.ts'
-import { toHex } from '#proto/bytes.ts'
+import { fromHex, toHex } from '#proto/bytes.ts'
 import { fail } from '#proto/errors.ts'
 import { FRAME_BYTES, frameHashes, hashTree } from '#proto/merkle.ts'
 import { elements, listRoot, wrapTree } from '#runtime/tensors.ts'
@@ -112,6 +112,17 @@ export class Checkpoints {
     return await read(location, offset, Math.min(FRAME_BYTES, location.size - offset))
   }
 
+  /** Removes a job's checkpoints of states before `step` from disk and memory; returns their roots. */
+  async dropBefore(job: Uint8Array, step: number): Promise<Uint8Array[]> {
+    const folder = join(this.#folder, toHex(job))
+    const old = [...this.#states].filter(([, { file }]) => dirname(file) === folder && stepOf(file) < step)
+    const files = new Set(old.map(([, { file }]) => file))
+    for (const [key] of old) this.#states.delete(key)
+    for (const [key, { file }] of this.#tensors) if (files.has(file)) this.#tensors.delete(key)
+    for (const file of files) await rm(file, { force: true })
+    return old.map(([root]) => fromHex(root, 32))
+  }
+
   /** Removes a job's checkpoints from disk and memory. */
   async drop(job: Uint8Array): Promise<void> {
     const folder = join(this.#folder, toHex(job))
@@ -123,6 +134,11 @@ export class Checkpoints {
   #locate(tree: Uint8Array): Location {
     return this.#tensors.get(toHex(tree)) ?? fail('not-found', `no tensor ${toHex(tree)} here`)
   }
+}
+
+/** Steps that led to the state in a checkpoint's file. */
+function stepOf(file: string): number {
+  return Number(/-(\d+)\.state$/.exec(file)?.[1] ?? Number.NaN)
 }
 
 async function read({ file, offset }: Location, at: number, length: number): Promise<Uint8Array> {

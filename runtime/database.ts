@@ -96,6 +96,10 @@ export class Database {
     return row?.body as Uint8Array | undefined
   }
 
+  deleteObject(kind: string, key: Uint8Array): void {
+    this.#db.prepare('DELETE FROM object WHERE kind = ? AND key = ?').run(kind, toHex(key))
+  }
+
   /** Every object of a kind. */
   objects(kind: string): Uint8Array[] {
     const rows = this.#db.prepare('SELECT body FROM object WHERE kind = ? ORDER BY key').all(kind)

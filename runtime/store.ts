@@ -75,6 +75,16 @@ export class ContentStore {
     this.#database.putObject(CHECKPOINT, root, encodeObject(this.checkpoints.add(root, ports, trees, file)))
   }
 
+  /** Whether a checkpoint of a state is registered here. */
+  holds(root: Uint8Array): boolean {
+    return this.checkpoints.manifest(root) !== undefined
+  }
+
+  /** Forgets a job's states before `step`. */
+  async dropStatesBefore(job: Uint8Array, step: number): Promise<void> {
+    for (const root of await this.checkpoints.dropBefore(job, step)) this.#database.deleteObject(CHECKPOINT, root)
+  }
+
   keepEvidence(entryHash: Uint8Array, evidence: Evidence): void {
     this.#database.putObject(OBJECTS.evidence, entryHash, encodeObject(evidence))
   }

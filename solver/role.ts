@@ -66,7 +66,11 @@ async function answer(node: RoleNode, audits: Sessions, auditor: Auditor, action
   // Contest only what an own replay confirms: whoever knows that the accusation is right concedes by silence.
   const window = action.job.windows.get(action.window) as WindowView
   const session = await audits.of(action.job)
-  const { judgement } = await auditor.audit(session, window, action.index)
+  const wanted = (): boolean => {
+    const now = node.book.views.get(action.job.jobId)
+    return now !== undefined && decide(now, node.me, node.book.block).some(({ key }) => key === action.key)
+  }
+  const { judgement } = await auditor.audit(session, window, action.index, { wanted })
   // In a slot where a partner lied the state is wrong, and yet this solver's own claim is not.
   const innocent = judgement.accept || judgement.against !== action.index
   node.log.info({ entry: action.entryHash, ...judgement }, innocent ? 'contests' : 'concedes')

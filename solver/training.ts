@@ -79,7 +79,11 @@ export class Training {
         checkpointFile: (epoch, step) => node.store.checkpoints.file(fromHex(job.jobId), epoch, step),
         checkpointed: (root, trees, file) => node.store.keepCheckpoint(root, program.state, trees, file),
         sign: (action, evidence) => this.#sign(action, evidence),
-        onStep: (step, metrics) => node.log.debug({ step, metrics: [...metrics] }, 'step'),
+        onStep: (step, metrics) => {
+          node.log.debug({ step, metrics: [...metrics] }, 'step')
+          if (step % job.terms.entrySteps !== 0) return
+          node.log.info({ job: job.jobId, epoch: this.#epoch, step }, 'begins an entry')
+        },
         onError: (error) => {
           node.log.error({ job: job.jobId, error: String((error as Error).stack) }, 'training failed')
           options.onFailed(error)

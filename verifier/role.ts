@@ -1,31 +1,44 @@
 /** The verifier's process: replays the entries it is drawn for, commits to verdicts with proof of replay, reveals them. */
 import { randomBytes } from 'node:crypto'
 import { commitmentOf, type Verdict } from '#contracts/sender.ts'
-import { fromHex, to0x } from '#proto/bytes.ts'
+import { concat, fromHex, to0x, utf8, utf8Text } from '#proto/bytes.ts'
 import { drawActivation, replayDigest } from '#proto/draw.ts'
 import { fail, isAssayError } from '#proto/errors.ts'
 import type { EntryView, WindowView } from '#proto/machines/job-view.ts'
 import type { Hex } from '#proto/terms.ts'
 import { Auditor } from '#runtime/auditor.ts'
 import { hasEnded } from '#runtime/book.ts'
+import { StateKeeper } from '#runtime/keeper.ts'
 import type { RoleNode } from '#runtime/node.ts'
 import { Sessions, type Workers } from '#runtime/session.ts'
 import { decide, type VerifierAction } from './decide.ts'
 
+/** Kind of the database's objects that hold verdicts to reveal, by their commitment. */
+const VERDICT = 'verdict'
+
 /** Runs a verifier on `node` until the process stops. */
 export async function runVerifier(node: RoleNode, workers: Workers): Promise<void> {
   const sessions = new Sessions((job) => workers.open(job))
-  const auditor = new Auditor(node.store, node.announcer, node.signal, node.log)
+  const keeper = new StateKeeper(node.store, workers.hashing(), node.log, node.signal)
+  const auditor = new Auditor(node.store, node.announcer, node.signal, node.log, keeper)
   node.bidFor('Verifier')
   node.act(
     (job, block) => decide(job, node.me, block),
     (action) => perform(node, sessions, auditor, action),
   )
-  node.book.onBlock((job) => {
+  node.book.onBlock((job, block) => {
     if (hasEnded(job)) void sessions.close(job.jobId)
+    const seated = !hasEnded(job) && job.pool.some(({ account }) => account === node.me)
+    keeper.update(job, block, seated ? () => sessions.of(job) : undefined)
   })
   await node.run()
-  await sessions.closeAll()
+  await Promise.all([sessions.closeAll(), keeper.close()])
+}
+
+/** Whether the chain still asks for what an action does. */
+function wanted(node: RoleNode, { key, job }: VerifierAction): boolean {
+  const now = node.book.views.get(job.jobId)
+  return now !== undefined && decide(now, node.me, node.book.block).some((action) => action.key === key)
 }
 
 function place({ job, window, index }: VerifierAction): { window: WindowView; entry: EntryView } {
@@ -44,7 +57,8 @@ async function perform(node: RoleNode, sessions: Sessions, auditor: Auditor, act
 /** Stands for a claim that it accepted, if a second replay confirms that too. */
 async function defend(node: RoleNode, sessions: Sessions, auditor: Auditor, action: VerifierAction): Promise<void> {
   const { window, entry } = place(action)
-  const { judgement } = await auditor.audit(await sessions.of(action.job), window, action.index)
+  const session = await sessions.of(action.job)
+  const { judgement } = await auditor.audit(session, window, action.index, { wanted: () => wanted(node, action) })
   const innocent = judgement.accept || judgement.against !== action.index
   node.log.info({ entry: entry.entryHash, ...judgement }, innocent ? 'contests' : 'concedes')
   if (innocent) await node.sender.contest(entry.entryHash)
@@ -55,20 +69,31 @@ async function verify(node: RoleNode, sessions: Sessions, auditor: Auditor, acti
   const { jobId, terms } = action.job
   const seed = fromHex(window.seed ?? '', 32)
   const entryHash = fromHex(entry.entryHash, 32)
+  // Of this seed: a chain that takes back blocks may draw anew, and a proof of replay is for one seed.
+  const drawnEntry = concat(entryHash, seed)
+  const commit = async (body: string): Promise<void> => {
+    const commitment = commitmentOf(entry.entryHash, node.me, JSON.parse(body) as Verdict)
+    // By what the chain will tell: whichever commitment ends up there, the verdict behind it is at hand.
+    node.database.putObject(VERDICT, fromHex(commitment, 32), utf8(body))
+    await node.sender.commitVerdict(jobId, window.epoch, window.window, action.index, commitment)
+  }
   try {
+    const earlier = node.database.verdict(drawnEntry, window.round)
+    if (earlier !== undefined) return await commit(earlier)
     const session = await sessions.of(action.job)
     const drawn = drawActivation(seed, entryHash, session.spec.microBatches, session.program.micro.nodes.length)
-    const { judgement, activation } = await auditor.audit(session, window, action.index, drawn)
+    const { judgement, activation } = await auditor.audit(session, window, action.index, {
+      wanted: () => wanted(node, action),
+      ...(drawn && { activation: drawn }),
+    })
     const verdict = {
       accept: judgement.accept,
       against: judgement.accept ? action.index : judgement.against,
       digest: to0x(replayDigest(node.identity.address, seed, activation ?? new Uint8Array(0))) as Hex,
       salt: to0x(randomBytes(32)) as Hex,
     }
-    // Kept before it is sent: a restarted verifier must reveal what it committed to.
-    const kept = node.database.verdictOnce(entryHash, window.round, () => JSON.stringify(verdict))
-    const commitment = commitmentOf(entry.entryHash, node.me, JSON.parse(kept) as Verdict)
-    await node.sender.commitVerdict(jobId, window.epoch, window.window, action.index, commitment)
+    // Kept before it is sent: a restarted verifier must reveal what it committed to, and commits to nothing else.
+    await commit(node.database.verdictOnce(drawnEntry, window.round, () => JSON.stringify(verdict)))
     const { stepFrom, stepTo } = entry.entry
     node.log.info({ job: jobId, window: window.window, index: action.index, stepFrom, stepTo, ...judgement }, 'verdict')
   } catch (error) {
@@ -82,13 +107,9 @@ async function verify(node: RoleNode, sessions: Sessions, auditor: Auditor, acti
 
 async function reveal(node: RoleNode, action: VerifierAction): Promise<void> {
   const { window, entry } = place(action)
-  const kept = node.database.verdict(fromHex(entry.entryHash, 32), window.round)
+  const said = entry.verdicts.findLast(({ round, verifier }) => round === window.round && verifier === node.me)
+  const kept = said?.status === 'committed' ? node.database.object(VERDICT, fromHex(said.commitment, 32)) : undefined
   if (kept === undefined) fail('not-found', 'the verdict to reveal is not in this database')
-  await node.sender.revealVerdict(
-    action.job.jobId,
-    window.epoch,
-    window.window,
-    action.index,
-    JSON.parse(kept) as Verdict,
-  )
+  const verdict = JSON.parse(utf8Text(kept)) as Verdict
+  await node.sender.revealVerdict(action.job.jobId, window.epoch, window.window, action.index, verdict)
 }

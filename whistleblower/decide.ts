@@ -1,11 +1,11 @@
 /** Which entries a whistleblower re-audits, its own secret choice, so that no verifier knows which acceptances it checks. Pure. */
 import { fromHex } from '#proto/bytes.ts'
 import { sha256 } from '#proto/hash.ts'
-import type { JobView } from '#proto/machines/job-view.ts'
+import type { JobView, WindowView } from '#proto/machines/job-view.ts'
 import type { Hex } from '#proto/terms.ts'
 
-/** What an audit found: the entry of the window to accuse. */
-export type Findings = ReadonlyMap<Hex, { readonly against: number }>
+/** What audits found, by the audited entry: the entry of its window to accuse, null for none. */
+export type Findings = ReadonlyMap<Hex, { readonly against: number | null }>
 
 export type WhistleblowerAction = {
   readonly key: string
@@ -22,6 +22,11 @@ export function picks(secret: Uint8Array, entryHash: string, rate: number): bool
   return draw < rate
 }
 
+/** Whether a window may still be challenged, now or later. */
+export function isOpen({ status }: WindowView): boolean {
+  return status !== 'final' && status !== 'void'
+}
+
 /**
  * Audits as soon as a window is committed; challenges once the verifiers have let the window pass, since what they reject
  * themselves needs no whistleblower.
@@ -35,7 +40,7 @@ export function decide(
 ): WhistleblowerAction[] {
   const actions: WhistleblowerAction[] = []
   for (const view of job.windows.values()) {
-    if (view.status === 'final' || view.status === 'void') continue
+    if (!isOpen(view)) continue
     for (const [index, { entryHash }] of view.entries.entries()) {
       const of = (type: 'audit' | 'challenge', accused: number): WhistleblowerAction => ({
         key: `${view.entries[accused]?.entryHash}:${type}`,
@@ -44,12 +49,13 @@ export function decide(
         window: view.window,
         index: accused,
       })
-      if (picks(secret, entryHash, rate)) actions.push(of('audit', index))
       const finding = findings.get(entryHash)
+      if (finding === undefined && picks(secret, entryHash, rate)) actions.push(of('audit', index))
+      const against = finding?.against ?? null
       const late = view.status !== 'verified' || block >= view.challengesUntil
-      if (finding === undefined || late) continue
-      const accused = view.entries[finding.against]
-      if (accused && !job.disputes.has(accused.entryHash)) actions.push(of('challenge', finding.against))
+      if (against === null || late) continue
+      const accused = view.entries[against]
+      if (accused && !job.disputes.has(accused.entryHash)) actions.push(of('challenge', against))
     }
   }
   return actions

@@ -1,42 +1,49 @@
 /** The whistleblower's process: audits entries of its own choice, and challenges what verifiers wrongly let pass. */
-import { randomBytes } from 'node:crypto'
 import type { EntryView, WindowView } from '#proto/machines/job-view.ts'
-import type { Hex } from '#proto/terms.ts'
 import { Auditor } from '#runtime/auditor.ts'
 import { hasEnded } from '#runtime/book.ts'
+import { StateKeeper } from '#runtime/keeper.ts'
 import type { RoleNode } from '#runtime/node.ts'
 import { Sessions, type Workers } from '#runtime/session.ts'
-import { decide, type WhistleblowerAction } from './decide.ts'
+import { decide, isOpen, type WhistleblowerAction } from './decide.ts'
+import { Memory } from './memory.ts'
 
 /** Runs a whistleblower that audits a share `rate` (0 to 1) of all entries until the process stops. */
 export async function runWhistleblower(node: RoleNode, workers: Workers, rate: number): Promise<void> {
-  const secret = randomBytes(32)
-  const findings = new Map<Hex, { against: number }>()
+  const memory = new Memory(node.database)
   const sessions = new Sessions((job) => workers.open(job))
-  const auditor = new Auditor(node.store, node.announcer, node.signal, node.log)
+  const keeper = new StateKeeper(node.store, workers.hashing(), node.log, node.signal)
+  const auditor = new Auditor(node.store, node.announcer, node.signal, node.log, keeper)
   node.act(
-    (job, block) => decide(job, findings, secret, rate, block),
-    (action) => (action.type === 'audit' ? audit(node, sessions, auditor, findings, action) : challenge(node, action)),
+    (job, block) => decide(job, memory.findings, memory.secret, rate, block),
+    (action) => (action.type === 'audit' ? audit(node, sessions, auditor, memory, action) : challenge(node, action)),
   )
-  node.book.onBlock((job) => {
+  node.book.onBlock((job, block) => {
     if (hasEnded(job)) void sessions.close(job.jobId)
+    keeper.update(job, block)
   })
   await node.run()
-  await sessions.closeAll()
+  await Promise.all([sessions.closeAll(), keeper.close()])
 }
 
 async function audit(
   node: RoleNode,
   sessions: Sessions,
   auditor: Auditor,
-  findings: Map<Hex, { against: number }>,
+  memory: Memory,
   { job, window, index }: WhistleblowerAction,
 ): Promise<void> {
   const view = job.windows.get(window) as WindowView
-  const { judgement } = await auditor.audit(await sessions.of(job), view, index)
+  const { entryHash } = view.entries[index] as EntryView
+  const session = await sessions.of(job)
+  // A window that is final or void takes no challenge any more.
+  const wanted = (): boolean => {
+    const now = node.book.views.get(job.jobId)?.windows.get(window)
+    return now !== undefined && isOpen(now) && now.entries[index]?.entryHash === entryHash
+  }
+  const { judgement } = await auditor.audit(session, view, index, { wanted })
   node.log.info({ job: job.jobId, window, index, ...judgement }, 'audited')
-  if (judgement.accept) return
-  findings.set((view.entries[index] as EntryView).entryHash, { against: judgement.against })
+  memory.found(entryHash, judgement.accept ? null : judgement.against)
 }
 
 async function challenge(node: RoleNode, { job, window, index }: WhistleblowerAction): Promise<void> {
