@@ -13,6 +13,7 @@ import { BlobFolders } from '#app/verify/folders.ts'
 import { auditJob } from '#app/verify/job.ts'
 import { checkLines, verdictLines } from '#app/verify/report.ts'
 import { openSource } from '#app/verify/source.ts'
+import { auditWeights } from '#app/verify/weights.ts'
 import { ENGINES, type EngineName } from '#engine/index.ts'
 import type { Hex } from '#proto/terms.ts'
 
@@ -39,7 +40,10 @@ export function define(command: Command): void {
     .action((subject: string, options: Options) =>
       interruptible(async (signal) => {
         const terminal = terminalOf(options.json ? process.stderr : process.stdout)
-        const result = await verifyJob(subject, options, terminal, signal)
+        const given = command.getOptionValueSource('network') !== 'default'
+        const result = (await isFolder(subject))
+          ? await verifyWeights(subject, options, given, terminal, signal)
+          : await verifyJob(subject, options, terminal, signal)
         if (options.json) process.stdout.write(`${JSON.stringify(result)}\n`)
         if (!result.holds) process.exitCode = EXIT.failedCheck
         else if (result.missing.length > 0) process.exitCode = EXIT.notFound
@@ -114,6 +118,35 @@ async function verifyJob(id: string, options: Options, terminal: Terminal, signa
   } finally {
     await source.close()
   }
+}
+
+/** Weights are checked by themselves where no network is named and none is at hand. */
+async function verifyWeights(
+  folder: string,
+  options: Options,
+  given: boolean,
+  terminal: Terminal,
+  signal: AbortSignal,
+): Promise<Result> {
+  const screen = new Screen(terminal)
+  const wanted = given || options.rpc !== undefined || options.contract !== undefined
+  const source = wanted || (await isFile(options.network)) ? await openSource(options) : undefined
+  try {
+    const audit = await auditWeights(folder, source, signal, screen.onCheck)
+    const trusted = source ? `the node at ${source.from}` : 'whoever gave you proof.json'
+    for (const line of verdictLines({ subject: `the folder ${folder}`, trusted, ...audit }, terminal))
+      terminal.write(`${line}\n`)
+    return { holds: audit.checks.every(({ findings }) => findings.length === 0), ...audit }
+  } finally {
+    await source?.close()
+  }
+}
+
+async function isFolder(path: string): Promise<boolean> {
+  return stat(path).then(
+    (found) => found.isDirectory(),
+    () => false,
+  )
 }
 
 /** The folder of the network file, if it is that of a devnet: its processes keep their blobs there. */

@@ -39,7 +39,7 @@ describe('exportWeights', () => {
   it('writes every tensor of the state, and what it is', async () => {
     const out = join(folder, 'a', 'b')
     const written = await exportWeights(out, { spec, program, state, provenance: { kind: 'network', jobId: '0x12' } })
-    expect(readdirSync(out).sort()).toEqual(['config.json', 'model.safetensors', 'optimizer.safetensors'])
+    expect(readdirSync(out).sort()).toEqual(['config.json', 'model.safetensors', 'optimizer.safetensors', 'proof.json'])
     const files = ['model.safetensors', 'optimizer.safetensors'].map((name) => readFileSync(join(out, name)))
     const [model, optimizer] = files.map(decodeSafetensors)
     const names = [...(model?.tensors ?? []), ...(optimizer?.tensors ?? [])].map(({ name }) => name)

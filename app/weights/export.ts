@@ -1,6 +1,7 @@
 /** Trained weights as files that other tools read: safetensors and a config.json that says what they are. */
 import { mkdir, rename, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { PROOF_FILE, proofOf, proofText } from '#app/weights/proof.ts'
 import { encodeSafetensors } from '#app/weights/safetensors.ts'
 import type { Program } from '#graph/types.ts'
 import { toHex } from '#proto/bytes.ts'
@@ -38,8 +39,8 @@ export interface WrittenWeights {
 }
 
 /**
- * Writes `model.safetensors` (the parameters), `optimizer.safetensors` (the rest of the state, if there is any) and
- * `config.json` to a folder, which is made if it is not there. Each file appears whole or not at all.
+ * Writes `model.safetensors` (the parameters), `optimizer.safetensors` (the rest of the state, if there is any),
+ * `config.json` and `proof.json` to a folder, which is made if it is not there. Each file appears whole or not at all.
  * @throws AssayError `bad-data` for a state of another length, `storage`
  */
 export async function exportWeights(folder: string, weights: WeightsExport): Promise<WrittenWeights> {
@@ -48,12 +49,13 @@ export async function exportWeights(folder: string, weights: WeightsExport): Pro
   const parameters = tensors.slice(0, program.gradients.length)
   const slots = tensors.slice(program.gradients.length)
   const stateRoot = toHex(listRoot(program.state, state))
-  const metadata = { format: 'pt', specHash: toHex(specHash(spec)), stateRoot }
-  const files: [string, Uint8Array][] = [[WEIGHTS_FILE, encode(parameters, metadata)]]
-  if (slots.length > 0) files.push([OPTIMIZER_FILE, encode(slots, metadata)])
-  const hashes = Object.fromEntries(files.map(([name, bytes]) => [name, { sha256: toHex(sha256(bytes)) }]))
-  const config = `${JSON.stringify(describe(weights, stateRoot, hashes), null, 2)}\n`
+  const metadata = metadataOf(spec, stateRoot)
+  const files: [string, Uint8Array][] = [[WEIGHTS_FILE, encodeTensors(parameters, metadata)]]
+  if (slots.length > 0) files.push([OPTIMIZER_FILE, encodeTensors(slots, metadata)])
+  const config = configText(weights, stateRoot, files)
   files.push([CONFIG_FILE, new TextEncoder().encode(config)])
+  const proven = Object.fromEntries(files.map(([name, bytes]) => [name, toHex(sha256(bytes))]))
+  files.push([PROOF_FILE, new TextEncoder().encode(proofText(proofOf(weights, stateRoot, proven)))])
   try {
     await mkdir(folder, { recursive: true })
     for (const [name, bytes] of files) {
@@ -70,10 +72,25 @@ export async function exportWeights(folder: string, weights: WeightsExport): Pro
   return { folder, stateRoot, files: files.map(([name]) => name) }
 }
 
+/** What the safetensors files say of themselves. */
+export function metadataOf(spec: JobSpec, stateRoot: string): Record<string, string> {
+  return { format: 'pt', specHash: toHex(specHash(spec)), stateRoot }
+}
+
+/** Text of config.json: it follows from the weights' spec, provenance and metrics, and from the files beside it. */
+export function configText(
+  weights: Pick<WeightsExport, 'spec' | 'provenance' | 'metrics'>,
+  stateRoot: string,
+  files: readonly (readonly [string, Uint8Array])[],
+): string {
+  const hashes = Object.fromEntries(files.map(([name, bytes]) => [name, { sha256: toHex(sha256(bytes)) }]))
+  return `${JSON.stringify(describe(weights, stateRoot, hashes), null, 2)}\n`
+}
+
 /** Names of safetensors dtypes. Booleans are a word each in a state, so they are written as such. */
 const DTYPES = { f32: 'F32', i32: 'I32', u32: 'U32', bool: 'U32' } as const
 
-function encode(slices: readonly TensorSlice[], metadata: Record<string, string>): Uint8Array {
+export function encodeTensors(slices: readonly TensorSlice[], metadata: Record<string, string>): Uint8Array {
   const tensors = slices.map(({ port: { name, type }, bytes }) => ({
     name,
     dtype: DTYPES[type.dtype],
@@ -97,7 +114,7 @@ const NOTES: Readonly<Record<JobSpec['model']['type'], string>> = {
 }
 
 function describe(
-  { spec, provenance, metrics }: WeightsExport,
+  { spec, provenance, metrics }: Pick<WeightsExport, 'spec' | 'provenance' | 'metrics'>,
   stateRoot: string,
   files: Record<string, { sha256: string }>,
 ): Record<string, unknown> {
