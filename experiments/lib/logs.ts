@@ -9,6 +9,8 @@ interface Line {
   readonly bytesSent?: number
   readonly stepFrom?: number
   readonly stepTo?: number
+  readonly epoch?: number
+  readonly step?: number
 }
 
 /** How long the last lines of a stopped process may take to reach its log file, in milliseconds. */
@@ -56,4 +58,20 @@ export async function stepsReplayed(
     }
   }
   return steps
+}
+
+/** Entries that the named solvers began more than once in the same plan epoch: work that was lost and done again. */
+export async function retrainedEntries(folder: string, names: readonly string[]): Promise<number> {
+  let lost = 0
+  for (const name of names) {
+    const begun = new Map<string, number>()
+    for (const { msg, job, epoch, step } of await linesOf(folder, name)) {
+      if (msg !== 'begins an entry') continue
+      const key = `${job}:${epoch}:${step}`
+      const times = begun.get(key) ?? 0
+      if (times > 0) lost++
+      begun.set(key, times + 1)
+    }
+  }
+  return lost
 }
