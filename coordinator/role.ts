@@ -1,6 +1,7 @@
 /** The coordinator's process: takes jobs in, collects announced entries, commits windows, keeps jobs moving. */
 import { isAssayError } from '#proto/errors.ts'
 import { announcedEntry, type EntryAnnouncement } from '#proto/messages.ts'
+import type { Hex } from '#proto/terms.ts'
 import type { RoleNode } from '#runtime/node.ts'
 import { type ApiOptions, startApi } from './api.ts'
 import { type CoordinatorAction, decide } from './decide.ts'
@@ -21,7 +22,7 @@ export async function runCoordinator(node: RoleNode, api: ApiOptions, ready: (ur
 
 /** Makes `node` a coordinator but for its interface; returns what it hears of the training's progress. */
 export function coordinate(node: RoleNode): Progress {
-  const entries = new AnnouncedEntries()
+  const entries = new AnnouncedEntries(node.database)
   const progress = new Progress()
   node.announcer.subscribe('entry', (message) => hear(node, entries, progress, message))
   node.bidFor('Coordinator')
@@ -30,7 +31,12 @@ export function coordinate(node: RoleNode): Progress {
     (action) => perform(node, action),
   )
   let prunedAt = 0
-  node.book.onBlock((_job, block) => {
+  const restored = new Set<Hex>()
+  node.book.onBlock((job, block) => {
+    if (job.phase === 'training' && !restored.has(job.jobId)) {
+      restored.add(job.jobId)
+      entries.restore(job)
+    }
     if (block < prunedAt + PRUNE_BLOCKS) return
     prunedAt = block
     entries.prune(node.book.views)
