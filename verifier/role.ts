@@ -1,7 +1,7 @@
 /** The verifier's process: replays the entries it is drawn for, commits to verdicts with proof of replay, reveals them. */
 import { randomBytes } from 'node:crypto'
 import { commitmentOf, type Verdict } from '#contracts/sender.ts'
-import { concat, fromHex, to0x, utf8, utf8Text } from '#proto/bytes.ts'
+import { ascii, concatBytes, fromHex, to0x } from '#proto/bytes.ts'
 import { drawActivation, replayDigest } from '#proto/draw.ts'
 import { fail, isAssayError } from '#proto/errors.ts'
 import type { EntryView, WindowView } from '#proto/machines/job-view.ts'
@@ -70,11 +70,11 @@ async function verify(node: RoleNode, sessions: Sessions, auditor: Auditor, acti
   const seed = fromHex(window.seed ?? '', 32)
   const entryHash = fromHex(entry.entryHash, 32)
   // Of this seed: a chain that takes back blocks may draw anew, and a proof of replay is for one seed.
-  const drawnEntry = concat(entryHash, seed)
+  const drawnEntry = concatBytes(entryHash, seed)
   const commit = async (body: string): Promise<void> => {
     const commitment = commitmentOf(entry.entryHash, node.me, JSON.parse(body) as Verdict)
     // By what the chain will tell: whichever commitment ends up there, the verdict behind it is at hand.
-    node.database.putObject(VERDICT, fromHex(commitment, 32), utf8(body))
+    node.database.putObject(VERDICT, fromHex(commitment, 32), ascii(body))
     await node.sender.commitVerdict(jobId, window.epoch, window.window, action.index, commitment)
   }
   try {
@@ -110,6 +110,6 @@ async function reveal(node: RoleNode, action: VerifierAction): Promise<void> {
   const said = entry.verdicts.findLast(({ round, verifier }) => round === window.round && verifier === node.me)
   const kept = said?.status === 'committed' ? node.database.object(VERDICT, fromHex(said.commitment, 32)) : undefined
   if (kept === undefined) fail('not-found', 'the verdict to reveal is not in this database')
-  const verdict = JSON.parse(utf8Text(kept)) as Verdict
+  const verdict = JSON.parse(Buffer.from(kept).toString()) as Verdict
   await node.sender.revealVerdict(action.job.jobId, window.epoch, window.window, action.index, verdict)
 }

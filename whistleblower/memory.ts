@@ -1,6 +1,6 @@
 /** What a whistleblower keeps through a crash: the secret by which it picks, and what its audits found. */
 import { randomBytes } from 'node:crypto'
-import { ascii, fromHex, utf8, utf8Text } from '#proto/bytes.ts'
+import { ascii, fromHex } from '#proto/bytes.ts'
 import type { Hex } from '#proto/terms.ts'
 import type { Database } from '#runtime/database.ts'
 import type { Findings } from './decide.ts'
@@ -21,7 +21,7 @@ export class Memory {
     this.secret = kept ?? randomBytes(32)
     if (!kept) database.putObject(SECRET, name, this.secret)
     for (const body of database.objects(FINDING)) {
-      const { entry, against } = JSON.parse(utf8Text(body)) as { entry: Hex; against: number | null }
+      const { entry, against } = JSON.parse(Buffer.from(body).toString()) as { entry: Hex; against: number | null }
       this.#findings.set(entry, { against })
     }
   }
@@ -33,6 +33,6 @@ export class Memory {
   /** Keeps what the audit of an entry found: the index in its window of the entry to accuse, null for none. */
   found(entry: Hex, against: number | null): void {
     this.#findings.set(entry, { against })
-    this.#database.putObject(FINDING, fromHex(entry, 32), utf8(JSON.stringify({ entry, against })))
+    this.#database.putObject(FINDING, fromHex(entry, 32), ascii(JSON.stringify({ entry, against })))
   }
 }
