@@ -26,6 +26,9 @@ export class Trainings {
   readonly #lieOf: (job: JobView) => Lie | undefined
   readonly #open = new Map<Hex, Promise<Training>>()
   readonly #attempts = new Map<Hex, Attempts>()
+  #leaving = false
+  /** The last plan that was seen of each job. */
+  readonly #plans = new Map<Hex, { readonly epoch: number; readonly cells: string }>()
 
   /** @param lieOf how to cheat in a job; undefined: not at all */
   constructor(node: RoleNode, workers: Workers, lieOf: (job: JobView) => Lie | undefined) {
@@ -43,14 +46,36 @@ export class Trainings {
   update(job: JobView, block: number): void {
     if (hasEnded(job)) {
       this.#attempts.delete(job.jobId)
+      this.#plans.delete(job.jobId)
       void this.#end(job.jobId)
       return
     }
-    if (job.cells.includes(this.#node.me) && !this.#open.has(job.jobId)) this.#begin(job)
+    const plan = { epoch: job.epoch, cells: job.cells.join() }
+    const before = this.#plans.get(job.jobId)
+    this.#plans.set(job.jobId, plan)
+    // Plans grow. Another one in the place of one that was there: the chain took back blocks, and drew anew.
+    if (before && (plan.epoch < before.epoch || (plan.epoch === before.epoch && plan.cells !== before.cells))) {
+      void this.#end(job.jobId)
+    }
+    if (job.cells.includes(this.#node.me) && !this.#leaving && !this.#open.has(job.jobId)) this.#begin(job)
     this.#open.get(job.jobId)?.then(
       (training) => training.update(this.#node.book.views.get(job.jobId) ?? job, block),
       () => {},
     )
+  }
+
+  /** Begins nothing any more, and ends what is under way with its present entry. */
+  leave(): void {
+    if (this.#leaving) return
+    this.#leaving = true
+    for (const training of this.#open.values()) training.then((open) => open.leave()).catch(() => {})
+  }
+
+  /** Goes on as if it had never been told to leave. */
+  async stay(): Promise<void> {
+    if (!this.#leaving) return
+    this.#leaving = false
+    await this.close()
   }
 
   async close(): Promise<void> {
