@@ -37,9 +37,20 @@ export async function syncFolder(path: string): Promise<void> {
   }
 }
 
+/** What to do about the failures of disks that a person can mend. */
+const NEXT: Readonly<Record<string, string>> = {
+  ENOSPC: 'The disk is full: free some space, or move the folder to a larger disk. Work goes on by itself.',
+  EDQUOT: 'The disk quota is used up: free some space, or raise it. Work goes on by itself.',
+  EFBIG: 'The file is above the limit of this process or file system: raise it.',
+  EROFS: 'The disk is mounted read-only: check it, and mount it for writing.',
+  EACCES: 'Give this process the right to write there.',
+  EMFILE: 'This process may not open more files: raise its limit (ulimit -n).',
+}
+
 /** An `AssayError` as it is, anything else as `storage`. */
 export function storageError(error: unknown, context: string): AssayError {
   if (error instanceof AssayError) return error
   const reason = error instanceof Error ? error.message : String(error)
-  return new AssayError('storage', `${context}: ${reason}`, { cause: error })
+  const next = NEXT[String((error as NodeJS.ErrnoException | null)?.code)]
+  return new AssayError('storage', `${context}: ${reason}`, { cause: error, ...(next && { next }) })
 }
