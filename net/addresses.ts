@@ -13,7 +13,7 @@ const SITE = blocks(['10.0.0.0/8', '172.16.0.0/12', '192.168.0.0/16', '169.254.0
 /** Shared, reserved, documentation and multicast addresses: nobody is reached there. */
 const NOBODY = blocks([
   ...['100.64.0.0/10', '192.0.0.0/24', '192.0.2.0/24', '198.18.0.0/15', '198.51.100.0/24', '203.0.113.0/24'],
-  ...['224.0.0.0/4', '240.0.0.0/4', 'ff00::/8', '2001:db8::/32', '64:ff9b::/96', '::ffff:0:0/96'],
+  ...['224.0.0.0/4', '240.0.0.0/4', 'ff00::/8', '2001:db8::/32', '64:ff9b::/96'],
 ])
 
 function blocks(subnets: readonly string[]): BlockList {

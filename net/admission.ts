@@ -29,10 +29,11 @@ interface Entrance {
   handleReceivedRpc(from: PeerId, rpc: Rpc): Promise<void>
 }
 
-/** Messages dropped for one fault: a peer that a busy moment held up loses some and is not blamed. */
-const DROPS_PER_FAULT = 1_000
+/** Peers whose dropped messages are counted at most. */
+const MAX_PEERS = 4_096
 
 export class Admission {
+  private readonly limits: NetLimits
   private readonly reputation: Reputation
   private readonly messages: Buckets
   private readonly bytes: Buckets
@@ -42,6 +43,7 @@ export class Admission {
   dropped = 0
 
   constructor(limits: NetLimits, reputation: Reputation) {
+    this.limits = limits
     this.reputation = reputation
     this.messages = new Buckets(limits.gossipMessages)
     this.bytes = new Buckets(limits.gossipBytes)
@@ -73,16 +75,14 @@ export class Admission {
 
   private drop(peer: string): void {
     this.dropped++
+    const { floodDrops } = this.limits
     const drops = (this.drops.get(peer) ?? 0) + 1
     this.drops.delete(peer)
-    if (drops < DROPS_PER_FAULT) this.drops.set(peer, drops)
-    else this.reputation.fault(peer, 'flood', `${DROPS_PER_FAULT} announcements above its share`)
+    if (drops < floodDrops) this.drops.set(peer, drops)
+    else this.reputation.fault(peer, 'flood', `${floodDrops} announcements above its share`)
     if (this.drops.size > MAX_PEERS) this.drops.delete(this.drops.keys().next().value as string)
   }
 }
-
-/** Peers whose dropped messages are counted at most. */
-const MAX_PEERS = 4_096
 
 /** How much there is to handle in the control part of an RPC: each entry and each message id. */
 function controlIds({ subscriptions = [], control = {} }: Rpc): number {

@@ -43,6 +43,8 @@ export interface NetLimits {
   readonly gossipBytes: Rate
   /** Subscriptions, grafts and message ids of one peer; above, the control part of an RPC is dropped. */
   readonly gossipControl: Rate
+  /** Dropped of one peer for one fault: who was held up for a moment loses some and is not blamed. */
+  readonly floodDrops: number
   /** Gossip message, bytes. */
   readonly maxGossip: number
   /** Gossip waiting for one slow peer at most, bytes. */
@@ -72,6 +74,7 @@ export const DEFAULT_LIMITS: NetLimits = {
   gossipMessages: { perSecond: 200, burst: 2_000 },
   gossipBytes: { perSecond: 4 * MIB, burst: 64 * MIB },
   gossipControl: { perSecond: 5_000, burst: 50_000 },
+  floodDrops: 1_000,
   maxGossip: 256 * KIB,
   maxGossipBacklog: 8 * MIB,
   stopMs: 2_000,

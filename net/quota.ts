@@ -22,15 +22,15 @@ interface Use {
 
 export class Quotas {
   private readonly limits: NetLimits
-  private readonly exempt: (peer: string) => boolean
+  readonly seated: (peer: string) => boolean
   private readonly uses = new Map<string, Use>()
   private readonly requests: Buckets
   private readonly bytes: Buckets
 
-  /** @param exempt peers that only the number of requests at once is limited for */
-  constructor(limits: NetLimits, exempt: (peer: string) => boolean) {
+  /** @param seated peers that only the number of requests at once is limited for */
+  constructor(limits: NetLimits, seated: (peer: string) => boolean) {
     this.limits = limits
-    this.exempt = exempt
+    this.seated = seated
     this.requests = new Buckets(limits.requestRate)
     this.bytes = new Buckets(limits.servedBytes)
   }
@@ -38,7 +38,7 @@ export class Quotas {
   /** Lets a request of `peer` in. Throws `rate-limited`, saying what there is too much of. */
   begin(peer: string): Lease {
     const use = this.uses.get(peer) ?? { requests: 0, held: 0 }
-    const free = this.exempt(peer)
+    const free = this.seated(peer)
     if (use.requests >= this.limits.requestsPerPeer) refuse('too many requests at once')
     if (!free && !this.requests.take(peer, 1)) refuse('too many requests a second')
     if (!free && !this.bytes.open(peer)) refuse('too many bytes a second')

@@ -29,6 +29,8 @@ export interface HandlerLimits {
   readonly maxRequest?: number
   /** Requests of all peers handled at once; one more is answered `rate-limited`. Default 256. */
   readonly maxConcurrent?: number
+  /** Of these, requests of peers without a seat (`Peer.seat`). Default all. */
+  readonly maxStrangers?: number
   /** Time of the handler, milliseconds. Default 60 s; a handler that waits for something to be computed sets its own. */
   readonly timeoutMs?: number
 }
@@ -61,32 +63,38 @@ export class Server {
     const bounds = {
       maxRequest: limits.maxRequest ?? DEFAULT_MAX_REQUEST,
       maxConcurrent: limits.maxConcurrent ?? DEFAULT_MAX_CONCURRENT,
+      maxStrangers: limits.maxStrangers ?? limits.maxConcurrent ?? DEFAULT_MAX_CONCURRENT,
       timeoutMs: limits.timeoutMs ?? DEFAULT_HANDLER_MS,
     }
     checkTimeout(bounds.timeoutMs)
     check(!this.protocols.has(protocol), 'bad-input', `${protocol} has a handler already`)
     this.protocols.add(protocol)
     let active = 0
+    let strangers = 0
     // The handler is in place when this returns; what the promise awaits is telling connected peers.
     const told = this.node.handle(
       protocol,
       async (stream, connection) => {
-        if (active >= bounds.maxConcurrent) {
+        const from = connection.remotePeer.toString()
+        const strange = this.quotas.seated(from) ? 0 : 1
+        if (active >= bounds.maxConcurrent || (strange && strangers >= bounds.maxStrangers)) {
           await this.turnAway(stream, new AssayError('rate-limited', `too many requests at once on ${protocol}`))
           return
         }
         let lease: Lease
         try {
-          lease = this.quotas.begin(connection.remotePeer.toString())
+          lease = this.quotas.begin(from)
         } catch (error) {
           await this.turnAway(stream, networkError(error, protocol))
           return
         }
         active++
+        strangers += strange
         try {
           await this.serve(stream, connection, protocol, handler, bounds, lease)
         } finally {
           active--
+          strangers -= strange
           lease.end()
         }
       },

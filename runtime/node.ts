@@ -12,7 +12,7 @@ import type { SeatRole } from '#proto/machines/events.ts'
 import type { JobView } from '#proto/machines/job-view.ts'
 import { networkId, type Role } from '#proto/messages.ts'
 import { type Hex, quote } from '#proto/terms.ts'
-import { Announcer } from '#runtime/announcer.ts'
+import type { Announcer } from '#runtime/announcer.ts'
 import { hasEnded, JobBook } from '#runtime/book.ts'
 import { claimAccount } from '#runtime/claim.ts'
 import { Database } from '#runtime/database.ts'
@@ -98,6 +98,9 @@ export async function openNode(shell: Shell, options: NodeOptions): Promise<Role
   const store = await ContentStore.open(home, peer, database)
   const parts = { log, signal, identity, peer, reader, sender, announcer, database, store }
   const node = createNode(parts, provider, options.grace)
+  announcer.seats((account) =>
+    [...node.book.views.values()].some((job) => !hasEnded(job) && job.bids.some((bid) => bid.account === account)),
+  )
   announcer.introduce(options.role)
   return node
 }

@@ -1,12 +1,15 @@
 /** A role's peer: of its network alone, with bans that outlive the process, and a log of who is kept out and why. */
+import { networkScope } from '#net/addresses.ts'
 import { isForeign } from '#net/hello.ts'
 import { createPeer, type Peer } from '#net/peer.ts'
 import { type Ban, type BanStore, FAULTS } from '#net/reputation.ts'
 import { addressBytes, type Hash } from '#proto/ids.ts'
 import { networkId } from '#proto/messages.ts'
+import { Announcer } from '#runtime/announcer.ts'
 import type { Database } from '#runtime/database.ts'
 import type { Identity } from '#runtime/keys.ts'
 import type { Network } from '#runtime/network.ts'
+import { Sequence } from '#runtime/sequence.ts'
 import type { Logger } from '#runtime/shell.ts'
 
 export interface PeeringOptions {
@@ -48,6 +51,19 @@ export async function openPeer(
       log[loud ? 'warn' : 'debug']({ where, from, code: error.code, error: error.message, next: error.next }, 'peer')
     },
   })
+}
+
+/** The place of a role in the gossip of its network. */
+export function openAnnouncer(
+  network: Network,
+  identity: Identity,
+  peer: Peer,
+  database: Database,
+  log: Logger,
+  { mdns }: PeeringOptions,
+): Announcer {
+  const scope = networkScope(network.bootstrap, mdns)
+  return new Announcer(peer, identity, networkIdOf(network), log, { scope, sequence: new Sequence(database) })
 }
 
 /** Foreign peers that the log tells of at most. */

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pino } from 'pino'
 import type { Program } from '#graph/types.ts'
+import { networkScope } from '#net/addresses.ts'
 import { createPeer } from '#net/peer.ts'
 import { fromHex } from '#proto/bytes.ts'
 import { fail } from '#proto/errors.ts'
@@ -41,7 +42,7 @@ export async function pullJob(network: Network, job: JobView, signal: AbortSigna
   const id = networkIdOf(network)
   const peer = await createPeer({ privateKey: identity.peerKey, network: id, bootstrap: network.bootstrap })
   const log = pino({ level: 'silent' })
-  const announcer = new Announcer(peer, identity, id, log)
+  const announcer = new Announcer(peer, identity, id, log, { scope: networkScope(network.bootstrap) })
   const database = new Database(':memory:')
   try {
     const store = await ContentStore.open(folder, peer, database)

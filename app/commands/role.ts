@@ -16,6 +16,7 @@ export interface RoleOptions {
   readonly home: string
   readonly passwordFile?: string
   readonly listen?: string[]
+  readonly mdns?: boolean
   readonly attached?: boolean
 }
 
@@ -32,6 +33,7 @@ export function roleOptions(command: Command, role: Role): Command {
   return passwordOption(networkOption(command))
     .option('--home <dir>', 'folder of this process: key, database, blobs', `.assay/${role}`)
     .option('--listen <multiaddr...>', 'libp2p addresses to listen on (default: a free port of the loopback)')
+    .option('--mdns', 'look for peers of the same network on the local site by multicast DNS')
     .addOption(new Option('--attached', 'end when standard input closes').hideHelp())
 }
 
@@ -50,7 +52,7 @@ export async function runRole(
 ): Promise<void> {
   const network = await readNetwork(options.network)
   await runShell(role, options.attached === true, async (shell) => {
-    const { home, listen } = options
+    const { home, listen, mdns } = options
     const freshPassphrase = await givenPassphrase(options.passwordFile)
     const node = await openNode(shell, {
       role,
@@ -60,6 +62,7 @@ export async function runRole(
       passphrase: passphraseFrom(options.passwordFile),
       ...(freshPassphrase === undefined ? {} : { freshPassphrase }),
       ...(listen && { listen }),
+      ...(mdns && { mdns }),
     })
     const { encrypted } = await describeKey(join(home, 'key'))
     if (!encrypted && !isDevnet(network)) {
