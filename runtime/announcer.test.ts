@@ -5,7 +5,7 @@ import { pino } from 'pino'
 import { expect, test } from 'vitest'
 import type { Peer } from '#net/peer.ts'
 import { startPeer, until } from '#net/testing.ts'
-import { encodeAnnouncement } from '#proto/messages.ts'
+import { encodeAnnouncement, type Provider } from '#proto/messages.ts'
 import { TOPICS } from '#proto/topics.ts'
 import { Announcer, type AnnouncerOptions } from '#runtime/announcer.ts'
 import { type Identity, identityOf } from '#runtime/keys.ts'
@@ -26,7 +26,7 @@ async function start(options: AnnouncerOptions = {}): Promise<Member> {
 }
 
 /** Announces until `condition` holds: a message finds no way before gossip has settled. */
-async function announcing(member: Member, provider: { peerId: string; addresses: string[] }, condition: () => boolean) {
+async function announcing(member: Member, provider: Provider, condition: () => boolean) {
   await until(() => {
     const role = 'solver' as const
     void member.announcer.publish('peer', { role, account: member.identity.address, provider })

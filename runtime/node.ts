@@ -4,13 +4,12 @@ import type { JsonRpcProvider } from 'ethers'
 import { openChain } from '#contracts/chain.ts'
 import { AssayReader } from '#contracts/reader.ts'
 import { AssaySender } from '#contracts/sender.ts'
-import { createPeer, type Peer } from '#net/peer.ts'
+import type { Peer } from '#net/peer.ts'
 import { to0x } from '#proto/bytes.ts'
-import { addressBytes } from '#proto/ids.ts'
 import { AssayError } from '#proto/errors.ts'
 import type { SeatRole } from '#proto/machines/events.ts'
 import type { JobView } from '#proto/machines/job-view.ts'
-import { networkId, type Role } from '#proto/messages.ts'
+import type { Role } from '#proto/messages.ts'
 import { type Hex, quote } from '#proto/terms.ts'
 import type { Announcer } from '#runtime/announcer.ts'
 import { hasEnded, JobBook } from '#runtime/book.ts'
@@ -18,18 +17,17 @@ import { claimAccount } from '#runtime/claim.ts'
 import { Database } from '#runtime/database.ts'
 import { type Identity, loadIdentity, type Passphrase } from '#runtime/keys.ts'
 import type { Network } from '#runtime/network.ts'
+import { openAnnouncer, openPeer, type PeeringOptions } from '#runtime/peering.ts'
 import { Performer } from '#runtime/performer.ts'
 import type { Logger, Shell } from '#runtime/shell.ts'
 import { ContentStore } from '#runtime/store.ts'
 import { type UpkeepAction, upkeep } from '#runtime/upkeep.ts'
 
-export interface NodeOptions {
+export interface NodeOptions extends PeeringOptions {
   readonly role: Role
   /** Folder of this process: key, database, blobs, checkpoints. */
   readonly home: string
   readonly network: Network
-  /** Multiaddrs to listen on; default a free port of the loopback. */
-  readonly listen?: readonly string[]
   /** Blocks to wait before doing the upkeep that anyone may do. */
   readonly grace: number
   /** Opens an encrypted key. */
@@ -77,23 +75,13 @@ export async function openNode(shell: Shell, options: NodeOptions): Promise<Role
   const deployment = network.contracts
   const reader = new AssayReader(provider, deployment)
   const sender = new AssaySender(provider, deployment, identity.key.privateKey)
-  const peer = await createPeer({
-    privateKey: identity.peerKey,
-    bootstrap: network.bootstrap.filter((address) => !options.listen?.some((own) => address.startsWith(own))),
-    ...(options.listen ? { listen: options.listen } : {}),
-    onError: (error, where, from) => log.debug({ where, from, error: error.message }, 'peer'),
-  })
+  const peer = await openPeer(network, identity, database, log, options)
   shell.onStop(() => {
     const { bytesSent, bytesReceived } = peer.stats()
     log.info({ bytesSent, bytesReceived }, 'traffic')
     return peer.stop()
   })
-  const announcer = new Announcer(
-    peer,
-    identity,
-    networkId(BigInt(network.chainId), addressBytes(deployment.assay)),
-    log,
-  )
+  const announcer = openAnnouncer(network, identity, peer, database, log, options)
   shell.onStop(() => announcer.stop())
   const store = await ContentStore.open(home, peer, database)
   const parts = { log, signal, identity, peer, reader, sender, announcer, database, store }
