@@ -86,6 +86,11 @@ const COMMANDS: readonly Entry[] = [
     load: () => import('#app/commands/solver.ts'),
   },
   {
+    name: 'drain',
+    summary: 'ask a solver to leave in order: no new jobs, its stakes back, then it ends',
+    load: () => import('#app/commands/drain.ts'),
+  },
+  {
     name: 'verifier',
     summary: 'run a verifier: replays what it is drawn for',
     load: () => import('#app/commands/verifier.ts'),

@@ -12,7 +12,7 @@ import type { JobView } from '#proto/machines/job-view.ts'
 import type { Role } from '#proto/messages.ts'
 import { type Hex, quote } from '#proto/terms.ts'
 import type { Announcer } from '#runtime/announcer.ts'
-import { hasEnded, JobBook } from '#runtime/book.ts'
+import { hasEnded, JobBook, type Pace } from '#runtime/book.ts'
 import { claimAccount } from '#runtime/claim.ts'
 import { Database } from '#runtime/database.ts'
 import { type Identity, loadIdentity, type Passphrase } from '#runtime/keys.ts'
@@ -22,6 +22,9 @@ import { Performer } from '#runtime/performer.ts'
 import type { Logger, Shell } from '#runtime/shell.ts'
 import { ContentStore } from '#runtime/store.ts'
 import { type UpkeepAction, upkeep } from '#runtime/upkeep.ts'
+
+/** Blocks between two looks whether the chain still holds what this process sent. */
+const RESTORE_BLOCKS = 10
 
 export interface NodeOptions extends PeeringOptions {
   readonly role: Role
@@ -54,8 +57,8 @@ export interface RoleNode {
     decide: (job: JobView, block: number) => A[],
     perform: (action: A) => Promise<void>,
   ): void
-  /** Bids for every job's seat of this role. */
-  bidFor(role: SeatRole): void
+  /** Bids for every job's seat of this role, as long as `open` says so. */
+  bidFor(role: SeatRole, open?: () => boolean): void
   /** Brings the free balance in the contract to at least `amount` wei. */
   fund(amount: bigint): Promise<void>
   /** Follows the chain until the process stops. */
@@ -85,7 +88,10 @@ export async function openNode(shell: Shell, options: NodeOptions): Promise<Role
   shell.onStop(() => announcer.stop())
   const store = await ContentStore.open(home, peer, database)
   const parts = { log, signal, identity, peer, reader, sender, announcer, database, store }
-  const node = createNode(parts, provider, options.grace)
+  const { confirmations, blockSeconds } = network
+  // As often as there are blocks.
+  const pace = { confirmations, ...(blockSeconds && { pollMs: Math.min(1_000, blockSeconds * 1_000) }) }
+  const node = createNode(parts, provider, options.grace, pace)
   announcer.seats((account) =>
     [...node.book.views.values()].some((job) => !hasEnded(job) && job.bids.some((bid) => bid.account === account)),
   )
@@ -100,8 +106,13 @@ export type NodeParts = Pick<
 >
 
 /** A node of parts that are open; `provider` is destroyed when it stops. */
-export function createNode(parts: NodeParts, provider: Pick<JsonRpcProvider, 'destroy'>, grace: number): RoleNode {
-  return new Node(parts, provider, grace)
+export function createNode(
+  parts: NodeParts,
+  provider: Pick<JsonRpcProvider, 'destroy'>,
+  grace: number,
+  pace: Pace = {},
+): RoleNode {
+  return new Node(parts, provider, grace, pace)
 }
 
 class Node implements RoleNode {
@@ -117,10 +128,13 @@ class Node implements RoleNode {
   readonly store: ContentStore
   readonly book = new JobBook()
   readonly #provider: Pick<JsonRpcProvider, 'destroy'>
+  readonly #pace: Pace
+  readonly #performers: { forget(): void }[] = []
+  #restoredAt = 0
   /** Rejected when the account turns out to have another role. */
   readonly #conflict = Promise.withResolvers<never>()
 
-  constructor(parts: NodeParts, provider: Pick<JsonRpcProvider, 'destroy'>, grace: number) {
+  constructor(parts: NodeParts, provider: Pick<JsonRpcProvider, 'destroy'>, grace: number, pace: Pace) {
     this.log = parts.log
     this.signal = parts.signal
     this.identity = parts.identity
@@ -132,6 +146,16 @@ class Node implements RoleNode {
     this.database = parts.database
     this.store = parts.store
     this.#provider = provider
+    this.#pace = pace
+    this.book.onRollback(() => {
+      this.#forget()
+      this.#restore()
+    })
+    this.book.onBlock((_job, block) => {
+      if (block < this.#restoredAt + RESTORE_BLOCKS) return
+      this.#restoredAt = block
+      this.#restore()
+    })
     this.#conflict.promise.catch(() => {})
     this.act(
       (job, block) => upkeep(job, block, grace, this.me),
@@ -154,18 +178,36 @@ class Node implements RoleNode {
         this.log[level]({ action: action.key, failures, error: String(error) }, 'did not work')
       },
     )
+    this.#performers.push(performer)
     this.book.onBlock((job, block) => {
       if (!this.signal.aborted) performer.offer(decide(job, block), block)
     })
   }
 
-  bidFor(role: SeatRole): void {
+  #forget(): void {
+    for (const performer of this.#performers) performer.forget()
+  }
+
+  /** The chain may lose a transaction of ours whose events this process has not seen yet. */
+  #restore(): void {
+    this.sender.restore().then(
+      (lost) => {
+        if (!lost) return
+        this.log.warn('the chain has lost transactions: sent again')
+        this.#forget()
+      },
+      () => {},
+    )
+  }
+
+  bidFor(role: SeatRole, open: () => boolean = () => true): void {
     this.book.onBlock((job) => {
       const other = hasEnded(job) ? undefined : job.bids.find(({ account }) => account === this.me)?.role
       if (other !== undefined && other !== role) this.#conflict.reject(sharedAccount(this.me, job.jobId, other, role))
     })
     this.act(
-      (job, block) => (mayBid(job, role, this.me, block) ? [{ key: `${job.jobId}:bid:${job.bidsClose}`, job }] : []),
+      (job, block) =>
+        open() && mayBid(job, role, this.me, block) ? [{ key: `${job.jobId}:bid:${job.bidsClose}`, job }] : [],
       ({ job }) => this.#bid(job, role),
     )
   }
@@ -207,7 +249,7 @@ class Node implements RoleNode {
   }
 
   async run(): Promise<void> {
-    await Promise.race([this.book.follow(this.reader, this.log, this.signal), this.#conflict.promise])
+    await Promise.race([this.book.follow(this.reader, this.log, this.signal, this.#pace), this.#conflict.promise])
     this.#provider.destroy()
   }
 }

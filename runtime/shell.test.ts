@@ -77,3 +77,18 @@ test('a write of libp2p on a connection that has just closed does not', async ()
   child.kill('SIGTERM')
   expect(await ended).toBe(`0: ${READY}alive\nclosed\n`)
 })
+
+test('the role finishes what it is writing before what it uses is closed', async () => {
+  const { child, ended } = await start(`
+    shell.ready({})
+    await new Promise((resolve) => shell.signal.addEventListener('abort', () => setTimeout(resolve, 300)))
+    process.stdout.write('written\\n')
+  `)
+  child.kill('SIGTERM')
+  expect(await ended).toBe(`0: ${READY}written\n${READY}closed\n`)
+})
+
+test('a role can end its own process in order', async () => {
+  const { ended } = await start(`setTimeout(() => shell.stop(), 50)`)
+  expect(await ended).toBe(`0: ${READY}closed\n`)
+})

@@ -1,4 +1,5 @@
 /** What every long-running process shares: a log, one orderly end, and a line that says it is ready. */
+import { setTimeout as sleep } from 'node:timers/promises'
 import { type Logger, pino } from 'pino'
 
 export type { Logger }
@@ -7,7 +8,9 @@ export interface Shell {
   readonly log: Logger
   /** Aborted when the process is told to stop. */
   readonly signal: AbortSignal
-  /** Registers something to close; the last one registered is closed first. */
+  /** Ends the process in order, as SIGTERM does, with exit code 0. */
+  stop(): void
+  /** Registers something to close when the role has come to rest; the last one registered is closed first. */
   onStop(close: () => Promise<void> | void): void
   /** Prints the ready line `{"event":"ready", ...}` for whoever started this process. */
   ready(details: Record<string, unknown>): void
@@ -15,6 +18,8 @@ export interface Shell {
 
 /** How long an orderly end may take before the process ends anyway, in milliseconds. */
 const STOP_MS = 4_000
+/** How long of it the role has to finish what it is writing, before what it uses is closed. */
+const REST_MS = 2_000
 
 /**
  * libp2p writes from timers and microtasks, where nobody can catch what it throws when the connection has just closed
@@ -30,8 +35,10 @@ export async function runShell(name: string, attached: boolean, main: (shell: Sh
   const log = pino({ name, level: process.env.ASSAY_LOG ?? 'info' }, pino.destination({ dest: 2, sync: true }))
   const controller = new AbortController()
   const closers: (() => Promise<void> | void)[] = []
+  let running: Promise<void> = Promise.resolve()
   const stop = async (code: number): Promise<never> => {
     setTimeout(() => process.exit(code || 1), STOP_MS).unref()
+    await Promise.race([running, sleep(REST_MS, undefined, { ref: false })])
     for (const close of closers.reverse()) {
       try {
         await close()
@@ -58,13 +65,16 @@ export async function runShell(name: string, attached: boolean, main: (shell: Sh
     process.stdin.on('error', () => once(0))
     process.stdin.resume()
   }
+  const work = main({
+    log,
+    signal: controller.signal,
+    stop: () => once(0),
+    onStop: (close) => void closers.push(close),
+    ready: (details) => void process.stdout.write(`${JSON.stringify({ event: 'ready', ...details })}\n`),
+  })
+  running = work.catch(() => {})
   try {
-    await main({
-      log,
-      signal: controller.signal,
-      onStop: (close) => void closers.push(close),
-      ready: (details) => void process.stdout.write(`${JSON.stringify({ event: 'ready', ...details })}\n`),
-    })
+    await work
   } catch (error) {
     log.fatal({ error: error instanceof Error ? error.message : String(error) }, 'cannot go on')
     once(1)

@@ -1,4 +1,5 @@
 /** What anyone may do to keep a job moving: record seeds, assign, redraw, resolve, settle, expire. Pure. */
+import { to0x } from '#proto/bytes.ts'
 import { type JobView, openDisputes } from '#proto/machines/job-view.ts'
 import type { Hex } from '#proto/terms.ts'
 import { hasEnded } from '#runtime/book.ts'
@@ -36,7 +37,7 @@ export function upkeep(job: JobView, block: number, grace: number, me: Hex): Upk
   for (const [replica, until] of job.summons) {
     if (due(until)) actions.push({ ...of(`replace:${replica}:${until}`), type: 'replace', replica })
   }
-  return [...actions, ...windowUpkeep(job, due, of)]
+  return [...actions, ...windowUpkeep(job, due, of), ...unbonding(job, me)]
 }
 
 type Due = (since: number) => boolean
@@ -67,11 +68,23 @@ function windowUpkeep(job: JobView, due: Due, of: Naming): UpkeepAction[] {
   return actions
 }
 
-/** After the end of a job everybody takes its own seat back. */
+/** Everybody takes its own seat back: after the end of a job, or once it was replaced and nothing hangs on its claims. */
 function unbonding(job: JobView, me: Hex): UpkeepAction[] {
-  if (!job.bids.some(({ account }) => account === me) || job.unbonded.has(me) || stakeLeft(job, me) <= 0n) return []
+  if (!isSeated(job, me) || !(hasEnded(job) || job.left.has(me))) return []
   if (openDisputes(job).some(({ solver, accusers }) => solver === me || accusers.includes(me))) return []
+  if (!hasEnded(job) && answersFor(job, me)) return []
   return [{ key: `${job.jobId}:unbond:${me}`, jobId: job.jobId, type: 'unbond', account: me }]
+}
+
+/** Whether an account has a seat in a job, and stake behind it. */
+export function isSeated(job: JobView, account: Hex): boolean {
+  return job.bids.some((bid) => bid.account === account) && !job.unbonded.has(account) && stakeLeft(job, account) > 0n
+}
+
+/** Whether a solver has claims in windows that may still be judged. */
+export function answersFor(job: JobView, account: Hex): boolean {
+  const open = [...job.windows.values()].filter(({ status }) => status !== 'final' && status !== 'void')
+  return open.some(({ entries }) => entries.some(({ entry }) => to0x(entry.solver) === account))
 }
 
 /** What an account has left of what it staked in a job, wei. */

@@ -11,6 +11,7 @@ import { hasEnded } from '#runtime/book.ts'
 import type { RoleNode } from '#runtime/node.ts'
 import { Sessions, type Workers } from '#runtime/session.ts'
 import { decide, type SolverAction } from './decide.ts'
+import { type Leave, Leaver } from './drain.ts'
 import { type LieName, oneUlp } from './lies.ts'
 import { Trainings } from './trainings.ts'
 
@@ -23,6 +24,10 @@ export interface SolverOptions {
   readonly workers: Workers
   /** For tests and demonstrations: cheat in this way. */
   readonly lie?: LieName | undefined
+  /** How the process is asked to leave; absent: it is not. */
+  readonly drain?: Leave | undefined
+  /** Called once nothing keeps a solver any more that was asked to leave. */
+  readonly left?: (() => void) | undefined
 }
 
 /** Runs a solver on `node` until the process stops. */
@@ -32,16 +37,21 @@ export async function runSolver(node: RoleNode, options: SolverOptions): Promise
   const audits = new Sessions((job) => options.workers.open(job))
   const auditor = new Auditor(node.store, node.announcer, node.signal, node.log)
   serveSums(node, trainings)
-  node.bidFor('Solver')
+  const { drain } = options
+  node.bidFor('Solver', () => drain?.mode === undefined)
   node.act(
-    (job, block) => decide(job, node.me, block),
+    // Who wants to be replaced answers no summons.
+    (job, block) => decide(job, node.me, block).filter(({ type }) => type !== 'present' || drain?.mode !== 'leave'),
     (action) => answer(node, audits, auditor, action),
   )
   node.book.onBlock((job, block) => {
     if (hasEnded(job)) void audits.close(job.jobId)
     trainings.update(job, block)
   })
+  node.book.onRollback(() => void trainings.close())
+  const leaver = drain && new Leaver(node, trainings, drain, options.left)
   await node.run()
+  leaver?.close()
   await Promise.all([trainings.close(), audits.closeAll()])
 }
 

@@ -43,6 +43,7 @@ export class Training {
   #job: JobView
   #epoch = 0
   #announcedAt = 0
+  #leaving = false
   /** The state that the cell is about to load; null: the init state. */
   #start: Uint8Array | null = null
 
@@ -105,6 +106,14 @@ export class Training {
     }
   }
 
+  /** Trains to the end of the entry under way, and no further; from then on partners compute what was this cell's. */
+  leave(): void {
+    this.#leaving = true
+    const { state } = this.#runner
+    const under = 'step' in state && state.step > state.slot * this.#job.terms.entrySteps
+    if (!under) this.#runner.send({ type: 'stop' })
+  }
+
   /** A new plan epoch, or the first one that this process sees: train this solver's cell, or stop if it has none. */
   #enter(job: JobView, replica: number): void {
     this.#epoch = job.epoch
@@ -128,7 +137,7 @@ export class Training {
       signed.map(({ entry }) => entry),
     )
     const found = await this.#findState(points, earlierPoints(terms, agreed))
-    if (!found || epoch !== this.#epoch) return
+    if (!found || epoch !== this.#epoch || this.#leaving) return
     const { step: from, root } = found
     const signedTo = signed.at(-1)?.entry.stepTo ?? 0
     this.#node.log.info({ job: jobId, epoch, replica, of: job.cells.length, from, signedTo }, 'trains')
@@ -246,6 +255,7 @@ export class Training {
     const entry: Entry = { ...claim, jobId: fromHex(this.#job.jobId, 32), solver: identity.address }
     store.keepEvidence(entryDigest(entry), evidence)
     const signed = database.signOnce(entry, (e) => signEntry(identity.key, e))
+    if (this.#leaving) this.#runner.send({ type: 'stop' })
     if (entry.epoch !== this.#epoch) return
     this.#signed.push(signed)
     await this.#announce(signed)

@@ -57,14 +57,14 @@ export class Trainings {
     if (before && (plan.epoch < before.epoch || (plan.epoch === before.epoch && plan.cells !== before.cells))) {
       void this.#end(job.jobId)
     }
-    if (job.cells.includes(this.#node.me) && !this.#leaving && !this.#open.has(job.jobId)) this.#begin(job)
+    if (job.cells.includes(this.#node.me) && !this.#open.has(job.jobId)) this.#begin(job)
     this.#open.get(job.jobId)?.then(
       (training) => training.update(this.#node.book.views.get(job.jobId) ?? job, block),
       () => {},
     )
   }
 
-  /** Begins nothing any more, and ends what is under way with its present entry. */
+  /** Ends what is under way with its present entry, and trains nothing any more; what is signed is still announced. */
   leave(): void {
     if (this.#leaving) return
     this.#leaving = true
@@ -89,13 +89,12 @@ export class Trainings {
     this.#attempts.set(job.jobId, attempts)
     attempts.openedAt = now
     const failed = (error: unknown): void => this.#failed(job.jobId, training, attempts, error)
-    const training = this.#workers.open(job).then(
-      (session) =>
-        new Training(this.#node, session, this.#workers.hashing(), job, {
-          tamper: this.#lieOf(job),
-          onFailed: failed,
-        }),
-    )
+    const training = this.#workers.open(job).then((session) => {
+      const options = { tamper: this.#lieOf(job), onFailed: failed }
+      const opened = new Training(this.#node, session, this.#workers.hashing(), job, options)
+      if (this.#leaving) opened.leave()
+      return opened
+    })
     this.#open.set(job.jobId, training)
     training.catch(failed)
   }

@@ -1,6 +1,7 @@
 /** `assay solver`: trains cells of jobs and is paid for it. */
 import { type Command, Option } from 'commander'
 import { type ComputeOptions, engineOptions, ready, roleOptions, runRole } from '#app/commands/role.ts'
+import { DrainWatch } from '#runtime/drain.ts'
 import { workerThreads } from '#runtime/session.ts'
 import { LIES, type LieName } from '#solver/lies.ts'
 import { runSolver } from '#solver/role.ts'
@@ -14,8 +15,15 @@ export function define(command: Command): void {
     .addOption(new Option('--lie <name>', 'cheat in this way, to see it caught').choices(LIES))
     .action((options: Options) =>
       runRole('solver', options, async (node, shell) => {
+        const drain = await DrainWatch.open(options.home, shell.log)
+        shell.onStop(() => drain.close())
         ready(shell, node)
-        await runSolver(node, { workers: workerThreads(node.store, options, node.signal), lie: options.lie })
+        await runSolver(node, {
+          workers: workerThreads(node.store, options, node.signal),
+          lie: options.lie,
+          drain,
+          left: () => void drain.done().finally(() => shell.stop()),
+        })
       }),
     )
 }

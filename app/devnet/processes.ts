@@ -46,7 +46,7 @@ interface Program {
  */
 export class ProcessGroup {
   readonly #logs: string
-  readonly #respawn: boolean
+  readonly #backOff: readonly number[] | null
   readonly #members = new Map<string, Member>()
   readonly #started = new Set<ChildProcess>()
   readonly #deaths = new Map<string, number[]>()
@@ -59,10 +59,10 @@ export class ProcessGroup {
   /** Called when a child dies again and again: it is given up. */
   onLost: (error: AssayError) => void = () => {}
 
-  /** @param respawn whether children that die are started again */
-  constructor(logs: string, respawn = true) {
+  /** @param backOffMs pauses before a child is started again after one, two, ... recent deaths; null: it stays dead */
+  constructor(logs: string, backOffMs: readonly number[] | null = BACK_OFF_MS) {
     this.#logs = logs
-    this.#respawn = respawn
+    this.#backOff = backOffMs
   }
 
   /** The children that are ready, in the order of their first start. */
@@ -100,7 +100,9 @@ export class ProcessGroup {
     child.once('exit', (code, signal) => {
       this.#started.delete(child)
       endGroup(child)
-      if (member) this.#died(program, signal ?? `exit code ${code}`)
+      // Who ended by itself and in order was asked to leave: it is not brought back.
+      if (member && code === 0) this.#members.delete(name)
+      else if (member) this.#died(program, signal ?? `exit code ${code}`)
     })
     const ready = await new Promise<Record<string, unknown>>((resolve, reject) => {
       const timer = setTimeout(() => {
@@ -136,20 +138,21 @@ export class ProcessGroup {
   #died(program: Program, how: string): void {
     const { signal } = this.#stopping
     if (signal.aborted) return
-    const backInMs = this.#respawn ? this.#pause(program.name) : undefined
+    const backInMs = this.#pause(program.name)
     this.onDeath({ name: program.name, how, backInMs })
     if (backInMs !== undefined) void this.#bringBack(program, backInMs)
-    else if (this.#respawn) this.#giveUp(program.name, how)
+    else if (this.#backOff) this.#giveUp(program.name, how)
   }
 
-  /** Milliseconds to wait after this death, or undefined if there were too many. */
+  /** Milliseconds to wait after this death, or undefined if there were too many, or none is to be waited. */
   #pause(name: string): number | undefined {
+    if (!this.#backOff) return undefined
     const now = performance.now()
     const deaths = (this.#deaths.get(name) ?? []).filter((at) => now - at < MEMORY_MS)
     deaths.push(now)
     this.#deaths.set(name, deaths)
     if (deaths.length >= MAX_DEATHS) return undefined
-    return BACK_OFF_MS[Math.min(deaths.length, BACK_OFF_MS.length) - 1]
+    return this.#backOff[Math.min(deaths.length, this.#backOff.length) - 1]
   }
 
   async #bringBack(program: Program, afterMs: number): Promise<void> {
