@@ -31,3 +31,25 @@ test('tries a failed action again only after its wait', async () => {
   expect(calls).toBe(3)
   expect(failures).toEqual([1, 2])
 })
+
+test('performs again what is still decided when the chain has lost it, but nothing twice at a time', async () => {
+  const calls: string[] = []
+  const ends: (() => void)[] = []
+  const performer = new Performer<{ key: string }>(
+    ({ key }) => {
+      calls.push(key)
+      return key === 'slow' ? new Promise((resolve) => void ends.push(resolve)) : Promise.resolve()
+    },
+    () => {},
+  )
+  const actions = [{ key: 'quick' }, { key: 'slow' }]
+  performer.offer(actions, 1)
+  await settle()
+  performer.forget()
+  performer.offer(actions, 2)
+  expect(calls).toEqual(['quick', 'slow', 'quick'])
+  ends[0]?.()
+  await settle()
+  performer.offer(actions, 3)
+  expect(calls).toEqual(['quick', 'slow', 'quick'])
+})

@@ -77,7 +77,7 @@ export async function startDevnet(
 ): Promise<Devnet> {
   const folder = resolve(options.folder)
   await mkdir(folder, { recursive: true, mode: 0o700 })
-  const group = new ProcessGroup(join(folder, 'logs'), options.respawn ?? true)
+  const group = new ProcessGroup(join(folder, 'logs'), options.respawn === false ? null : undefined)
   const abandon = (): void => void group.stop()
   signal?.addEventListener('abort', abandon, { once: true })
   try {

@@ -118,16 +118,17 @@ export async function startAnvil(options: AnvilOptions = {}): Promise<Anvil> {
   }
   const leash = leashOf(child.pid)
   let ended = false
+  let keeper: ChainKeeper | undefined
   const exited = new Promise<void>((resolve) => {
     const end = (): void => {
       ended = true
       leash?.kill()
+      keeper?.halt()
       resolve()
     }
     child.once('exit', end)
     child.once('error', end)
   })
-  let keeper: ChainKeeper | undefined
   const stop = async (): Promise<void> => {
     if (ended) return
     await keeper?.stop()

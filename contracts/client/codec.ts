@@ -1,8 +1,17 @@
 /** Decoded values as the generated types name them: small integers as numbers, enums as words, hex in lower case. */
-import { type EventFragment, Interface, type LogParams, type Result } from 'ethers'
+import { AbiCoder, type EventFragment, Interface, type LogParams, type Result } from 'ethers'
 import artifacts from '#contracts/abi/artifacts.generated.json' with { type: 'json' }
 import { type ContractEvent, ENUMS } from '#contracts/abi/types.generated.ts'
-import { fail } from '#proto/errors.ts'
+import { check, fail } from '#proto/errors.ts'
+
+/**
+ * Longest data of a log and longest result of a call, bytes: a window of 64 entries has 35 KB. The decoder's time grows with
+ * the square of the length, a node's answer may not.
+ */
+const MAX_ANSWER_BYTES = 131_072
+
+// Nor may an answer be read more than a few times over, through pointers to the same place.
+AbiCoder._setDefaultMaxInflation(4)
 
 /** A parameter in the compiler's JSON, which, unlike the ABI types of ethers, tells enums from integers. */
 interface JsonParam {
@@ -32,22 +41,35 @@ export class ContractCodec {
     this.interface.forEachEvent((event) => this.events.set(event.topicHash, event))
   }
 
-  /** The decoded result of a function: its only output, or all of them in an array. */
-  result(name: string, values: Result): unknown {
+  /**
+   * What a node answers to a call, decoded: the function's only output, or all of them in an array. Throws `chain` for too
+   * long an answer, and as ethers does for a malformed one.
+   */
+  result(name: string, data: string): unknown {
+    bounded(data)
+    const values = this.interface.decodeFunctionResult(name, data)
     const outputs = this.items.get(`function ${name}`)?.outputs ?? fail('bad-input', `no function ${name}`)
     const decoded = outputs.map((param, i) => normalise(param, values[i]))
     return decoded.length === 1 ? decoded[0] : decoded
   }
 
-  /** The event in a log, or undefined for a log that is none of this contract's. */
+  /** The event in a log, or undefined for a log that is none of this contract's. Throws `chain` for too long a one. */
   event(log: { readonly topics: readonly string[]; readonly data: string }): ContractEvent | undefined {
     const event = this.events.get(log.topics[0] ?? '')
     if (event === undefined) return undefined
+    bounded(log.data)
     const args = this.interface.decodeEventLog(event, log.data, log.topics)
     const inputs = this.items.get(`event ${event.name}`)?.inputs ?? []
     const fields = inputs.map((param, i) => [param.name, normalise(param, args[i])])
     return { name: event.name, ...Object.fromEntries(fields) } as ContractEvent
   }
+}
+
+/** @param data 0x text */
+function bounded(data: string): void {
+  check(data.length <= 2 + 2 * MAX_ANSWER_BYTES, 'chain', `the node answers with ${data.length} digits`, {
+    next: 'Ask another node.',
+  })
 }
 
 export const ASSAY = new ContractCodec(artifacts.Assay.abi)

@@ -71,7 +71,10 @@ export function chainError(call: string, error: unknown): AssayError {
   if (isError(error, 'CALL_EXCEPTION')) return new ContractError(call, parseRevert(error.data), error)
   if (isError(error, 'INSUFFICIENT_FUNDS'))
     return new AssayError('no-funds', `the account cannot pay for ${call}`, { next: 'Fund the account.', cause: error })
-  return new AssayError('chain', `${call} failed: ${reasonOf(error)}`, { next: 'Check that the chain answers.', cause: error })
+  return new AssayError('chain', `${call} failed: ${reasonOf(error)}`, {
+    next: 'Check that the chain answers.',
+    cause: error,
+  })
 }
 
 /** Whether a later attempt may succeed: the node did not answer, or not with a verdict on the call. */

@@ -37,6 +37,11 @@ export class ChainKeeper {
     if (this.#blockMs > 0) this.#loop = this.#run()
   }
 
+  /** Ends the making of blocks: the chain is no more. Whoever comes to its address is another one. */
+  halt(): void {
+    this.#stopping.abort()
+  }
+
   /** Ends the making of blocks and saves a last time, if the chain still answers. */
   stop(): Promise<void> {
     this.#stopping.abort()

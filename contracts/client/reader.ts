@@ -40,7 +40,7 @@ export class AssayReader {
   private async call(codec: ContractCodec, to: Hex, name: string, args: readonly unknown[]): Promise<unknown> {
     try {
       const data = codec.interface.encodeFunctionData(name, args)
-      return codec.result(name, codec.interface.decodeFunctionResult(name, await this.provider.call({ to, data })))
+      return codec.result(name, await this.provider.call({ to, data }))
     } catch (error) {
       throw chainError(name, error)
     }

@@ -140,6 +140,33 @@ it('keeps state and connections through a restart of the chain', async () => {
   )
 })
 
+it('keeps a state that is whole through a sudden end of the chain, and sends again what that lost', async () => {
+  await connected(
+    chain.url,
+    async (sender, reader) => {
+      await sender.deposit(1n)
+      const early = await reader.block()
+      // Saved once a second.
+      await new Promise((resolve) => setTimeout(resolve, 1_500))
+      await sender.deposit(2n)
+      const { port, mnemonic } = chain
+      process.kill(chain.pid, 'SIGKILL')
+      await chain.exited
+      chain = await startAnvil({ blockTime: 0.1, state: join(folder, 'chain.json'), port, mnemonic })
+      expect(await reader.block(early?.number)).toEqual(early)
+      await sender.restore()
+      await sender.deposit(4n)
+      expect(await reader.balanceOf(sender.address)).toBe(7n)
+      const events = await reader.events(deployment.fromBlock, await reader.blockNumber())
+      const mine = events.flatMap((event) =>
+        event.name === 'Ledger' && event.account === sender.address ? [event.amount] : [],
+      )
+      expect(mine).toEqual([1n, 2n, 4n])
+    },
+    4,
+  )
+})
+
 it('follows a chain that takes back blocks, and sends again what they held', async () => {
   const quiet = await startAnvil({ blockTime: 0 })
   const provider = await openChain(quiet.url)
