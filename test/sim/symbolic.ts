@@ -33,9 +33,10 @@ const of = (operation: string, ...operands: readonly Uint8Array[]): Uint8Array =
 
 export class SymbolicTrainer implements TrainerLike {
   readonly program = { state: [HASH], metrics: [METRIC] }
-  readonly sumPorts = [HASH]
+  /** A gradient and the metrics of its batch, as in a real sum; the metrics stay zero. */
+  readonly sumPorts = [HASH, METRIC]
   readonly stateBytes = 32
-  readonly sumBytes = 32
+  readonly sumBytes = 36
   readonly #microBatches: number
   readonly #lanes: number
   #state = of('nothing')
@@ -67,12 +68,13 @@ export class SymbolicTrainer implements TrainerLike {
   }
 
   writeSum(bytes: Uint8Array): void {
-    this.#sum = bytes.slice()
+    this.#sum = bytes.slice(0, 32)
   }
 
   join(other: Uint8Array, lower: boolean): void {
     const mine = this.#current()
-    this.#sum = lower ? of('+', other, mine) : of('+', mine, other)
+    const its = other.slice(0, 32)
+    this.#sum = lower ? of('+', its, mine) : of('+', mine, its)
   }
 
   update(step: number): Float32Array {
@@ -81,6 +83,12 @@ export class SymbolicTrainer implements TrainerLike {
     this.#sum = undefined
     // an integer below 2^24: exact in f32
     return Float32Array.of(((sum[0] as number) << 8) | (sum[1] as number))
+  }
+
+  /** An activation of a micro-batch: what a proof of replay shows. */
+  tap(step: number, microBatch: number, node: number): Uint32Array {
+    const bytes = of(`activation ${step} ${microBatch} ${node}`, this.#state)
+    return new Uint32Array(bytes.buffer, bytes.byteOffset, 8)
   }
 
   /** The halving tree as docs/spec/protocol.md writes it down, without the plan that a cell makes of it. */
