@@ -84,7 +84,7 @@ export class Hello {
     if (greeting === undefined) {
       greeting = this.exchange(id).catch((error) => {
         this.greeted.delete(id)
-        this.part(peer, 0)
+        this.part(id, 0)
         throw error
       })
       greeting.catch(() => {})
@@ -96,7 +96,8 @@ export class Hello {
   private opened(connection: Connection): void {
     const peer = connection.remotePeer
     if (connection.direction === 'outbound') {
-      this.greet(peer).catch((error) => this.onError(error, 'hello', peer.toString()))
+      // Whoever dialled hears of a failure.
+      this.greet(peer).catch(() => {})
       return
     }
     // Who dials speaks first.
@@ -111,8 +112,7 @@ export class Hello {
   private async exchange(peer: string): Promise<void> {
     const own = new Writer().u32(PROTOCOL_VERSION).fixed(this.network, HASH_BYTES).finish()
     const options = { maxResponse: HELLO_BYTES, timeoutMs: this.limits.helloMs }
-    const open = this.node.getConnections().some(({ remotePeer }) => remotePeer.toString() === peer)
-    check(open, 'network', `peer ${peer} has left before the hello`)
+    check(this.connections(peer).length > 0, 'network', `peer ${peer} has left before the hello`)
     try {
       this.compare(await this.client.request(peer, HELLO_PROTOCOL, own, options))
     } catch (error) {
@@ -128,10 +128,7 @@ export class Hello {
     try {
       blamed(() => this.compare(request))
     } catch (error) {
-      if (isForeign(error)) {
-        const connection = this.node.getConnections().find(({ remotePeer }) => remotePeer.toString() === from)
-        if (connection !== undefined) this.part(connection.remotePeer, PARTING_MS)
-      }
+      if (isForeign(error)) this.part(from, PARTING_MS)
       throw error
     }
     this.meet(from)
@@ -169,11 +166,18 @@ export class Hello {
     for (const listener of this.listeners) listener(peer, false)
   }
 
-  private part(peer: PeerId, afterMs: number): void {
-    const hangUp = (): void => {
-      this.node.hangUp(peer, { signal: AbortSignal.timeout(this.limits.stopMs) }).catch(() => {})
+  /** Closes the connections that there are now, not those that a later dial opens. */
+  private part(peer: string, afterMs: number): void {
+    const connections = this.connections(peer)
+    const close = (): void => {
+      const signal = AbortSignal.timeout(this.limits.stopMs)
+      for (const connection of connections) connection.close({ signal }).catch((error) => connection.abort(error))
     }
-    if (afterMs === 0) hangUp()
-    else setTimeout(hangUp, afterMs).unref()
+    if (afterMs === 0) close()
+    else setTimeout(close, afterMs).unref()
+  }
+
+  private connections(peer: string): Connection[] {
+    return this.node.getConnections().filter(({ remotePeer }) => remotePeer.toString() === peer)
   }
 }

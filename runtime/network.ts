@@ -1,6 +1,7 @@
 /** How a process finds its network: the file that `assay devnet` writes and every role and command reads. */
 import { readFile } from 'node:fs/promises'
 import { z } from 'zod'
+import { parseAddress, peerOf } from '#net/addresses.ts'
 import { fail } from '#proto/errors.ts'
 import type { Hex } from '#proto/terms.ts'
 
@@ -8,6 +9,17 @@ const address = z
   .string()
   .regex(/^0x[0-9a-f]{40}$/, 'an address is 0x and 40 lower-case hexadecimal digits')
   .transform((text) => text as Hex)
+
+/** With the peer it leads to: whoever listens there instead is not taken for it. */
+const bootstrapAddress = z.string().refine(leadsToPeer, 'it must be a multiaddr that ends in /p2p/ and a peer id')
+
+function leadsToPeer(text: string): boolean {
+  try {
+    return peerOf(parseAddress(text)) !== undefined
+  } catch {
+    return false
+  }
+}
 
 const schema = z.strictObject({
   /** JSON-RPC URL of the chain. */
@@ -25,7 +37,7 @@ const schema = z.strictObject({
   /** Blocks that must stand on top of an event before roles act on it; 0 unless stated. */
   confirmations: z.number().int().nonnegative().optional(),
   /** Multiaddrs of peers to join the network through. */
-  bootstrap: z.array(z.string()).max(64),
+  bootstrap: z.array(bootstrapAddress).max(64),
   /** URL of the coordinator's API. */
   api: z.url(),
   /** What people call some accounts, for ledgers; a devnet names its own. */

@@ -19,6 +19,8 @@ import { Trainings } from './trainings.ts'
 const OFFER_MS = 25_000
 /** Requests for sums served at once. */
 const MAX_EXCHANGES = 32
+/** Of these, for peers without a seat: they may ask, and never take a partner's place. */
+const MAX_STRANGE_EXCHANGES = 8
 
 export interface SolverOptions {
   readonly workers: Workers
@@ -64,7 +66,7 @@ function serveSums(node: RoleNode, trainings: Trainings): void {
       if (!training) return fail('unavailable', 'this solver does not train that job')
       return await training.offered(request, from, OFFER_MS)
     },
-    { maxRequest: MAX_EXCHANGE_BYTES, maxConcurrent: MAX_EXCHANGES },
+    { maxRequest: MAX_EXCHANGE_BYTES, maxConcurrent: MAX_EXCHANGES, maxStrangers: MAX_STRANGE_EXCHANGES },
   )
 }
 
