@@ -61,23 +61,44 @@ export async function loadCheckpoint(
     check(size <= listBytes(ports) + MAX_HEADER_BYTES + 8, 'bad-data', `${file} is too large to be of this job`, {
       next,
     })
-    const { tensors, metadata } = decodeSafetensors(await readFile(file))
-    check(metadata.specHash === toHex(specHash), 'bad-data', `${file} belongs to another job`, { next })
-    const names = tensors.map(({ name }) => name).join()
-    check(names === ports.map(({ name }) => name).join(), 'bad-data', `${file} holds other tensors`, { next })
-    const state = concatBytes(...tensors.map(({ bytes }) => bytes))
-    const sound = state.length === listBytes(ports) && toHex(listRoot(ports, state)) === metadata.stateRoot
-    check(sound, 'bad-data', `${file} is damaged: its state does not have the root that it names`, { next })
-    const losses: unknown = JSON.parse(metadata.losses ?? '')
-    const step = Number(metadata.step)
-    const whole = Array.isArray(losses) && losses.length === step
-    check(whole, 'bad-data', `${file} is damaged: its losses do not fit its step`, { next })
-    return { step, state, losses: losses as number[] }
+    return decodeCheckpoint(await readFile(file), file, specHash, ports)
   } catch (cause) {
-    if (cause instanceof AssayError)
-      throw cause.next ? cause : new AssayError(cause.code, cause.message, { next, cause })
+    if (cause instanceof AssayError) throw new AssayError(cause.code, cause.message, { next, cause })
     if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return null
-    if (cause instanceof SyntaxError) fail('bad-data', `${file} is damaged: its losses are not JSON`, { next, cause })
     return fail('storage', `${file} cannot be read: ${(cause as Error).message}`, { next, cause })
   }
+}
+
+/**
+ * The checkpoint in a file's bytes.
+ * @param file names them in messages
+ * @throws AssayError `bad-data` for a damaged checkpoint or one of another job, `over-limit`
+ */
+export function decodeCheckpoint(
+  data: Uint8Array,
+  file: string,
+  specHash: Uint8Array,
+  ports: readonly Port[],
+): Checkpoint {
+  const { tensors, metadata } = decodeSafetensors(data)
+  check(metadata.specHash === toHex(specHash), 'bad-data', `${file} belongs to another job`)
+  const names = tensors.map(({ name }) => name).join()
+  check(names === ports.map(({ name }) => name).join(), 'bad-data', `${file} holds other tensors`)
+  const state = concatBytes(...tensors.map(({ bytes }) => bytes))
+  const sound = state.length === listBytes(ports) && toHex(listRoot(ports, state)) === metadata.stateRoot
+  check(sound, 'bad-data', `${file} is damaged: its state does not have the root that it names`)
+  const losses = parseLosses(metadata.losses ?? '', file)
+  check(metadata.step === String(losses.length), 'bad-data', `${file} is damaged: its losses do not fit its step`)
+  return { step: losses.length, state, losses }
+}
+
+function parseLosses(text: string, file: string): number[] {
+  let losses: unknown
+  try {
+    losses = JSON.parse(text)
+  } catch (cause) {
+    fail('bad-data', `${file} is damaged: its losses are not JSON`, { cause })
+  }
+  const numbers = Array.isArray(losses) && losses.every((loss) => typeof loss === 'number')
+  return numbers ? (losses as number[]) : fail('bad-data', `${file} is damaged: its losses are no numbers`)
 }

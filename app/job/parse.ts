@@ -1,5 +1,5 @@
 /** Text of a job file (YAML or JSON) to a checked `JobFile`; every fault is named by its path, with a next step. */
-import { parseDocument } from 'yaml'
+import { LineCounter, parseDocument } from 'yaml'
 import type { z } from 'zod'
 import { JOB_FILE, type JobFile } from '#app/job/schema.ts'
 import { similar } from '#app/job/similar.ts'
@@ -38,13 +38,18 @@ function parseYaml(text: string): unknown {
     })
   }
   if (nesting(text) > MAX_NESTING) fail('bad-job', 'the job file is nested too deeply', { next: NEXT })
-  const document = parseDocument(text, { version: '1.2', uniqueKeys: true, merge: false, logLevel: 'error' })
+  const lineCounter = new LineCounter()
+  // Only the first fault is told, so no excerpt is drawn for each of what may be thousands.
+  const options = { version: '1.2', uniqueKeys: true, merge: false, logLevel: 'error', prettyErrors: false } as const
+  const document = parseDocument(text, { ...options, lineCounter })
   const fault = document.errors[0] ?? document.warnings[0]
   if (fault) {
-    const [at] = fault.linePos ?? []
-    const where = at ? ` at line ${at.line}, column ${at.col}` : ''
-    const what = fault.message.split(/ at line|:?\n/)[0]
-    fail('bad-job', `the job file is not valid YAML${where}: ${what}`, { next: NEXT, cause: fault })
+    const { line, col } = lineCounter.linePos(fault.pos[0])
+    const what = fault.message.split('\n')[0]?.slice(0, 200)
+    fail('bad-job', `the job file is not valid YAML at line ${line}, column ${col}: ${what}`, {
+      next: NEXT,
+      cause: fault,
+    })
   }
   try {
     return document.toJS({ maxAliasCount: MAX_ALIASES })

@@ -96,7 +96,7 @@ export async function partsOf(provider: JsonRpcProvider, assay: Hex): Promise<{ 
     try {
       const data = ASSAY.interface.encodeFunctionData(name)
       const answer = await provider.call({ to: assay, data })
-      return ASSAY.result(name, ASSAY.interface.decodeFunctionResult(name, answer)) as Hex
+      return ASSAY.result(name, answer) as Hex
     } catch (error) {
       throw chainError(`${name} of ${assay}`, error)
     }

@@ -2,6 +2,7 @@
  * `proof.json` beside exported weights: what they are checked against by `assay verify DIR` - the job's canonical bytes and
  * the root of every tensor, from which the state root follows, and the hash of every file.
  */
+import { isDeepStrictEqual } from 'node:util'
 import { z } from 'zod'
 import type { Program } from '#graph/types.ts'
 import { toHex } from '#proto/bytes.ts'
@@ -19,7 +20,7 @@ const schema = z.strictObject({
   /** Canonical bytes of the job, hexadecimal. */
   spec: z
     .string()
-    .regex(/^([0-9a-f]{2})+$/)
+    .regex(/^(?:[0-9a-f]{2})+$/)
     .max(2 * MAX_JOB_BYTES),
   provenance: z.intersection(
     z.object({ kind: z.enum(['network', 'run']) }),
@@ -75,6 +76,8 @@ export function parseProof(text: string): Proof {
   const [issue] = parsed.error?.issues ?? []
   if (!parsed.success) return fail('bad-encoding', `${issue?.path.join('.')}: ${issue?.message}`, { next })
   const own = JSON.stringify(value, null, 2)
-  if (`${own}\n` !== text) fail('bad-encoding', 'it is not in the form in which it is written', { next })
+  // The schema lets a key named __proto__ vanish.
+  const whole = isDeepStrictEqual(value, parsed.data)
+  if (!whole || `${own}\n` !== text) fail('bad-encoding', 'it is not in the form in which it is written', { next })
   return parsed.data
 }

@@ -132,7 +132,7 @@ function readMetadata(header: Record<string, unknown>): Record<string, string> {
   if (!isRecord(metadata)) malformed('its metadata is not an object')
   const out: [string, string][] = []
   for (const [key, value] of Object.entries(metadata)) {
-    if (typeof value !== 'string') malformed(`its metadata ${JSON.stringify(key)} is not a string`)
+    if (typeof value !== 'string') malformed(`its metadata ${JSON.stringify(key.slice(0, 40))} is not a string`)
     out.push([key, value])
   }
   return Object.fromEntries(out)
@@ -159,7 +159,7 @@ function readEntry(name: string, value: unknown): Placed {
 }
 
 function isSizes(value: unknown): value is number[] {
-  return Array.isArray(value) && value.every((size) => Number.isSafeInteger(size) && size >= 0)
+  return Array.isArray(value) && value.every((size) => Number.isSafeInteger(size) && size >= 0 && !Object.is(size, -0))
 }
 
 /** Bytes of a tensor; NaN where the product of its sizes is not a safe integer, which equals no length. */

@@ -146,7 +146,7 @@ function looksLikeHeader(cells: readonly string[]): boolean {
 }
 
 function place(row: number, column: number, titles: readonly string[] | undefined): string {
-  const title = titles?.[column]
+  const title = titles?.[column]?.slice(0, 40)
   return `row ${row}, column ${column + 1}${title === undefined ? '' : ` (${title})`}`
 }
 
