@@ -58,10 +58,20 @@ export class Trainings {
       void this.#end(job.jobId)
     }
     if (job.cells.includes(this.#node.me) && !this.#open.has(job.jobId)) this.#begin(job)
-    this.#open.get(job.jobId)?.then(
-      (training) => training.update(this.#node.book.views.get(job.jobId) ?? job, block),
+    const open = this.#open.get(job.jobId)
+    open?.then(
+      (training) => this.#tell(training, open, job, block),
       () => {},
     )
+  }
+
+  /** One job's trouble is not the others'. */
+  #tell(training: Training, open: Promise<Training>, job: JobView, block: number): void {
+    try {
+      training.update(this.#node.book.views.get(job.jobId) ?? job, block)
+    } catch (error) {
+      this.#failed(job.jobId, open, error)
+    }
   }
 
   /** Ends what is under way with its present entry, and trains nothing any more; what is signed is still announced. */
@@ -88,7 +98,7 @@ export class Trainings {
     if (now < attempts.retryAt) return
     this.#attempts.set(job.jobId, attempts)
     attempts.openedAt = now
-    const failed = (error: unknown): void => this.#failed(job.jobId, training, attempts, error)
+    const failed = (error: unknown): void => this.#failed(job.jobId, training, error)
     const training = this.#workers.open(job).then((session) => {
       const options = { tamper: this.#lieOf(job), onFailed: failed }
       const opened = new Training(this.#node, session, this.#workers.hashing(), job, options)
@@ -100,8 +110,9 @@ export class Trainings {
   }
 
   /** What failed is closed, and opened anew a little later: it goes on where a restarted process would. */
-  #failed(jobId: Hex, training: Promise<Training>, attempts: Attempts, error: unknown): void {
-    if (this.#open.get(jobId) !== training) return
+  #failed(jobId: Hex, training: Promise<Training>, error: unknown): void {
+    const attempts = this.#attempts.get(jobId)
+    if (this.#open.get(jobId) !== training || !attempts) return
     const now = performance.now()
     if (now - attempts.openedAt > SOUND_MS) attempts.failures = 0
     const pause = RETRY_MS[Math.min(attempts.failures, RETRY_MS.length - 1)] as number
