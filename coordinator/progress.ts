@@ -17,6 +17,13 @@ export class Progress {
     }
   }
 
+  /** Whether the metrics of an entry's steps are here, of whatever epoch. */
+  has(jobId: Hex, { stepFrom, stepTo }: Entry): boolean {
+    const losses = this.#losses.get(jobId)
+    for (let step = stepFrom; step < stepTo; step++) if (losses?.[step] === undefined) return false
+    return true
+  }
+
   /** Losses by step; null where no entry was heard of. */
   of(jobId: Hex): (number | null)[] {
     return Array.from(this.#losses.get(jobId) ?? [], (loss) => loss ?? null)

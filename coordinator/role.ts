@@ -55,7 +55,7 @@ function hear(node: RoleNode, entries: AnnouncedEntries, progress: Progress, mes
       node.sender.equivocation(conflict.kept, conflict.heard).catch((error) => {
         node.log.warn({ error: String(error) }, 'could not report the equivocation')
       })
-    } else if (signed.entry.replica === 0) {
+    } else if (signed.entry.replica === 0 && !progress.has(job.jobId, signed.entry)) {
       const from = message.providers.map(({ peerId }) => peerId)
       node.store.evidence(Buffer.from(signed.digest).toString('hex'), signed.entry, from, node.signal).then(
         (evidence) => evidence && progress.add(job.jobId, signed.entry, evidence),

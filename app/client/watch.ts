@@ -18,7 +18,7 @@ export interface Sight {
 const OPEN_MS = 3_000
 /** Milliseconds between two looks. */
 const LOOK_MS = 300
-/** Chain trouble that is taken for the end of the network, in milliseconds. */
+/** Chain trouble that is taken for the end of the network, and a job's absence for the end of that, in milliseconds. */
 const DEAD_MS = 15_000
 
 /** Reads all jobs of a network once, from the chain alone. */
@@ -65,13 +65,19 @@ export async function watchJob(
     const done = new AbortController()
     let sight: Sight | undefined
     let silentSince: number | undefined
+    let missingSince: number | undefined
     await reader.follow(
       network.contracts.fromBlock,
       async (events, block, more) => {
         silentSince = undefined
         book.apply(events, block, more)
-        // Its registration may be on its way again to a chain that has lost it.
-        if (more || (sight && !book.views.has(sight.job.jobId))) return
+        if (more) return
+        if (sight && !book.views.has(sight.job.jobId)) {
+          // The chain took back its registration. It may be on its way again, if its submitter is still there.
+          missingSince ??= performance.now()
+          if (performance.now() - missingSince < DEAD_MS) return
+        }
+        missingSince = undefined
         const job = findJob(book.views, id)
         const losses = (await lossesOf(network, job.jobId, signal)) ?? sight?.losses ?? []
         sight = { job, block, losses }
