@@ -15,6 +15,7 @@ import { checkLines, verdictLines } from '#app/verify/report.ts'
 import { openSource } from '#app/verify/source.ts'
 import { auditWeights } from '#app/verify/weights.ts'
 import { ENGINES, type EngineName } from '#engine/index.ts'
+import { AssayError } from '#proto/errors.ts'
 import type { Hex } from '#proto/terms.ts'
 
 interface Options {
@@ -41,9 +42,12 @@ export function define(command: Command): void {
       interruptible(async (signal) => {
         const terminal = terminalOf(options.json ? process.stderr : process.stdout)
         const given = command.getOptionValueSource('network') !== 'default'
-        const result = (await isFolder(subject))
-          ? await verifyWeights(subject, options, given, terminal, signal)
-          : await verifyJob(subject, options, terminal, signal)
+        const audit = (await isFolder(subject))
+          ? verifyWeights(subject, options, given, terminal, signal)
+          : verifyJob(subject, options, terminal, signal)
+        const result = await audit.catch((error: unknown) => {
+          throw signal.aborted ? new AssayError('cancelled', 'stopped before everything was checked') : error
+        })
         if (options.json) process.stdout.write(`${JSON.stringify(result)}\n`)
         if (!result.holds) process.exitCode = EXIT.failedCheck
         else if (result.missing.length > 0) process.exitCode = EXIT.notFound

@@ -5,6 +5,7 @@
 import { type AccessListish, concat, encodeRlp, type JsonRpcProvider, keccak256, Transaction, toQuantity } from 'ethers'
 import { chainError } from '#contracts/errors.ts'
 import { Findings, type Outcome } from './finding.ts'
+import { askAll } from './parallel.ts'
 import { type ChainRecord, logPlace } from './record.ts'
 import { quantity, trieRoot } from './trie.ts'
 
@@ -32,8 +33,9 @@ interface RpcBlock {
   readonly transactions: readonly RpcTransaction[]
 }
 
-/** A transaction whose bytes hash to its hash, so that its sender signed them. */
+/** A transaction whose bytes hash to its hash. */
 export interface ProvenTransaction {
+  /** Whose signature it bears: recovered when asked for. */
   readonly from: string
   readonly to: string
   readonly data: string
@@ -79,6 +81,10 @@ const INTEGERS: readonly string[] = [
   'blobGasUsed',
   'excessBlobGas',
 ]
+/** The last transaction type whose receipts have the known form: a set code transaction. */
+const LAST_TYPE = 4
+/** Blocks held in memory at a time. */
+const IN_MEMORY = 64
 /** Transaction types whose encoding is known here: legacy, access list, dynamic fee. */
 const TYPES = [0, 1, 2]
 
@@ -112,17 +118,22 @@ export async function proveBlocks(
   const inside = record.logs.filter(({ log }) => log.blockNumber >= from && log.blockNumber <= to)
   const numbers = [...new Set(inside.map(({ log }) => log.blockNumber))]
   let foreign = 0
-  for (const number of numbers) {
-    signal.throwIfAborted()
-    const full = (await request(provider, 'eth_getBlockByNumber', [toQuantity(number), true])) as Text
-    const block = { header: full, transactions: full['transactions'] as unknown as RpcTransaction[] }
-    const receipts = (await request(provider, 'eth_getBlockReceipts', [toQuantity(number)])) as RpcReceipt[]
-    const known = receipts.every(({ type }) => Number(type ?? 0) <= 4)
+  const prove = (number: number, header: Text, receipts: readonly RpcReceipt[]): void => {
+    const block = { header, transactions: header['transactions'] as unknown as RpcTransaction[] }
+    const known = receipts.every(({ type }) => Number(type ?? 0) <= LAST_TYPE)
     if (!known) foreign++
-    findings.same(`block ${number}`, 'the hash of its header', headerHash(block.header), block.header['hash'])
-    if (known) checkReceipts(findings, number, block.header, receipts)
+    findings.same(`block ${number}`, 'the hash of its header', headerHash(header), header['hash'])
+    if (known) checkReceipts(findings, number, header, receipts)
     checkTransactions(findings, number, block, transactions)
     checkLogs(findings, record, number, receipts)
+  }
+  const ask = (method: string, params: readonly unknown[]) => (number: number) =>
+    request(provider, method, [toQuantity(number), ...params])
+  for (let at = 0; at < numbers.length; at += IN_MEMORY) {
+    const some = numbers.slice(at, at + IN_MEMORY)
+    const blocks = (await askAll(some, signal, ask('eth_getBlockByNumber', [true]))) as Text[]
+    const receipts = (await askAll(some, signal, ask('eth_getBlockReceipts', []))) as RpcReceipt[][]
+    for (const [i, number] of some.entries()) prove(number, blocks[i] as Text, receipts[i] as RpcReceipt[])
   }
   const notes = foreign > 0 ? [`${foreign} blocks hold receipts of a kind that is unknown here: not proven`] : []
   const last = numbers.at(-1)
@@ -153,15 +164,29 @@ function checkTransactions(
       const signed = transactionOf(one)
       encoded.push(signed.serialized)
       findings.same(place, 'its hash', signed.hash, one['hash'])
-      findings.same(place, 'its signer', signed.from?.toLowerCase(), one['from']?.toLowerCase())
-      const [from, to] = [signed.from?.toLowerCase() ?? '', signed.to?.toLowerCase() ?? '']
-      proven.set(one['hash'] ?? '', { from, to, data: signed.data })
+      proven.set(one['hash'] ?? '', new Signed(signed))
     } catch (error) {
       findings.add(place, `it is malformed: ${(error as Error).message}`)
     }
   }
   if (encoded.length === transactions.length)
     findings.same(`block ${number}`, 'the root of its transactions', trieRoot(encoded), header['transactionsRoot'])
+}
+
+class Signed implements ProvenTransaction {
+  readonly #signed: Transaction
+  readonly to: string
+  readonly data: string
+
+  constructor(signed: Transaction) {
+    this.#signed = signed
+    this.to = signed.to?.toLowerCase() ?? ''
+    this.data = signed.data
+  }
+
+  get from(): string {
+    return this.#signed.from?.toLowerCase() ?? ''
+  }
 }
 
 function transactionOf(one: RpcTransaction): Transaction {

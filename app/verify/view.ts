@@ -5,10 +5,8 @@ import type { JobView } from '#proto/machines/job-view.ts'
 import { entryPlace } from './entries.ts'
 import { Findings, type Outcome } from './finding.ts'
 import type { History } from './history.ts'
+import { askAll } from './parallel.ts'
 import { type ChainRecord, readerAt } from './record.ts'
-
-/** Calls under way at a time. */
-const CALLS = 8
 
 const PHASES = {
   bidding: 'Bidding',
@@ -126,13 +124,6 @@ async function checkWindows(
       })
     }
   }
-  const next = calls.values()
-  const work = async (): Promise<void> => {
-    for (const call of next) {
-      signal.throwIfAborted()
-      await call()
-    }
-  }
-  await Promise.all(Array.from({ length: CALLS }, work))
+  await askAll(calls, signal, (call) => call())
   return entries
 }

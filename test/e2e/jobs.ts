@@ -11,24 +11,31 @@ export const WINDOWS = 4
 /** Entries of two replicas, each of one step. */
 export const ENTRIES = 48
 
-// One entry in ten is drawn: of 48, half are not drawn once in 10^9 runs.
-const JOB = `
+/** What tests change about the job. */
+export interface JobChoice {
+  readonly steps?: number
+  readonly entriesPerWindow?: number
+  /** Default 0.1: of 48 entries, half are not drawn once in 10^9 runs. */
+  readonly sampleRate?: number
+}
+
+const jobText = ({ steps = STEPS, entriesPerWindow = STEPS / WINDOWS, sampleRate = 0.1 }: JobChoice): string => `
 model: {type: gpt, width: 8, layers: 1, heads: 2, context: 8}
 data: {format: text, path: corpus.txt}
-steps: ${STEPS}
+steps: ${steps}
 batch: 8
 microBatches: 4
 optimizer: {type: adamw, learningRate: 0.01}
 seed: 3
-policy: {sampleRate: 0.1, entrySteps: 1, entriesPerWindow: ${STEPS / WINDOWS}}
+policy: {sampleRate: ${sampleRate}, entrySteps: 1, entriesPerWindow: ${entriesPerWindow}}
 `
 const TEXT = Array.from({ length: 60 }, (_, i) => `Verse ${i}: ${i * i} lazy dogs sleep.\n`).join('')
 
 /** Writes the job file and its data to a folder; returns the file's path. */
-export async function writeJob(folder: string): Promise<string> {
+export async function writeJob(folder: string, choice: JobChoice = {}): Promise<string> {
   await writeFile(join(folder, 'corpus.txt'), TEXT)
   const file = join(folder, 'job.yaml')
-  await writeFile(file, JOB)
+  await writeFile(file, jobText(choice))
   return file
 }
 
