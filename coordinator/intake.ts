@@ -54,7 +54,7 @@ export async function takeData(
       if (size > maxBytes) body.destroy(new AssayError('over-limit', `a data set may have ${maxBytes} bytes here`))
     })
     await pipeline(body, createWriteStream(file))
-    const info = await store.blobs.putFile(file)
+    const info = await store.takeFile(file)
     if (bytesEqual(info.root, root)) return info.size
     await store.blobs.delete(info.root)
     throw new AssayError('bad-proof', `these bytes have the root ${toHex(info.root)}, not ${toHex(root)}`)

@@ -32,8 +32,14 @@ export interface DiskStoreOptions {
   readonly sync?: boolean
 }
 
+/** A store whose space somebody manages. */
+export interface DiskBlobStore extends BlobStore {
+  /** Removes what began to arrive and was not touched for `ageMs` milliseconds. */
+  expirePartials(ageMs: number): Promise<void>
+}
+
 /** Opens (or makes) the store in `folder`. One process uses a folder at a time. Throws `storage`. */
-export async function openDiskStore(folder: string, options: DiskStoreOptions = {}): Promise<BlobStore> {
+export async function openDiskStore(folder: string, options: DiskStoreOptions = {}): Promise<DiskBlobStore> {
   try {
     // What a crash left half-written; nothing there was ever visible.
     await rm(join(folder, 'tmp'), { recursive: true, force: true })
@@ -44,7 +50,7 @@ export async function openDiskStore(folder: string, options: DiskStoreOptions = 
   return new DiskStore(folder, options.sync ?? true)
 }
 
-class DiskStore implements BlobStore {
+class DiskStore implements DiskBlobStore {
   private readonly folder: string
   private readonly sync: boolean
   private readonly indexes = new Map<string, BlobIndex>()
@@ -145,13 +151,38 @@ class DiskStore implements BlobStore {
       for (const shard of (await readdir(join(this.folder, 'blobs'))).sort()) {
         for (const name of (await readdir(join(this.folder, 'blobs', shard))).sort()) {
           if (!NAME.test(name)) continue
-          const size = await this.read(name, async (file) => indexedSize(await readTail(file, 8)))
-          blobs.push({ root: fromHex(name), size })
+          const root = fromHex(name)
+          try {
+            const found = await this.read(name, async (file) => ({
+              size: indexedSize(await readTail(file, 8)),
+              storedAt: (await file.stat()).mtimeMs,
+            }))
+            blobs.push({ root, ...found })
+          } catch (error) {
+            // Damaged, and set aside by now, or deleted meanwhile.
+            if (await this.has(root)) throw error
+          }
         }
       }
       return blobs
     } catch (error) {
       throw storageError(error, 'cannot list the blob store')
+    }
+  }
+
+  async expirePartials(ageMs: number): Promise<void> {
+    const folder = join(this.folder, 'partial')
+    const since = Date.now() - ageMs
+    try {
+      const names = (await readdir(folder)).filter((name) => NAME.test(name))
+      for (const name of names) {
+        const path = this.partialPath(name)
+        const touched = await Promise.all([path, `${path}.have`].map((file) => stat(file).catch(() => undefined)))
+        if (touched.some((found) => found !== undefined && found.mtimeMs > since)) continue
+        for (const file of [path, `${path}.have`]) await rm(file, { force: true })
+      }
+    } catch (error) {
+      throw storageError(error, 'cannot tidy the blob store')
     }
   }
 

@@ -9,6 +9,8 @@ export interface BlobInfo {
   readonly root: Uint8Array
   /** Bytes. */
   readonly size: number
+  /** When it was stored, milliseconds since 1970, where the store knows. */
+  readonly storedAt?: number
 }
 
 /** A blob that is still arriving, in any order of frames; what was written survives `close()` and, on disk, a restart. */

@@ -2,6 +2,7 @@
 import { randomBytes } from 'node:crypto'
 import { link, mkdir, open, rename, rm } from 'node:fs/promises'
 import { dirname } from 'node:path'
+import { syncFolder } from '#net/files.ts'
 
 export interface WriteOptions {
   /** Permissions of the file; default 0644 less the umask. */
@@ -27,19 +28,8 @@ export async function writeWhole(file: string, data: string | Uint8Array, option
     // A link, unlike a move, refuses to take the place of what is there.
     if (options.fresh) await link(draft, file)
     else await rename(draft, file)
-    await syncFolder(folder)
+    if (process.platform !== 'win32') await syncFolder(folder)
   } finally {
     await rm(draft, { force: true })
-  }
-}
-
-/** Makes what was moved into a folder durable, where the system can. */
-async function syncFolder(folder: string): Promise<void> {
-  if (process.platform === 'win32') return
-  const handle = await open(folder, 'r')
-  try {
-    await handle.sync()
-  } finally {
-    await handle.close()
   }
 }

@@ -23,12 +23,18 @@ export class JobBook {
   readonly #broken = new Set<Hex>()
   readonly #onRollback: (() => void)[] = []
   #block = 0
+  #current = false
 
   /** Told of a job that this build cannot follow; it is not followed any more. */
   onBroken: (jobId: Hex, error: unknown) => void = () => {}
 
   get views(): ReadonlyMap<Hex, JobView> {
     return this.#views
+  }
+
+  /** Whether the views hold everything up to the chain's head, not only a part of its past. */
+  get isCurrent(): boolean {
+    return this.#current
   }
 
   /** The last block taken in. */
@@ -54,6 +60,7 @@ export class JobBook {
       if (!this.#broken.has(jobId)) this.#guard(jobId, () => this.#fold(jobId, events))
     }
     this.#block = through
+    this.#current = !more
     if (more) return
     for (const view of this.#views.values()) {
       for (const listener of this.#listeners) this.#guard(view.jobId, () => listener(view, through))
@@ -65,6 +72,7 @@ export class JobBook {
     this.#views.clear()
     this.#broken.clear()
     this.#block = 0
+    this.#current = false
     for (const listener of this.#onRollback) listener()
   }
 

@@ -15,6 +15,7 @@ import type { Announcer } from '#runtime/announcer.ts'
 import { hasEnded, JobBook, type Pace } from '#runtime/book.ts'
 import { claimAccount } from '#runtime/claim.ts'
 import { Database } from '#runtime/database.ts'
+import { defaultQuota, Janitor, type Jobs } from '#runtime/janitor.ts'
 import { type Identity, loadIdentity, type Passphrase } from '#runtime/keys.ts'
 import type { Network } from '#runtime/network.ts'
 import { openAnnouncer, openPeer, type PeeringOptions } from '#runtime/peering.ts'
@@ -33,6 +34,8 @@ export interface NodeOptions extends PeeringOptions {
   readonly network: Network
   /** Blocks to wait before doing the upkeep that anyone may do. */
   readonly grace: number
+  /** Bytes that data sets and checkpoints may take; default: what is there, and half of what is free on the disk. */
+  readonly maxStorage?: number
   /** Opens an encrypted key. */
   readonly passphrase?: Passphrase
   /** Encrypts the key that is made where there is none. */
@@ -86,7 +89,8 @@ export async function openNode(shell: Shell, options: NodeOptions): Promise<Role
   })
   const announcer = openAnnouncer(network, identity, peer, database, log, options)
   shell.onStop(() => announcer.stop())
-  const store = await ContentStore.open(home, peer, database)
+  const onLost = (reason: string): void => log.warn({ reason }, 'content was lost: others are asked for it')
+  const store = await ContentStore.open(home, peer, database, { onLost })
   const parts = { log, signal, identity, peer, reader, sender, announcer, database, store }
   const { confirmations, blockSeconds } = network
   // As often as there are blocks.
@@ -95,6 +99,11 @@ export async function openNode(shell: Shell, options: NodeOptions): Promise<Role
   announcer.seats((account) =>
     [...node.book.views.values()].some((job) => !hasEnded(job) && job.bids.some((bid) => bid.account === account)),
   )
+  const jobs = (): ReturnType<Jobs> =>
+    node.book.isCurrent ? { views: node.book.views.values(), block: node.book.block } : undefined
+  const quota = options.maxStorage ?? (await defaultQuota(home, store))
+  const janitor = new Janitor(store, jobs, quota, log, blockSeconds)
+  shell.onStop(() => janitor.stop())
   announcer.introduce(options.role)
   return node
 }

@@ -1,20 +1,23 @@
 /** What a process keeps and serves - blobs, checkpoints, small objects - and how it brings what it lacks from others. */
-import { join } from 'node:path'
+import { stat } from 'node:fs/promises'
+import { basename, dirname, join } from 'node:path'
 import type { Port } from '#graph/types.ts'
 import { serveBlobs } from '#net/bulk.ts'
-import { openDiskStore } from '#net/disk-store.ts'
+import { type DiskBlobStore, openDiskStore } from '#net/disk-store.ts'
 import { fetchBlob } from '#net/fetch.ts'
 import { MemoryStore } from '#net/memory-store.ts'
 import { decodeObject, encodeObject, fetchObject, serveObjects } from '#net/objects.ts'
 import type { Peer } from '#net/peer.ts'
-import type { BlobStore } from '#net/store.ts'
-import { bytesEqual, fromHex } from '#proto/bytes.ts'
+import type { BlobInfo } from '#net/store.ts'
+import { bytesEqual, concatBytes, fromHex, toHex } from '#proto/bytes.ts'
 import type { Entry } from '#proto/entry.ts'
+import { isAssayError } from '#proto/errors.ts'
 import { sha256 } from '#proto/hash.ts'
 import { type JobSpec, MAX_DATA_BYTES, MAX_JOB_BYTES } from '#proto/job.ts'
 import { type CheckpointRecord, Checkpoints, manifestMatches, type StateManifest } from '#runtime/checkpoints.ts'
 import type { Database } from '#runtime/database.ts'
 import { type Evidence, evidenceMatches } from '#runtime/judge.ts'
+import type { Holding } from '#runtime/retention.ts'
 import { sharedBytes } from '#runtime/rpc.ts'
 import { elements, listBytes } from '#runtime/tensors.ts'
 
@@ -26,15 +29,43 @@ const CHECKPOINT = 'checkpoint'
 /** Tensors fetched side by side. */
 const TENSORS_AT_ONCE = 8
 const FETCH_MS = 60_000
+/** How long one provider may take for a small object, and for a piece of a blob: one that hangs holds nobody up for long. */
+const OBJECT_MS = 5_000
+const PIECE_MS = 10_000
+
+function jobOf({ file }: CheckpointRecord): Uint8Array {
+  return fromHex(basename(dirname(file)))
+}
+
+/** Two jobs of one spec have the same states, and each its own checkpoints of them. */
+function recordKey(record: CheckpointRecord): Uint8Array {
+  return concatBytes(record.root, jobOf(record))
+}
+
+function forgetRecords(database: Database, records: readonly CheckpointRecord[]): void {
+  for (const record of records) {
+    database.deleteObject(CHECKPOINT, recordKey(record))
+    // as the first layout named it
+    database.deleteObject(CHECKPOINT, record.root)
+  }
+}
+
+export interface StoreOptions {
+  /** Told of content that was found damaged and set aside. */
+  readonly onLost?: (reason: string) => void
+}
 
 /** One process's content. */
 export class ContentStore {
-  readonly blobs: BlobStore
+  readonly blobs: DiskBlobStore
   readonly checkpoints: Checkpoints
   readonly #peer: Peer
   readonly #database: Database
 
-  private constructor(peer: Peer, database: Database, blobs: BlobStore, checkpoints: Checkpoints) {
+  /** Makes room for so many bytes more, or throws `storage`; a quota sets it. */
+  makeRoom: (bytes: number, onlyUnnamed: boolean) => Promise<void> = () => Promise.resolve()
+
+  private constructor(peer: Peer, database: Database, blobs: DiskBlobStore, checkpoints: Checkpoints) {
     this.#peer = peer
     this.#database = database
     this.blobs = blobs
@@ -42,10 +73,15 @@ export class ContentStore {
   }
 
   /** Opens the content in `folder` and serves it to every peer. */
-  static async open(folder: string, peer: Peer, database: Database): Promise<ContentStore> {
+  static async open(folder: string, peer: Peer, database: Database, options: StoreOptions = {}): Promise<ContentStore> {
     const blobs = await openDiskStore(join(folder, 'blobs'))
     const checkpoints = new Checkpoints(join(folder, 'checkpoints'))
     for (const body of database.objects(CHECKPOINT)) checkpoints.restore(decodeObject(body) as CheckpointRecord)
+    await checkpoints.tidy()
+    checkpoints.onLost = (records, reason) => {
+      options.onLost?.(reason)
+      forgetRecords(database, records)
+    }
     const store = new ContentStore(peer, database, blobs, checkpoints)
     serveBlobs(peer, blobs, checkpoints)
     serveObjects(peer, (kind, key) => Promise.resolve(store.#lookup(kind, key)))
@@ -72,7 +108,8 @@ export class ContentStore {
 
   /** Keeps and serves a checkpoint that was written to `file`, also after a restart. */
   keepCheckpoint(root: Uint8Array, ports: readonly Port[], trees: readonly Uint8Array[], file: string): void {
-    this.#database.putObject(CHECKPOINT, root, encodeObject(this.checkpoints.add(root, ports, trees, file)))
+    const record = this.checkpoints.add(root, ports, trees, file)
+    this.#database.putObject(CHECKPOINT, recordKey(record), encodeObject(record), jobOf(record))
   }
 
   /** Whether a checkpoint of a state is registered here. */
@@ -82,11 +119,47 @@ export class ContentStore {
 
   /** Forgets a job's states before `step`. */
   async dropStatesBefore(job: Uint8Array, step: number): Promise<void> {
-    for (const root of await this.checkpoints.dropBefore(job, step)) this.#database.deleteObject(CHECKPOINT, root)
+    forgetRecords(this.#database, await this.checkpoints.dropBefore(job, step))
   }
 
-  keepEvidence(entryHash: Uint8Array, evidence: Evidence): void {
-    this.#database.putObject(OBJECTS.evidence, entryHash, encodeObject(evidence))
+  /** Forgets all states of a job. */
+  async dropStates(job: Uint8Array): Promise<void> {
+    forgetRecords(this.#database, await this.checkpoints.drop(job))
+  }
+
+  /** Forgets evidence, verdicts and signatures of a job that ended long ago, and its spec if no other job has it. */
+  forget(job: Uint8Array, specHash: Uint8Array | undefined): void {
+    this.#database.dropJob(job)
+    if (specHash) this.#database.deleteObject(OBJECTS.spec, specHash)
+  }
+
+  keepEvidence(entryHash: Uint8Array, evidence: Evidence, job?: Uint8Array): void {
+    this.#database.putObject(OBJECTS.evidence, entryHash, encodeObject(evidence), job)
+  }
+
+  /** What takes space here: data sets, and the states of each job. */
+  async holdings(): Promise<Holding[]> {
+    const now = Date.now()
+    const ageOf = (at: number): number => Math.max(0, (now - at) / 1000)
+    const data = (await this.blobs.list()).map(
+      ({ root, size, storedAt = now }): Holding => ({
+        kind: 'data',
+        key: toHex(root),
+        bytes: size,
+        age: ageOf(storedAt),
+      }),
+    )
+    const states = [...(await this.checkpoints.usage())].map(
+      ([key, { bytes, writtenAt }]): Holding => ({ kind: 'states', key, bytes, age: ageOf(writtenAt) }),
+    )
+    return [...data, ...states]
+  }
+
+  /** Takes in a data set from a file. @throws AssayError `storage` beyond the quota */
+  async takeFile(path: string): Promise<BlobInfo> {
+    const { size } = await stat(path)
+    await this.makeRoom(size, true)
+    return await this.blobs.putFile(path)
   }
 
   /** Canonical bytes of a job, from here or from others. @throws AssayError `unavailable` */
@@ -97,7 +170,11 @@ export class ContentStore {
       const bytes = (value as { bytes?: unknown } | null)?.bytes
       return bytes instanceof Uint8Array && bytes.length <= MAX_JOB_BYTES && bytesEqual(sha256(bytes), specHash)
     }
-    const { bytes } = await fetchObject(this.#peer, this.#providers([]), OBJECTS.spec, specHash, { verify, signal })
+    const { bytes } = await fetchObject(this.#peer, this.#providers([]), OBJECTS.spec, specHash, {
+      verify,
+      signal,
+      timeoutMs: OBJECT_MS,
+    })
     this.keepSpec(bytes)
     return bytes
   }
@@ -105,12 +182,24 @@ export class ContentStore {
   /** The data set of a job in shared memory, from here or from others. @throws AssayError `unavailable` */
   async data(spec: JobSpec, signal: AbortSignal): Promise<Uint8Array> {
     const { root, size } = spec.data
+    try {
+      return await this.#data(root, size, signal)
+    } catch (error) {
+      // Found damaged here and set aside: it is fetched again, once.
+      if (!isAssayError(error, 'storage') || (await this.blobs.has(root))) throw error
+      return await this.#data(root, size, signal)
+    }
+  }
+
+  async #data(root: Uint8Array, size: number, signal: AbortSignal): Promise<Uint8Array> {
+    if (!(await this.blobs.has(root))) await this.makeRoom(size, false)
     await fetchBlob(this.#peer, this.blobs, {
       root,
       size,
       maxSize: MAX_DATA_BYTES,
       providers: this.#providers([]),
       signal,
+      requestMs: PIECE_MS,
     })
     const shared = sharedBytes(size)
     shared.set(await this.blobs.get(root, size))
@@ -128,7 +217,11 @@ export class ContentStore {
     if (kept) return kept
     const providers = this.#providers(from)
     const verify = (value: unknown): value is StateManifest => manifestMatches(ports, root, value)
-    const { trees } = await fetchObject(this.#peer, providers, OBJECTS.state, root, { verify, signal })
+    const { trees } = await fetchObject(this.#peer, providers, OBJECTS.state, root, {
+      verify,
+      signal,
+      timeoutMs: OBJECT_MS,
+    })
     return this.#tensors(ports, trees, providers, signal)
   }
 
@@ -150,7 +243,15 @@ export class ContentStore {
     const next = places.values()
     const worker = async (): Promise<void> => {
       for (const { root, size, offset } of next) {
-        await fetchBlob(this.#peer, memory, { root, size, maxSize: size, providers, signal, timeoutMs: FETCH_MS })
+        await fetchBlob(this.#peer, memory, {
+          root,
+          size,
+          maxSize: size,
+          providers,
+          signal,
+          timeoutMs: FETCH_MS,
+          requestMs: PIECE_MS,
+        })
         bytes.set(await memory.get(root), offset)
       }
     }
@@ -177,7 +278,11 @@ export class ContentStore {
     }
     const key = fromHex(entryHash, 32)
     try {
-      return await fetchObject(this.#peer, this.#providers(from), OBJECTS.evidence, key, { verify, signal })
+      return await fetchObject(this.#peer, this.#providers(from), OBJECTS.evidence, key, {
+        verify,
+        signal,
+        timeoutMs: OBJECT_MS,
+      })
     } catch (error) {
       if (signal.aborted) throw error
       return undefined

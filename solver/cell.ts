@@ -37,6 +37,8 @@ export interface CellPorts {
   fetchSum(name: SumName, partner: number, into: Uint8Array): Promise<boolean>
   /** File for the checkpoint of the state after `step` steps; undefined: write none. */
   checkpointFile(epoch: number, step: number): string | undefined
+  /** Repeats what a full disk makes fail; default: once. */
+  patiently?<T>(work: () => Promise<T>): Promise<T>
   /** A checkpoint was written. */
   checkpointed(root: Uint8Array, trees: readonly Uint8Array[], file: string): void
   /** Sign and announce an entry. */
@@ -421,9 +423,11 @@ export class CellRunner {
     const list = { ports: this.#options.statePorts, bytes }
     const file = this.#ports.checkpointFile(epoch, step)
     if (file === undefined) return hashing.call('root', list)
-    const { root, trees } = await hashing.call('checkpoint', { ...list, file })
-    this.#ports.checkpointed(root, trees, file)
-    return root
+    return this.#patiently(async () => {
+      const { root, trees } = await hashing.call('checkpoint', { ...list, file })
+      this.#ports.checkpointed(root, trees, file)
+      return root
+    })
   }
 
   async #sign(action: SignAction): Promise<undefined> {
@@ -433,8 +437,12 @@ export class CellRunner {
     if (!work || this.#options.proofs === false) return undefined
     const sumRoots = await Promise.all(work.sumRoots)
     const metrics = work.metrics.map((row) => new Uint8Array(row.buffer, row.byteOffset, row.byteLength))
-    await this.#ports.sign(action, { sumRoots, metrics })
+    await this.#patiently(() => Promise.resolve(this.#ports.sign(action, { sumRoots, metrics })))
     return undefined
+  }
+
+  #patiently<T>(work: () => Promise<T>): Promise<T> {
+    return this.#ports.patiently ? this.#ports.patiently(work) : work()
   }
 }
 

@@ -8,6 +8,7 @@ import { type ExchangeRequest, encodeExchangeRequest } from '#proto/messages.ts'
 import { PROTOCOLS } from '#proto/topics.ts'
 import type { Evidence } from '#runtime/judge.ts'
 import type { RoleNode } from '#runtime/node.ts'
+import { whileDiskFails } from '#runtime/patience.ts'
 import type { JobSession, Workers } from '#runtime/session.ts'
 import { CellRunner, type SignAction, type SumName } from './cell.ts'
 import type { Lie } from './lies.ts'
@@ -79,6 +80,11 @@ export class Training {
         fetchSum: (name, partner, into) => this.#fetchSum(name, partner, into),
         checkpointFile: (epoch, step) => node.store.checkpoints.file(fromHex(job.jobId), epoch, step),
         checkpointed: (root, trees, file) => node.store.keepCheckpoint(root, program.state, trees, file),
+        patiently: (work) =>
+          whileDiskFails(work, node.signal, (error, failures) => {
+            const next = isAssayError(error) ? error.next : undefined
+            node.log.warn({ job: job.jobId, error: String(error), failures, next }, 'training waits for the disk')
+          }),
         sign: (action, evidence) => this.#sign(action, evidence),
         onStep: (step, metrics) => {
           node.log.debug({ step, metrics: [...metrics] }, 'step')
@@ -253,7 +259,7 @@ export class Training {
     const { type: _, ...claim } = action
     const { identity, database, store } = this.#node
     const entry: Entry = { ...claim, jobId: fromHex(this.#job.jobId, 32), solver: identity.address }
-    store.keepEvidence(entryDigest(entry), evidence)
+    store.keepEvidence(entryDigest(entry), evidence, entry.jobId)
     const signed = database.signOnce(entry, (e) => signEntry(identity.key, e))
     if (this.#leaving) this.#runner.send({ type: 'stop' })
     if (entry.epoch !== this.#epoch) return

@@ -1,6 +1,6 @@
 /** What the commands of the four roles share: options, node, ready line. */
 import { join } from 'node:path'
-import { type Command, Option } from 'commander'
+import { type Command, InvalidArgumentError, Option } from 'commander'
 import { networkOption, passwordOption, whole } from '#app/client/options.ts'
 import { isDevnet } from '#app/client/readers.ts'
 import { givenPassphrase, passphraseFrom } from '#app/terminal/passphrase.ts'
@@ -15,6 +15,7 @@ export interface RoleOptions {
   readonly network: string
   readonly home: string
   readonly passwordFile?: string
+  readonly maxStorage?: number
   readonly listen?: string[]
   readonly mdns?: boolean
   readonly attached?: boolean
@@ -34,7 +35,16 @@ export function roleOptions(command: Command, role: Role): Command {
     .option('--home <dir>', 'folder of this process: key, database, blobs', `.assay/${role}`)
     .option('--listen <multiaddr...>', 'libp2p addresses to listen on (default: a free port of the loopback)')
     .option('--mdns', 'look for peers of the same network on the local site by multicast DNS')
+    .option('--max-storage <gib>', 'space for data sets and checkpoints (default: half of the free disk)', gibibytes)
     .addOption(new Option('--attached', 'end when standard input closes').hideHelp())
+}
+
+function gibibytes(text: string): number {
+  const value = Number(text)
+  if (text.trim() === '' || !(value > 0 && value <= 2 ** 20)) {
+    throw new InvalidArgumentError('It must be a number of GiB above zero, such as 20 or 0.5.')
+  }
+  return Math.floor(value * 2 ** 30)
 }
 
 /** Adds the options of roles that compute. */
@@ -60,6 +70,7 @@ export async function runRole(
       network,
       grace: GRACE[role as keyof typeof GRACE],
       passphrase: passphraseFrom(options.passwordFile),
+      ...(options.maxStorage === undefined ? {} : { maxStorage: options.maxStorage }),
       ...(freshPassphrase === undefined ? {} : { freshPassphrase }),
       ...(listen && { listen }),
       ...(mdns && { mdns }),
