@@ -1,6 +1,7 @@
 /** `assay solver`: trains cells of jobs and is paid for it. */
 import { type Command, Option } from 'commander'
 import { type ComputeOptions, engineOptions, ready, roleOptions, runRole } from '#app/commands/role.ts'
+import { standIn } from '#coordinator/stand-in.ts'
 import { DrainWatch } from '#runtime/drain.ts'
 import { workerThreads } from '#runtime/session.ts'
 import { LIES, type LieName } from '#solver/lies.ts'
@@ -17,6 +18,7 @@ export function define(command: Command): void {
       runRole('solver', options, async (node, shell) => {
         const drain = await DrainWatch.open(options.home, shell.log)
         shell.onStop(() => drain.close())
+        standIn(node)
         ready(shell, node)
         await runSolver(node, {
           workers: workerThreads(node.store, options, node.signal),
