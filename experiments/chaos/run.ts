@@ -14,7 +14,8 @@ import { submitJob } from '#app/client/submit.ts'
 import { readJobs } from '#app/client/watch.ts'
 import { type Devnet, startDevnet } from '#app/devnet/devnet.ts'
 import { supervised } from '#app/devnet/supervise.ts'
-import { interruptible } from '#app/interrupt.ts'
+import { printError } from '#app/exit.ts'
+import { interruptedCode, interruptible } from '#app/interrupt.ts'
 import { type LoadedJob, loadJob } from '#app/job/load.ts'
 import { type Terminal, terminalOf } from '#app/terminal/terminal.ts'
 import { isAssayError } from '#proto/errors.ts'
@@ -174,6 +175,9 @@ function tally(kills: readonly Kill[]): Record<string, number> {
 const folder = values.keep === undefined ? await mkdtemp(join(tmpdir(), 'assay-chaos-')) : resolve(values.keep)
 try {
   await interruptible((signal) => run(folder, signal))
+} catch (error) {
+  printError(terminalOf(process.stderr), error, false)
+  process.exitCode = interruptedCode() ?? 1
 } finally {
   if (values.keep === undefined) await rm(folder, { recursive: true, force: true, maxRetries: 5 })
 }
