@@ -3,7 +3,7 @@
 import type { Readable } from 'node:stream'
 import fastify, { type FastifyInstance, type FastifyReply } from 'fastify'
 import { fromHex } from '#proto/bytes.ts'
-import { AssayError } from '#proto/errors.ts'
+import { AssayError, type ErrorCode } from '#proto/errors.ts'
 import { MAX_JOB_BYTES } from '#proto/job.ts'
 import type { JobView } from '#proto/machines/job-view.ts'
 import type { Hex } from '#proto/terms.ts'
@@ -16,7 +16,14 @@ import type { Progress } from './progress.ts'
 export interface ApiOptions {
   readonly host: string
   readonly port: number
+  /** A connection on which nothing moves for so long is closed, milliseconds. Default one minute. */
+  readonly idleMs?: number
 }
+
+const IDLE_MS = 60_000
+/** Of one request from its first byte to its last, milliseconds. */
+const REQUEST_MS = 6 * 3_600_000
+const MAX_CONNECTIONS = 256
 
 /** Starts the interface; returns its URL. @throws AssayError `network` if the port is taken */
 export async function startApi(
@@ -24,7 +31,15 @@ export async function startApi(
   progress: Progress,
   options: ApiOptions,
 ): Promise<{ url: string; close(): Promise<void> }> {
-  const server = fastify({ logger: false, bodyLimit: MAX_JOB_BYTES, requestTimeout: 0, forceCloseConnections: true })
+  const server = fastify({
+    logger: false,
+    bodyLimit: MAX_JOB_BYTES,
+    // A large data set takes its time; a connection on which nothing moves does not.
+    requestTimeout: REQUEST_MS,
+    connectionTimeout: options.idleMs ?? IDLE_MS,
+    forceCloseConnections: true,
+  })
+  server.server.maxConnections = MAX_CONNECTIONS
   // Bodies are streams of bytes; anything else is refused (415) rather than parsed.
   server.removeAllContentTypeParsers()
   server.addContentTypeParser('application/octet-stream', (_request, payload, done) => done(null, payload))
@@ -101,12 +116,27 @@ async function collect(body: Readable, max: number): Promise<Uint8Array> {
   return new Uint8Array(Buffer.concat(chunks))
 }
 
+const STATUS: Partial<Record<ErrorCode, number>> = {
+  'not-found': 404,
+  'over-limit': 413,
+  'rate-limited': 429,
+  storage: 500,
+  internal: 500,
+}
+
+/** Errors of this machine say nothing of themselves to whoever asks. */
 function answerError(reply: FastifyReply, error: unknown): FastifyReply {
-  const known = error instanceof AssayError
-  const status = known ? (error.code === 'not-found' ? 404 : error.code === 'over-limit' ? 413 : 400) : statusOf(error)
-  const message = error instanceof Error ? error.message : String(error)
-  const body = { code: known ? error.code : 'bad-input', message, ...(known && error.next ? { next: error.next } : {}) }
+  const known = error instanceof AssayError ? error : new AssayError(codeOf(error), String((error as Error).message))
+  const status = STATUS[known.code] ?? (error instanceof AssayError ? 400 : statusOf(error))
+  const message = status < 500 ? known.message : 'the request failed here'
+  const body = { code: known.code, message, ...(known.next ? { next: known.next } : {}) }
   return reply.code(status).send({ error: body })
+}
+
+/** The server's own refusals carry a status; anything else is a fault of this program. */
+function codeOf(error: unknown): ErrorCode {
+  const status = statusOf(error)
+  return status === 413 ? 'over-limit' : status < 500 ? 'bad-input' : 'internal'
 }
 
 function statusOf(error: unknown): number {

@@ -8,6 +8,7 @@ import { peerIdFromString } from '@libp2p/peer-id'
 import type { Multiaddr } from '@multiformats/multiaddr'
 import { AssayError, check } from '#proto/errors.ts'
 import { HASH_BYTES } from '#proto/hash.ts'
+import { aborted } from './abort.ts'
 import { parseAddress, peerOf } from './addresses.ts'
 import { Admission } from './admission.ts'
 import { Bootstrap } from './bootstrap.ts'
@@ -110,6 +111,8 @@ export interface Peer {
 
 /** Addresses of a peer found on the site that are tried. */
 const MAX_DISCOVERED = 8
+/** How many times `stopMs` the end of everything may take. */
+const STOP_TIMES = 3
 /** Value of a connection by which libp2p decides what to give up above the limit. */
 const SEATED_VALUE = 100
 const BOOTSTRAP_VALUE = 80
@@ -315,6 +318,8 @@ class Libp2pPeer implements Peer {
     this.client.stop()
     this.server.stop()
     await this.bootstrap.stop()
-    await this.node.stop()
+    // libp2p closes each of its parts within its own time; the sum of them is bounded here.
+    const patience = AbortSignal.timeout(STOP_TIMES * this.parts.limits.stopMs)
+    await aborted(patience, this.node.stop()).catch(() => {})
   }
 }

@@ -35,6 +35,8 @@ async function serve(): Promise<void> {
   const store = new MemoryStore(SIZE)
   const { root } = await store.put(bytes)
   const peer = await createPeer({ privateKey: randomBytes(32) })
+  // Shares of strangers would be measured otherwise.
+  peer.onPeer((id, connected) => peer.seat(id, connected))
   serveBlobs(peer, store)
   peer.handle(PROTOCOL, async () => bytes)
   peer.handle(ECHO, async (request) => request)

@@ -45,6 +45,8 @@ const folder = process.argv[2] ?? fail('bad-input', 'the parent names a folder')
 const log = pino({ level: 'warn' }, pino.destination(2))
 const identity = identityOf(randomBytes(32))
 const peer = await createPeer({ privateKey: identity.peerKey })
+// As of a partner in a job, whose share has no bounds.
+peer.onPeer((id, connected) => peer.seat(id, connected))
 const database = new Database(join(folder, 'state.sqlite'))
 const store = await ContentStore.open(folder, peer, database)
 const announcer = new Announcer(peer, identity, new Uint8Array(32), log)
