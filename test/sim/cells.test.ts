@@ -5,69 +5,19 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { createEngine } from '#engine/index.ts'
 import type { Engine } from '#engine/types.ts'
-import { toHex } from '#proto/bytes.ts'
-import { windowCount } from '#proto/windows.ts'
 import { Dataset } from '#runtime/dataset.ts'
 import { programOf } from '#runtime/program.ts'
 import { tinyJob } from '#runtime/testing.ts'
 import { Trainer } from '#runtime/trainer.ts'
 import { BareRun } from '#test/sim/bare.ts'
-import { CellNetwork, type Weather } from '#test/sim/cells.ts'
-import { type Chance, chance, eachSeed } from '#test/sim/chance.ts'
+import { expectRoot, FAIR, FOUL, simulateCells } from '#test/sim/cell-stories.ts'
+import { CellNetwork } from '#test/sim/cells.ts'
+import { chance, eachSeed } from '#test/sim/chance.ts'
 import { inVirtualTime } from '#test/sim/clock.ts'
 import { SymbolicTrainer } from '#test/sim/symbolic.ts'
 
-const FAIR: Weather = { loss: 0, delay: 50, work: 30, stall: 0 }
-const FOUL: Weather = { loss: 0.1, delay: 2_000, work: 30, stall: 0.02 }
-/** Machines so slow that partners give each other up all the time. */
-const SLOW: Weather = { loss: 0.02, delay: 500, work: 4_000, stall: 0.05 }
-
-/** Every window is committed with the bare run's roots, and every cell that lives holds the final state. */
-function expectRoot(network: CellNetwork, bare: BareRun): void {
-  const root = toHex(bare.roots.at(-1) as Uint8Array)
-  expect(toHex(network.root as Uint8Array)).toBe(root)
-  for (const { process } of network.cells) if (process) expect(toHex(process.stateRoot())).toBe(root)
-}
-
-/** A job, a network and what goes wrong in it, all of them drawn. */
-async function simulate(random: Chance): Promise<void> {
-  const lanes = 2 ** random.below(4)
-  const microBatches = lanes + random.below(4)
-  const job = {
-    steps: 1 + random.below(20),
-    entrySteps: 1 + random.below(3),
-    entriesPerWindow: 1 + random.below(3),
-    depth: 1 + random.below(3),
-  }
-  const members = 1 + random.below(5)
-  const engines = Array.from({ length: members }, () => new SymbolicTrainer(microBatches, lanes))
-  const bare = new BareRun(new SymbolicTrainer(microBatches, lanes), job.steps)
-  const network = new CellNetwork(job, engines, bare, random, random.pick([FAIR, FOUL, SLOW]))
-  const most = Math.min(lanes, 2 ** Math.floor(Math.log2(members)))
-  // half of them come in pairs: what one begins is not over when the next one falls
-  const moments = Array.from({ length: random.below(4) }, () => random.below(60_000)).flatMap((at) =>
-    random.bool(0.5) ? [at] : [at, at + random.below(4_000)],
-  )
-  const faults = moments.map((at) => ({ at, what: random.pick([kill, restart, rollBack]) }))
-  function kill(): void {
-    const member = random.pick(network.members)
-    if (network.members.some((other) => other !== member && other.process)) network.lose(member)
-  }
-  function restart(): void {
-    const member = random.pick(network.members)
-    network.kill(member)
-    setTimeout(() => member.process ?? network.start(member), random.below(40_000))
-  }
-  function rollBack(): void {
-    if (network.nextWindow === windowCount(job)) return
-    network.plan(2 ** random.below(Math.log2(most) + 1), network.finalWindows, random.shuffle(network.members))
-  }
-  await network.run(2 ** random.below(Math.log2(most) + 1), faults)
-  expectRoot(network, bare)
-}
-
-test('symbolic cells through loss, delay, stalls, deaths, restarts and rollbacks', () =>
-  eachSeed('cells', 200, (random) => inVirtualTime(() => simulate(random))))
+test('symbolic cells through loss, delay, stalls, partitions, deaths, restarts and rollbacks', () =>
+  eachSeed('cells', 200, (random) => inVirtualTime(() => simulateCells(random))))
 
 test('a state that arrives after the next plan has begun disturbs nothing', () =>
   eachSeed('late state', 20, (random) =>

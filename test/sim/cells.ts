@@ -38,6 +38,13 @@ export interface Weather {
   readonly stall: number
 }
 
+/** Members in `side` and the others do not hear of each other for a while. Moments in virtual ms. */
+export interface Partition {
+  readonly from: number
+  readonly to: number
+  readonly side: ReadonlySet<number>
+}
+
 /** One solver: its account and disk live on when its process dies. */
 interface Member {
   readonly account: Uint8Array
@@ -69,6 +76,7 @@ export class CellNetwork {
   readonly #entries = new Map<string, SignedEntry>()
   readonly #faults: unknown[] = []
   #stateLost = false
+  readonly #partitions: readonly Partition[]
   /** First window of the plan epoch. */
   #fromWindow = 0
   #progressAt = 0
@@ -81,8 +89,10 @@ export class CellNetwork {
     bare: BareRun,
     random: Chance,
     weather: Weather,
+    partitions: readonly Partition[] = [],
   ) {
     this.job = job
+    this.#partitions = partitions
     this.depth = job.depth
     this.#random = random
     this.#weather = weather
@@ -119,7 +129,7 @@ export class CellNetwork {
     const process: SimSolver = new SimSolver({ jobId: this.#jobId, account }, this.job, engine, disk, {
       work: () => this.#work(member, () => process),
       fetchSum: (name, partner) => this.#fetchSum(member, process, name, this.cells[partner] as Member),
-      fetchState: (root) => this.#fetchState(root),
+      fetchState: (root) => this.#fetchState(member, root),
       sign: (entry) => ({ entry, signature: new Uint8Array(65) }),
       signed: (signed) => this.#sign(process, signed),
       onError: (error) => this.#faults.push(error),
@@ -284,7 +294,7 @@ export class CellNetwork {
   async #fetchSum(member: Member, process: SimSolver, name: SumName, partner: Member): Promise<Uint8Array | undefined> {
     const deadline = now() + (member.lost.has(partner) ? IMPATIENCE_MS : PATIENCE_MS)
     while (name.epoch === process.epoch && now() < deadline) {
-      const bytes = await Promise.race([this.#ask(partner, name), wait(deadline - now())])
+      const bytes = await Promise.race([this.#ask(member, partner, name), wait(deadline - now())])
       if (bytes === 'past') return undefined
       if (bytes) {
         member.lost.delete(partner)
@@ -296,17 +306,23 @@ export class CellNetwork {
     return undefined
   }
 
-  async #ask(partner: Member, name: SumName): Promise<Uint8Array | 'past' | undefined> {
+  async #ask(member: Member, partner: Member, name: SumName): Promise<Uint8Array | 'past' | undefined> {
     await this.#travel()
-    if (this.#random.bool(this.#weather.loss)) return undefined
+    if (this.#random.bool(this.#weather.loss) || this.#apart(member, partner)) return undefined
     const bytes = await partner.process?.offered(name, OFFER_MS)
     await this.#travel()
-    return this.#random.bool(this.#weather.loss) ? undefined : bytes
+    return this.#random.bool(this.#weather.loss) || this.#apart(member, partner) ? undefined : bytes
   }
 
-  async #fetchState(root: Uint8Array): Promise<Uint8Array | undefined> {
+  #apart(a: Member, b: Member): boolean {
+    const [i, j] = [this.members.indexOf(a), this.members.indexOf(b)]
+    return this.#partitions.some(({ from, to, side }) => now() >= from && now() < to && side.has(i) !== side.has(j))
+  }
+
+  async #fetchState(member: Member, root: Uint8Array): Promise<Uint8Array | undefined> {
     await this.#travel()
-    const served = this.members.filter((member) => member.process).map(({ disk }) => disk.states.get(toHex(root)))
+    const reached = this.members.filter((other) => other.process && !this.#apart(member, other))
+    const served = reached.map(({ disk }) => disk.states.get(toHex(root)))
     const bytes = served.find((state) => state !== undefined)
     return this.#random.bool(this.#weather.loss) ? undefined : bytes
   }

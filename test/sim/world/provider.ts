@@ -1,5 +1,5 @@
 /** A process's connection to the chain: ethers' provider, whose questions travel through the world and may get lost. */
-import { JsonRpcProvider, makeError, Network } from 'ethers'
+import { JsonRpcProvider, makeError, Network, type TransactionResponse } from 'ethers'
 import { DEVNET_CHAIN_ID } from '#contracts/anvil.ts'
 import type { Air, Place } from '#test/sim/world/air.ts'
 import type { WorldChain } from '#test/sim/world/chain.ts'
@@ -22,6 +22,12 @@ export class WorldProvider extends JsonRpcProvider {
     this.#schedule = schedule
     this.#air = air
     this.#place = place
+  }
+
+  /** As ethers does it, but for recovering from its own signature who has signed, which costs more than all the rest. */
+  override async broadcastTransaction(signed: string): Promise<TransactionResponse> {
+    const hash = await this.send('eth_sendRawTransaction', [signed])
+    return { hash } as TransactionResponse
   }
 
   /** The question arrives whether or not its asker lives to hear the answer. */

@@ -1,29 +1,22 @@
-/** Many worlds, one after the other, and what came of all of them. */
-import { ChainPool } from '#test/sim/world/chain.ts'
+/** Which worlds are simulated, and what came of all of them. */
+import type { ChainPool } from '#test/sim/world/chain.ts'
 import { FINALITY } from '#test/sim/world/weather.ts'
 import { type Report, World } from '#test/sim/world/world.ts'
 
-/**
- * Lives through the worlds of the seeds `from .. to`; `ASSAY_SIM_SEED=n` lives through that one alone.
- * @throws Error that names the seed and how to replay it
- */
-export async function liveAll(from: number, to: number): Promise<Report[]> {
+/** The seeds 1 .. `runs`; `ASSAY_SIM_SEED=n` is that one alone, `ASSAY_SIM_RUNS=n` that many. */
+export function seeds(runs: number): number[] {
   const only = process.env['ASSAY_SIM_SEED']
-  const [first, last] = only === undefined ? [from, to] : [Number(only), Number(only)]
-  const pool = await ChainPool.start()
-  const reports: Report[] = []
+  const count = Number(process.env['ASSAY_SIM_RUNS'] ?? runs)
+  return only === undefined ? Array.from({ length: count }, (_, i) => i + 1) : [Number(only)]
+}
+
+/** Lives through the world of a seed. @throws Error that names the seed and how to replay it */
+export async function live(pool: ChainPool, seed: number): Promise<Report> {
   try {
-    for (let seed = first; seed <= last; seed++) {
-      reports.push(
-        await World.live(pool, seed, { finality: FINALITY }).catch((cause: unknown) => {
-          const message = cause instanceof Error ? cause.message : String(cause)
-          throw new Error(`world ${seed}: ${message} (replay: node test/sim/world/replay.ts ${seed})`, { cause })
-        }),
-      )
-    }
-    return reports
-  } finally {
-    await pool.stop()
+    return await World.live(pool, seed, { finality: FINALITY })
+  } catch (cause) {
+    const message = cause instanceof Error ? cause.message : String(cause)
+    throw new Error(`world ${seed}: ${message} (replay it: node test/sim/world/replay.ts ${seed})`, { cause })
   }
 }
 
