@@ -18,7 +18,7 @@ export class Memory {
     this.#database = database
     const name = ascii('picks')
     const kept = database.object(SECRET, name)
-    this.secret = kept ?? randomBytes(32)
+    this.secret = kept ?? new Uint8Array(randomBytes(32))
     if (!kept) database.putObject(SECRET, name, this.secret)
     for (const body of database.objects(FINDING)) {
       const { entry, against } = JSON.parse(Buffer.from(body).toString()) as { entry: Hex; against: number | null }
