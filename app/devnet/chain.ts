@@ -9,16 +9,14 @@ await runShell('chain', true, async (shell) => {
       state: { type: 'string' },
       log: { type: 'string' },
       port: { type: 'string' },
-      accounts: { type: 'string' },
+      fund: { type: 'string' },
     },
   })
-  const mnemonic = process.env.ASSAY_MNEMONIC
   const anvil = await startAnvil({
     ...(values.state === undefined ? {} : { state: values.state }),
     ...(values.log === undefined || process.env.ASSAY_LOG !== 'debug' ? {} : { log: values.log }),
-    ...(mnemonic === undefined ? {} : { mnemonic }),
     port: Number(values.port ?? 0),
-    accounts: Number(values.accounts ?? 16),
+    fund: values.fund?.split(',') ?? [],
   })
   shell.onStop(() => anvil.stop())
   // Also when this process is made to end before anvil has written its state.

@@ -102,8 +102,8 @@ async function start(
   const chain = await group.start(
     'chain',
     CHAIN,
-    [...chainArgs, '--port', `${plan.ports.chain}`, '--accounts', `${accounts.length}`],
-    { ASSAY_MNEMONIC: plan.mnemonic },
+    // The chain knows whom to fund, and no secret.
+    [...chainArgs, '--port', `${plan.ports.chain}`, '--fund', accounts.map(({ address }) => address).join(',')],
   )
   onStarted(chain)
   for (const [i, { name }] of [{ name: 'submitter' }, ...members].entries()) {

@@ -22,10 +22,12 @@ export interface AnvilOptions {
   readonly log?: string
   /** 0 or missing: a free one. */
   readonly port?: number
-  /** Default: a random one. */
+  /** Default: a random one. It stays in this process: command lines can be read by every user of the machine. */
   readonly mnemonic?: string
-  /** Funded accounts. Default 16. */
+  /** Funded accounts of the mnemonic. Default 16. */
   readonly accounts?: number
+  /** Addresses to fund in their place, for whoever keeps the secrets elsewhere. */
+  readonly fund?: readonly string[]
   /** Seconds between blocks. Default 0.2. 0: none are made but on demand (`evm_mine`). */
   readonly blockTime?: number
   /** Timestamp of the first block, seconds. Default: now. */
@@ -104,7 +106,7 @@ export async function startAnvil(options: AnvilOptions = {}): Promise<Anvil> {
   args.push(...(blockTime > 0 && state === undefined ? ['--block-time', `${blockTime}`] : ['--no-mining']))
   args.push('--gas-limit', '1000000000', '--order', 'fifo', '--no-request-size-limit')
   if (options.genesisTime !== undefined) args.push('--timestamp', `${options.genesisTime}`)
-  args.push('--accounts', `${accounts}`, '--balance', '1000000', '--mnemonic', mnemonic)
+  args.push('--accounts', '0')
   if (state !== undefined) await mkdir(dirname(state), { recursive: true })
   const saved = state === undefined ? undefined : await unpackState(state)
   if (saved !== undefined) args.push('--load-state', saved)
@@ -147,13 +149,33 @@ export async function startAnvil(options: AnvilOptions = {}): Promise<Anvil> {
     }
     await new Promise((resolve) => setTimeout(resolve, 20))
   }
+  const funded = options.fund === undefined ? deriveAccounts(mnemonic, accounts) : []
+  if (saved === undefined) await fundAccounts(url, options.fund ?? funded.map(({ address }) => address))
   if (state !== undefined) {
     keeper = new ChainKeeper(url, state, blockTime * 1000)
     keeper.start()
   }
   if (saved !== undefined) await rm(saved, { force: true })
-  const funded = deriveAccounts(mnemonic, accounts)
   return { url, port, pid: child.pid ?? 0, mnemonic, accounts: funded, exited, stop }
+}
+
+/** What each account of a fresh chain has: a million ether. */
+const BALANCE = `0x${(10n ** 24n).toString(16)}`
+
+/** Gives each account its balance. @throws AssayError `chain` */
+async function fundAccounts(url: string, addresses: readonly string[]): Promise<void> {
+  const calls = addresses.map((address, id) => ({
+    jsonrpc: '2.0',
+    id,
+    method: 'anvil_setBalance',
+    params: [address, BALANCE],
+  }))
+  if (calls.length === 0) return
+  const headers = { 'content-type': 'application/json' }
+  const response = await fetch(url, { method: 'POST', headers, body: JSON.stringify(calls) })
+  const answers = (await response.json()) as readonly { readonly error?: { readonly message?: string } }[]
+  const refused = answers.find(({ error }) => error !== undefined)
+  if (refused) fail('chain', `an account could not be funded: ${refused.error?.message}`)
 }
 
 /**
