@@ -1,7 +1,9 @@
 /**
  * What must hold in every process of a world, beside the rules of the market (invariants.ts): each a function with its reason,
- * which throws when it is broken. The first ones look at every entry that anybody signs, the others at the world after every event.
+ * which throws when it is broken. The first ones look at every entry that anybody signs, the next at every block, also those that
+ * the chain takes back later, the last at the world after every event.
  */
+import type { ChainEvent } from '#contracts/codec.ts'
 import { toHex } from '#proto/bytes.ts'
 import { entryDigest, equivocates, type SignedEntry } from '#proto/entry.ts'
 import { MAX_UNROOTED_SLOTS } from '#proto/machines/cell.ts'
@@ -9,6 +11,7 @@ import { toJson } from '#runtime/json.ts'
 import type { Member, World } from '#test/sim/world/world.ts'
 
 export type EntryRule = (world: World, member: Member, signed: SignedEntry) => void
+export type BlockRule = (world: World, events: readonly ChainEvent[]) => void
 export type ProcessRule = (world: World) => void
 
 /** Time that a process has for taking a reorganisation in, ms. */
@@ -58,10 +61,23 @@ function littleWorkLost(world: World): void {
       ({ life, epoch, step }) => life !== last.life && epoch === last.epoch && step >= last.step,
     )
     const lives = new Set(again.map(({ life }) => life)).size
-    const most = lives * (MAX_UNROOTED_SLOTS + 1) * world.cast.spec.entrySteps
+    const most = lives * MAX_UNROOTED_SLOTS * world.cast.spec.entrySteps
     demand(again.length <= most, `${place.name} computes ${again.length} steps again after ${lives} deaths`)
   }
 }
 
+/** A verifier commits to one verdict for an entry and seed, whatever dies or is taken back: else it could wait and choose. */
+function oneVerdict(world: World, events: readonly ChainEvent[]): void {
+  for (const event of events) {
+    if (event.name !== 'VerdictCommitted') continue
+    const window = world.view?.windows.get(event.window)
+    const what = `${window?.entries[event.index]?.entryHash} ${window?.seed} ${window?.round} ${event.verifier}`
+    const before = world.verdicts.get(what)
+    demand(before === undefined || before === event.commitment, `${event.verifier} commits to two verdicts: ${what}`)
+    world.verdicts.set(what, event.commitment)
+  }
+}
+
+export const BLOCK_RULES: readonly BlockRule[] = [oneVerdict]
 export const ENTRY_RULES: readonly EntryRule[] = [nobodyEquivocates, entriesHonest]
 export const PROCESS_RULES: readonly ProcessRule[] = [viewsAgree, littleWorkLost]

@@ -31,7 +31,7 @@ import { Disk } from '#test/sim/world/disk.ts'
 import { installHost } from '#test/sim/world/host.ts'
 import { PeerOf, Peers } from '#test/sim/world/peers.ts'
 import { WorldProvider } from '#test/sim/world/provider.ts'
-import { ENTRY_RULES, type EntryRule, PROCESS_RULES, type ProcessRule } from '#test/sim/world/rules.ts'
+import { BLOCK_RULES, ENTRY_RULES, PROCESS_RULES } from '#test/sim/world/rules.ts'
 import { Life, Schedule } from '#test/sim/world/schedule.ts'
 import { calm, drawFaults, type FaultPlan } from '#test/sim/world/weather.ts'
 import { symbolicWorkers } from '#test/sim/world/workers.ts'
@@ -91,6 +91,8 @@ export class World {
   readonly schedule = new Schedule()
   readonly members: Member[] = []
   readonly signed: SignedEntry[] = []
+  /** Commitments to verdicts by what they are about, of every block that ever was. */
+  readonly verdicts = new Map<string, string>()
   readonly bare: BareRun
   readonly #chain: WorldChain
   readonly #air: Air
@@ -309,6 +311,7 @@ export class World {
     const block = await this.#chain.mine()
     this.trace('chain', `${block.number} ${block.hash} ${block.events.map(({ name }) => name).join(' ')}`)
     this.#fold(block)
+    for (const rule of BLOCK_RULES) this.#check(rule, () => rule(this, block.events))
     if (block.events.length > 0) await this.#judge()
   }
 
@@ -365,7 +368,7 @@ export class World {
     for (const rule of PROCESS_RULES) this.#check(rule, () => rule(this))
   }
 
-  #check(rule: EntryRule | ProcessRule | (typeof INVARIANTS)[number], holds: () => unknown): Promise<void> | undefined {
+  #check(rule: { readonly name: string }, holds: () => unknown): Promise<void> | undefined {
     this.#checks++
     try {
       const result = holds()
