@@ -9,14 +9,24 @@ export interface Kill {
   readonly at: number
 }
 
+/** Stands in a round for everybody at once. */
+const ALL = 'all'
+
+export interface KillOptions {
+  readonly seed: string
+  readonly everyMs: number
+  /** Whether all die at once, too, once in each round. */
+  readonly together: boolean
+  paused(): boolean
+  onKill(kill: Kill): void
+  readonly signal: AbortSignal
+}
+
 /**
  * One SIGKILL every `everyMs`, while it is not paused, until `signal` ends it. All members are hit once, in random order,
  * before anybody is hit again. Of the chain it is sometimes the node that dies, sometimes the process that keeps it.
  */
-export async function killAll(
-  group: ProcessGroup,
-  options: { seed: string; everyMs: number; paused: () => boolean; onKill: (kill: Kill) => void; signal: AbortSignal },
-): Promise<Kill[]> {
+export async function killAll(group: ProcessGroup, options: KillOptions): Promise<Kill[]> {
   const { everyMs, signal } = options
   const random = seedrandom(options.seed)
   const kills: Kill[] = []
@@ -26,14 +36,18 @@ export async function killAll(
     await sleep(everyMs, undefined, { signal }).catch(() => {})
     if (signal.aborted) return kills
     if (options.paused()) continue
-    if (round.length === 0) round = shuffled(group.members.map(({ name }) => name).sort(), random)
-    const name = round.shift() as string
+    if (round.length === 0) {
+      const names = group.members.map(({ name }) => name).sort()
+      round = shuffled(options.together ? [...names, ALL] : names, random)
+    }
+    const chosen = round.shift() as string
     const half = random() < 0.5
-    const member = group.members.find((one) => one.name === name)
-    if (member === undefined || !kill(member, half)) continue
-    const one = { name, at: Math.round((performance.now() - start) / 1000) }
-    kills.push(one)
-    options.onKill(one)
+    for (const member of group.members.filter(({ name }) => name === chosen || chosen === ALL)) {
+      if (!kill(member, half)) continue
+      const one = { name: member.name, at: Math.round((performance.now() - start) / 1000) }
+      kills.push(one)
+      options.onKill(one)
+    }
   }
 }
 

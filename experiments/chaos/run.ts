@@ -39,6 +39,7 @@ const { values } = parseArgs({
     minutes: { type: 'string', default: '10' },
     seed: { type: 'string', default: '1' },
     'kill-every': { type: 'string', default: '5' },
+    together: { type: 'boolean', default: false },
     keep: { type: 'string' },
     json: { type: 'boolean' },
   },
@@ -113,6 +114,7 @@ async function run(folder: string, interrupted: AbortSignal): Promise<void> {
       killing = killAll(devnet.group, {
         seed: values.seed,
         everyMs: killEvery * 1000,
+        together: values.together,
         paused: () => performance.now() - started > minutes * 60_000,
         onKill: ({ name, at }) => terminal.write(`kill  ${name} after ${at} s\n`),
         signal: AbortSignal.any([calm.signal, signal]),
@@ -149,6 +151,7 @@ async function run(folder: string, interrupted: AbortSignal): Promise<void> {
           seed: values.seed,
           minutes,
           killEvery,
+          together: values.together,
           killsOf: tally(kills),
           steps: job.spec.steps,
           epochs: jobs.map(({ epoch }) => epoch),
