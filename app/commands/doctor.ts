@@ -1,19 +1,22 @@
 /** `assay doctor`: checks whether this machine has what Assay needs, and says what to do where it does not. */
 import type { Command } from 'commander'
+import { networkOption } from '#app/client/options.ts'
 import { checkTool } from '#app/doctor/chain.ts'
 import type { Check, Status } from '#app/doctor/check.ts'
 import { checkEngines, checkFma } from '#app/doctor/exactness.ts'
+import { checkHomes, isDevnetFile } from '#app/doctor/home.ts'
 import { checkClock, checkDisk, checkMemory, checkNode, checkPorts } from '#app/doctor/machine.ts'
 import { EXIT } from '#app/exit.ts'
 import { paint, type Style, type Terminal, terminalOf } from '#app/terminal/terminal.ts'
 
 export function define(command: Command): void {
-  command
+  networkOption(command)
     .option('--json', 'print one JSON object as the last line of the output; everything else goes to stderr')
-    .action(async (options: { readonly json?: boolean }) => {
+    .option('--homes <dir>', 'folder under which the processes of this machine keep theirs', '.assay')
+    .action(async (options: Options) => {
       const terminal = terminalOf(options.json ? process.stderr : process.stdout)
       const checks: Check[] = []
-      for await (const check of examine()) {
+      for await (const check of examine(options)) {
         checks.push(check)
         for (const line of describe(check, terminal)) terminal.write(`${line}\n`)
       }
@@ -23,7 +26,13 @@ export function define(command: Command): void {
     })
 }
 
-async function* examine(): AsyncGenerator<Check> {
+interface Options {
+  readonly network: string
+  readonly homes: string
+  readonly json?: boolean
+}
+
+async function* examine({ homes, network }: Options): AsyncGenerator<Check> {
   yield checkNode()
   yield checkMemory()
   yield await checkDisk(process.cwd())
@@ -33,6 +42,7 @@ async function* examine(): AsyncGenerator<Check> {
   yield await checkTool('forge')
   yield checkFma()
   yield* await checkEngines()
+  yield* checkHomes(homes, await isDevnetFile(network))
 }
 
 const STYLES: Readonly<Record<Status, Style>> = { ok: 'green', warn: 'yellow', fail: 'red' }
