@@ -94,6 +94,8 @@ export class Transactor {
    */
   private async resend(count: number): Promise<void> {
     const last = Math.max(-1, ...this.kept.keys())
+    // Another chain altogether: nothing of this account's past is to be had.
+    if (last - count >= MAX_KEPT) fail('chain', `the chain counts ${count} transactions of ${last + 1} that were sent`)
     for (let nonce = count; nonce <= last; nonce++) {
       const signed = this.kept.get(nonce) ?? (await this.sign({ to: this.address }, nonce, 21_000n))
       // What the node has already it refuses.
@@ -171,8 +173,8 @@ export class Transactor {
       if (Date.now() > again) {
         // Dropped from the pool, or the chain lost it, or those that must come before it.
         const count = await this.provider.getTransactionCount(this.address).catch(() => undefined)
-        if (count !== undefined && count > nonce) return await this.displaced(call, hash)
-        if (count !== undefined) await this.resend(count)
+        if (count !== undefined && count > nonce) await this.checkPlace(call, hash)
+        else if (count !== undefined) await this.resend(count).catch(() => undefined)
         again = Date.now() + REBROADCAST_MS
       }
       await sleep(this.options.pollMs)
@@ -182,10 +184,10 @@ export class Transactor {
     })
   }
 
-  /** The transaction's place is taken: by itself a moment ago, or by another one. */
-  private async displaced(call: Call, hash: string): Promise<TransactionReceipt> {
-    const receipt = await this.provider.getTransactionReceipt(hash)
-    if (receipt !== null) return receipt
+  /** The place of a transaction is taken: by itself a moment ago, or else by another one, which this throws for. */
+  private async checkPlace(call: Call, hash: string): Promise<void> {
+    const receipt = await this.provider.getTransactionReceipt(hash).catch(() => undefined)
+    if (receipt !== null) return
     throw new AssayError('chain', `${call.name} lost its place to another transaction of this account`)
   }
 
