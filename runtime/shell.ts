@@ -21,6 +21,10 @@ const STOP_MS = 4_000
 /** How long of it the role has to finish what it is writing, before what it uses is closed. */
 const REST_MS = 2_000
 
+/** Fields that never reach a log, should anybody ever hand them over: on the line itself, and one level down. */
+const SECRETS = ['privateKey', 'peerKey', 'secret', 'mnemonic', 'passphrase', 'password', 'salt']
+const HIDDEN = { paths: SECRETS.flatMap((name) => [name, `*.${name}`]), censor: '[hidden]' }
+
 /**
  * libp2p writes from timers and microtasks, where nobody can catch what it throws when the connection has just closed
  * (https://github.com/libp2p/js-libp2p/issues/3415). The stream is lost then, and whoever uses it hears of that.
@@ -32,7 +36,8 @@ const isLateWrite = (error: Error): boolean => error.name === 'StreamStateError'
  * parent that may die. An error that nobody handled is logged and ends the process with exit code 1.
  */
 export async function runShell(name: string, attached: boolean, main: (shell: Shell) => Promise<void>): Promise<void> {
-  const log = pino({ name, level: process.env.ASSAY_LOG ?? 'info' }, pino.destination({ dest: 2, sync: true }))
+  const level = process.env.ASSAY_LOG ?? 'info'
+  const log = pino({ name, level, redact: HIDDEN }, pino.destination({ dest: 2, sync: true }))
   const controller = new AbortController()
   const closers: (() => Promise<void> | void)[] = []
   let running: Promise<void> = Promise.resolve()
