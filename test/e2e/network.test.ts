@@ -57,9 +57,9 @@ async function strike(name: string, signal: NodeJS.Signals): Promise<void> {
 }
 
 /** Sends the signal to the devnet's process alone, and waits until nothing of the network is left; `gone` may be so already. */
-async function expectGone(signal: NodeJS.Signals, gone?: string): Promise<Ended> {
+async function expectGone(signal: NodeJS.Signals, ...gone: string[]): Promise<Ended> {
   const tree = await treeOf(devnet.pid)
-  for (const name of ['anvil', ...ROLES].filter((one) => one !== gone)) {
+  for (const name of ['anvil', ...ROLES].filter((one) => !gone.includes(one))) {
     expect(
       tree.some(({ command }) => command.includes(name)),
       name,
@@ -218,10 +218,21 @@ describe('a solver that stalls on the way', () => {
     expect(holds).toBe(owes)
   })
 
+  test('a solver that is drained ends by itself, and is not brought back', async () => {
+    const told = devnet.output().length
+    const home = join(net, 'solver-1')
+    const drained = await assay('drain', '--home', home, '--json')
+    expect(drained.code, drained.stderr).toBe(EXIT.ok)
+    expect(lastLine(drained)).toEqual({ home, mode: 'finish', left: true, waitsFor: [] })
+    const lives = async (): Promise<boolean> => (await treeOf(devnet.pid)).some(({ command }) => command.includes(home))
+    await until('its process has ended', async () => !(await lives()), 20)
+    expect(devnet.output().slice(told)).toBe('')
+  })
+
   test('Ctrl-C ends the devnet in order, though one process hangs and another one is just coming back', async () => {
     await strike('verifier-1', 'SIGKILL')
     await until('it is noticed', () => / verifier-1 ended.*$/.test(devnet.output().trimEnd()), 20)
-    const { code, stderr } = await expectGone('SIGINT', 'verifier-1')
+    const { code, stderr } = await expectGone('SIGINT', 'verifier-1', 'solver-1')
     expect(code, stderr).toBe(EXIT.ok)
   })
 })
