@@ -24,6 +24,8 @@ import type { Logger, Shell } from '#runtime/shell.ts'
 import { ContentStore } from '#runtime/store.ts'
 import { type UpkeepAction, upkeep } from '#runtime/upkeep.ts'
 
+/** How long the chain may be away when a role starts, in milliseconds: it may just come back, too. */
+const CHAIN_MS = 30_000
 /** Blocks between two looks whether the chain still holds what this process sent. */
 const RESTORE_BLOCKS = 10
 
@@ -76,7 +78,7 @@ export async function openNode(shell: Shell, options: NodeOptions): Promise<Role
   shell.onStop(await claimAccount(identity.account, network.chainId))
   const database = new Database(join(home, 'state.sqlite'))
   shell.onStop(() => database.close())
-  const provider = await openChain(network.rpc)
+  const provider = await openChain(network.rpc, CHAIN_MS)
   shell.onStop(() => provider.destroy())
   const deployment = network.contracts
   const reader = new AssayReader(provider, deployment)
