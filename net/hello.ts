@@ -84,7 +84,8 @@ export class Hello {
     if (greeting === undefined) {
       greeting = this.exchange(id).catch((error) => {
         this.greeted.delete(id)
-        this.part(id, 0)
+        // Two that dial each other at once may lose one of their connections; the other one is as good.
+        if (isForeign(error) || !this.met.has(id)) this.part(id, 0)
         throw error
       })
       greeting.catch(() => {})
