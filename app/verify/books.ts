@@ -5,30 +5,10 @@
 import { fromHex } from '#proto/bytes.ts'
 import { drawVerifier } from '#proto/draw.ts'
 import { entryDigest } from '#proto/entry.ts'
-import { committedEntries, type LedgerReason, type PoolMember } from '#proto/machines/events.ts'
+import { committedEntries, type PoolMember } from '#proto/machines/events.ts'
 import type { Hex, JobTerms } from '#proto/terms.ts'
 import type { PlacedEvent } from './history.ts'
-
-export const NO_WINDOW = 0xffffffff
-export const NO_INDEX = 0xffff
-export const BURN = `0x${'dead'.padStart(40, '0')}` as Hex
-
-/** One line of the ledger; without a place where the events do not tell it. */
-export interface Row {
-  readonly account: Hex
-  readonly amount: bigint
-  readonly reason: LedgerReason
-  readonly window?: number
-  readonly index?: number
-}
-
-interface Seat {
-  stake: bigint
-  reserved: bigint
-  left: boolean
-  /** Open disputes over the account's entries. */
-  accused: number
-}
+import { NO_INDEX, NO_WINDOW, type Place, type Row, Vault } from './vault.ts'
 
 interface EntryBook {
   readonly hash: Uint8Array
@@ -63,18 +43,13 @@ interface DisputeBook {
   readonly rejections: Set<number>
 }
 
-type Place = Pick<Row, 'window' | 'index'>
 const WHOLE: Place = { window: NO_WINDOW, index: NO_INDEX }
 
 export class Books {
-  escrow = 0n
-  readonly seats = new Map<Hex, Seat>()
-  /** Bonds of challengers in open disputes, wei. */
-  bonds = 0n
+  readonly vault = new Vault()
   #terms: JobTerms | undefined
   #submitter: Hex = '0x'
   #pool: readonly PoolMember[] = []
-  #rows: Row[] = []
   readonly #cells = new Map<number, readonly Hex[]>()
   readonly #windows = new Map<number, WindowBook>()
   readonly #disputes = new Map<Hex, DisputeBook>()
@@ -84,9 +59,8 @@ export class Books {
 
   /** Takes in one event that is no ledger line; returns the movements that belong to it, in order. */
   take(event: PlacedEvent): readonly Row[] {
-    this.#rows = []
     this.#apply(event)
-    return this.#rows
+    return this.vault.drain()
   }
 
   get #t(): JobTerms {
@@ -99,26 +73,26 @@ export class Books {
       case 'JobRegistered':
         this.#terms = event.terms
         this.#submitter = event.submitter
-        this.escrow = event.escrow
-        this.#log(WHOLE, event.submitter, -event.escrow, 'Escrow')
+        this.vault.escrow = event.escrow
+        this.vault.log(WHOLE, event.submitter, -event.escrow, 'Escrow')
         break
       case 'JobToppedUp':
-        this.escrow += event.amount
-        if (event.amount > 0n) this.#log(WHOLE, event.account, -event.amount, 'Escrow')
+        this.vault.escrow += event.amount
+        if (event.amount > 0n) this.vault.log(WHOLE, event.account, -event.amount, 'Escrow')
         break
       case 'JobCancelled':
       case 'JobExpired':
       case 'JobSettled':
-        this.#credit(WHOLE, this.#submitter, this.escrow, 'Refund')
-        this.escrow = 0n
+        this.vault.credit(WHOLE, this.#submitter, this.vault.escrow, 'Refund')
+        this.vault.escrow = 0n
         break
       case 'Bid':
-        this.#log(WHOLE, event.account, -event.stake, 'Stake')
-        this.seats.set(event.account, { stake: event.stake, reserved: 0n, left: false, accused: 0 })
+        this.vault.log(WHOLE, event.account, -event.stake, 'Stake')
+        this.vault.seats.set(event.account, { stake: event.stake, reserved: 0n, left: false, accused: 0 })
         break
       case 'Unbonded': {
-        const seat = this.#seat(event.account)
-        this.#credit(WHOLE, event.account, seat.stake, 'Unstake')
+        const seat = this.vault.seat(event.account)
+        this.vault.credit(WHOLE, event.account, seat.stake, 'Unstake')
         seat.stake = 0n
         break
       }
@@ -129,7 +103,7 @@ export class Books {
         this.#cells.set(event.epoch, event.cells)
         break
       case 'SolverLeft':
-        this.#seat(event.solver).left = true
+        this.vault.seat(event.solver).left = true
         break
       case 'WindowCommitted':
         this.#commit(event)
@@ -144,10 +118,10 @@ export class Books {
         this.#resolve(event)
         break
       case 'Equivocated': {
-        const lost = this.#slash({}, event.solver, this.#t.claimStake)
-        this.#burn({}, lost - lost / 2n)
+        const lost = this.vault.slash({}, event.solver, this.#t.claimStake)
+        this.vault.burn({}, lost - lost / 2n)
         const rest = this.#voidFrom(this.#finalWindows, lost / 2n, event.solver)
-        this.#credit({}, event.reporter, rest, 'Bounty')
+        this.vault.credit({}, event.reporter, rest, 'Bounty')
         break
       }
       default:
@@ -165,7 +139,7 @@ export class Books {
       }
       case 'VerdictCommitted': {
         const entry = this.#entry(event.window, event.index)
-        this.#reserve(event, event.verifier, this.#t.verdictStake)
+        this.vault.reserve(event, event.verifier, this.#t.verdictStake)
         entry.verifier = event.verifier
         entry.committed = true
         break
@@ -224,7 +198,8 @@ export class Books {
       void: false,
     })
     const claims = BigInt(entries.length / cells.length)
-    for (const [index, cell] of cells.entries()) this.#reserve({ window, index }, cell, claims * this.#t.claimStake)
+    for (const [index, cell] of cells.entries())
+      this.vault.reserve({ window, index }, cell, claims * this.#t.claimStake)
   }
 
   #settle(book: WindowBook): void {
@@ -232,15 +207,15 @@ export class Books {
     const claims = BigInt(entries.length / cells.length)
     this.#finalWindows = window + 1
     for (const [index, cell] of cells.entries()) {
-      this.#release({ window, index }, cell, claims * this.#t.claimStake)
-      this.#pay({ window, index }, cell, claims * this.#entryPay(cells.length), 'Payout')
+      this.vault.release({ window, index }, cell, claims * this.#t.claimStake)
+      this.vault.pay({ window, index }, cell, claims * this.#entryPay(cells.length), 'Payout')
     }
     for (const [index, entry] of entries.entries()) {
       if (!entry.settled || !entry.accepted) continue
-      this.#release({ window, index }, entry.verifier, this.#t.verdictStake)
-      this.#pay({ window, index }, entry.verifier, this.#t.verdictFee, 'VerdictFee')
+      this.vault.release({ window, index }, entry.verifier, this.#t.verdictStake)
+      this.vault.pay({ window, index }, entry.verifier, this.#t.verdictFee, 'VerdictFee')
     }
-    this.#pay({ window, index: NO_INDEX }, coordinator, this.#t.windowFee, 'CoordinatorFee')
+    this.vault.pay({ window, index: NO_INDEX }, coordinator, this.#t.windowFee, 'CoordinatorFee')
   }
 
   /** Verdicts.penalize: whoever was drawn and neither revealed nor abstained loses one verdict's stake. */
@@ -254,10 +229,10 @@ export class Books {
       const at = drawVerifier(book.seed, entry.hash, book.round, pool)
       const verifier = this.#pool[at ?? -1]?.account
       if (verifier === undefined) continue
-      if (entry.committed) this.#release({ window, index }, verifier, this.#t.verdictStake)
-      lost += this.#slash({ window, index }, verifier, this.#t.verdictStake)
+      if (entry.committed) this.vault.release({ window, index }, verifier, this.#t.verdictStake)
+      lost += this.vault.slash({ window, index }, verifier, this.#t.verdictStake)
     }
-    this.#burn({ window, index: NO_INDEX }, lost)
+    this.vault.burn({ window, index: NO_INDEX }, lost)
     for (const [, entry] of missing) entry.committed = false
   }
 
@@ -265,8 +240,8 @@ export class Books {
     const rejection = this.#rejection
     this.#rejection = undefined
     if (rejection === undefined) {
-      this.#log(event, event.accuser, -this.#t.challengeBond, 'Bond')
-      this.bonds += this.#t.challengeBond
+      this.vault.log(event, event.accuser, -this.#t.challengeBond, 'Bond')
+      this.vault.bonds += this.#t.challengeBond
     }
     let dispute = this.#disputes.get(event.entryHash)
     if (dispute === undefined) {
@@ -274,7 +249,7 @@ export class Books {
       dispute = { window: this.#window(event.window), index, solver, accusers: [], rejections: new Set() }
       this.#disputes.set(event.entryHash, dispute)
       this.#entry(event.window, index).disputed = true
-      this.#seat(solver).accused++
+      this.vault.seat(solver).accused++
     }
     if (!dispute.accusers.some(({ account }) => account === event.accuser))
       dispute.accusers.push({ account: event.accuser, bonded: rejection === undefined })
@@ -284,7 +259,7 @@ export class Books {
   #resolve(event: Extract<PlacedEvent, { name: 'DisputeResolved' }>): void {
     const dispute = this.#disputes.get(event.entryHash)
     if (dispute === undefined) throw new Error('a ruling on a dispute that nobody opened')
-    this.#seat(dispute.solver).accused--
+    this.vault.seat(dispute.solver).accused--
     const live = !dispute.window.void && dispute.window.window >= this.#finalWindows
     if (event.ruling === 'Refuted') this.#refute(dispute, live)
     else if (event.ruling === 'Upheld') this.#uphold(dispute, live)
@@ -296,20 +271,20 @@ export class Books {
 
   #refute(dispute: DisputeBook, live: boolean): void {
     const { solver, accusers } = dispute
-    const spent = !live && this.#seat(solver).left
+    const spent = !live && this.vault.seat(solver).left
     const place = placeOf(dispute)
     const entry = entryOf(dispute)
-    this.#release(place, solver, this.#t.claimStake)
-    let lost = this.#slash(place, solver, this.#t.claimStake)
+    this.vault.release(place, solver, this.#t.claimStake)
+    let lost = this.vault.slash(place, solver, this.#t.claimStake)
     if (entry.accepted) {
-      this.#release(place, entry.verifier, this.#t.verdictStake)
-      lost += this.#slash(place, entry.verifier, this.#t.verdictStake)
+      this.vault.release(place, entry.verifier, this.#t.verdictStake)
+      lost += this.vault.slash(place, entry.verifier, this.#t.verdictStake)
     }
-    this.#burn(place, lost - lost / 2n)
+    this.vault.burn(place, lost - lost / 2n)
     const rest = spent ? lost / 2n : this.#voidFrom(this.#finalWindows, lost / 2n, solver)
     const share = rest / BigInt(accusers.length)
-    for (const { account } of accusers) this.#credit(place, account, share, 'Bounty')
-    this.#burn(place, rest - share * BigInt(accusers.length))
+    for (const { account } of accusers) this.vault.credit(place, account, share, 'Bounty')
+    this.vault.burn(place, rest - share * BigInt(accusers.length))
     this.#returnBonds(dispute)
   }
 
@@ -319,16 +294,16 @@ export class Books {
     for (const { account, bonded } of dispute.accusers) {
       if (!bonded) continue
       lost += this.#t.challengeBond
-      this.bonds -= this.#t.challengeBond
-      this.#log(place, account, -this.#t.challengeBond, 'Slash')
+      this.vault.bonds -= this.#t.challengeBond
+      this.vault.log(place, account, -this.#t.challengeBond, 'Slash')
     }
     for (const index of [...dispute.rejections].sort((a, b) => a - b)) {
       const { verifier } = dispute.window.entries[index] as EntryBook
-      this.#release(place, verifier, this.#t.verdictStake)
-      lost += this.#slash(place, verifier, this.#t.verdictStake)
+      this.vault.release(place, verifier, this.#t.verdictStake)
+      lost += this.vault.slash(place, verifier, this.#t.verdictStake)
     }
-    this.#burn(place, lost - lost / 2n)
-    this.#credit(place, dispute.solver, lost / 2n, 'Compensation')
+    this.vault.burn(place, lost - lost / 2n)
+    this.vault.credit(place, dispute.solver, lost / 2n, 'Compensation')
     this.#releaseClaim(dispute, live)
     if (!live) return
     for (const index of dispute.rejections) {
@@ -341,19 +316,19 @@ export class Books {
     const entry = entryOf(dispute)
     entry.disputed = false
     if (live) return
-    this.#release(placeOf(dispute), dispute.solver, this.#t.claimStake)
-    if (entry.accepted) this.#release(placeOf(dispute), entry.verifier, this.#t.verdictStake)
+    this.vault.release(placeOf(dispute), dispute.solver, this.#t.claimStake)
+    if (entry.accepted) this.vault.release(placeOf(dispute), entry.verifier, this.#t.verdictStake)
   }
 
   #returnBonds(dispute: DisputeBook): void {
     const place = placeOf(dispute)
     for (const { account, bonded } of dispute.accusers) {
       if (!bonded) continue
-      this.bonds -= this.#t.challengeBond
-      this.#credit(place, account, this.#t.challengeBond, 'BondReturn')
+      this.vault.bonds -= this.#t.challengeBond
+      this.vault.credit(place, account, this.#t.challengeBond, 'BondReturn')
     }
     for (const index of [...dispute.rejections].sort((a, b) => a - b))
-      this.#release(place, (dispute.window.entries[index] as EntryBook).verifier, this.#t.verdictStake)
+      this.vault.release(place, (dispute.window.entries[index] as EntryBook).verifier, this.#t.verdictStake)
   }
 
   /** Plan.voidWindows: repays honest work from the pot; returns what is left of it. */
@@ -371,18 +346,18 @@ export class Books {
     let rest = pot
     const repay = (place: Place, account: Hex, due: bigint): void => {
       const paid = due < rest ? due : rest
-      this.#credit(place, account, paid, 'Compensation')
+      this.vault.credit(place, account, paid, 'Compensation')
       rest -= paid
     }
     for (const [index, cell] of cells.entries()) {
       const free = BigInt(entries.filter((entry, i) => i % cells.length === index && !entry.disputed).length)
-      this.#release({ window, index }, cell, free * this.#t.claimStake)
-      if (cell !== guilty && this.#seat(cell).accused === 0)
+      this.vault.release({ window, index }, cell, free * this.#t.claimStake)
+      if (cell !== guilty && this.vault.seat(cell).accused === 0)
         repay({ window, index }, cell, free * this.#entryPay(cells.length))
     }
     for (const [index, entry] of entries.entries()) {
       if (!entry.committed || entry.rejected || (entry.accepted && entry.disputed)) continue
-      this.#release({ window, index }, entry.verifier, this.#t.verdictStake)
+      this.vault.release({ window, index }, entry.verifier, this.#t.verdictStake)
       if (entry.accepted) repay({ window, index }, entry.verifier, this.#t.verdictFee)
     }
     repay({ window, index: NO_INDEX }, coordinator, this.#t.windowFee)
@@ -403,56 +378,6 @@ export class Books {
     const entry = this.#window(window).entries[index]
     if (entry === undefined) throw new Error(`window ${window} has no entry ${index}`)
     return entry
-  }
-
-  #seat(account: Hex): Seat {
-    const seat = this.seats.get(account)
-    if (seat === undefined) throw new Error(`${account} has no seat`)
-    return seat
-  }
-
-  #log({ window, index }: Place, account: Hex, amount: bigint, reason: LedgerReason): void {
-    this.#rows.push({
-      account,
-      amount,
-      reason,
-      ...(window === undefined || index === undefined ? {} : { window, index }),
-    })
-  }
-
-  #credit(place: Place, account: Hex, amount: bigint, reason: LedgerReason): void {
-    if (amount > 0n) this.#log(place, account, amount, reason)
-  }
-
-  /** A credit from the escrow. */
-  #pay(place: Place, account: Hex, amount: bigint, reason: LedgerReason): void {
-    this.escrow -= amount
-    this.#credit(place, account, amount, reason)
-  }
-
-  #reserve(place: Place, account: Hex, amount: bigint): void {
-    this.#seat(account).reserved += amount
-    this.#log(place, account, -amount, 'Reserve')
-  }
-
-  #release(place: Place, account: Hex, amount: bigint): void {
-    if (amount === 0n) return
-    this.#seat(account).reserved -= amount
-    this.#log(place, account, amount, 'Release')
-  }
-
-  #slash(place: Place, account: Hex, amount: bigint): bigint {
-    const seat = this.#seat(account)
-    const available = seat.stake - seat.reserved
-    const taken = amount < available ? amount : available
-    if (taken === 0n) return 0n
-    seat.stake -= taken
-    this.#log(place, account, -taken, 'Slash')
-    return taken
-  }
-
-  #burn(place: Place, amount: bigint): void {
-    this.#credit(place, BURN, amount, 'Burn')
   }
 }
 

@@ -3,10 +3,11 @@ import { formatEther, type JsonRpcProvider, toQuantity } from 'ethers'
 import { chainError } from '#contracts/errors.ts'
 import type { LedgerReason } from '#proto/machines/events.ts'
 import type { Hex } from '#proto/terms.ts'
-import { Books, NO_INDEX, NO_WINDOW, type Row } from './books.ts'
+import { Books } from './books.ts'
 import { Findings, type Outcome } from './finding.ts'
 import type { History, PlacedEvent } from './history.ts'
 import { type ChainRecord, logPlace, readerAt } from './record.ts'
+import { NO_INDEX, NO_WINDOW, type Row } from './vault.ts'
 
 type LedgerEvent = Extract<PlacedEvent, { name: 'Ledger' }>
 
@@ -81,19 +82,24 @@ export function checkSums(history: History, books: Books): Outcome {
     if (event.name === 'Ledger') sums.set(event.reason, (sums.get(event.reason) ?? 0n) + event.amount)
   const of = (reason: LedgerReason): bigint => sums.get(reason) ?? 0n
   const paid = of('Payout') + of('VerdictFee') + of('CoordinatorFee') + of('Refund')
-  findings.same('the escrow', 'what was paid in, less payouts, fees and refund,', -of('Escrow') - paid, books.escrow)
+  findings.same(
+    'the escrow',
+    'what was paid in, less payouts, fees and refund,',
+    -of('Escrow') - paid,
+    books.vault.escrow,
+  )
   const handed = of('Burn') + of('Compensation') + of('Bounty')
   findings.same('the slashes', 'the sum of burns, compensations and bounties', handed, -of('Slash'))
-  const stakes = [...books.seats.values()].reduce((sum, { stake }) => sum + stake, 0n)
+  const stakes = [...books.vault.seats.values()].reduce((sum, { stake }) => sum + stake, 0n)
   findings.same(
     'the stakes and bonds',
     'what was locked, less what came back and was slashed,',
     -of('Stake') - of('Unstake') - of('Bond') - of('BondReturn') + of('Slash'),
-    stakes + books.bonds,
+    stakes + books.vault.bonds,
   )
   const eth = (wei: bigint): string => Number(formatEther(wei)).toFixed(4)
   return findings.outcome(
-    `escrowed ${eth(-of('Escrow'))} = paid ${eth(paid - of('Refund'))} + refunded ${eth(of('Refund'))} + held ${eth(books.escrow)}; slashed ${eth(-of('Slash'))}`,
+    `escrowed ${eth(-of('Escrow'))} = paid ${eth(paid - of('Refund'))} + refunded ${eth(of('Refund'))} + held ${eth(books.vault.escrow)}; slashed ${eth(-of('Slash'))}`,
   )
 }
 
@@ -121,18 +127,18 @@ export async function checkBalances(
   }
   for (const [account, amount] of free)
     findings.same(`the free balance of ${account}`, "the contract's figure", await reader.balanceOf(account), amount)
-  for (const [account, { stake, reserved }] of books.seats) {
+  for (const [account, { stake, reserved }] of books.vault.seats) {
     const seat = await reader.seatOf(history.jobId, account)
     findings.same(`the seat of ${account}`, 'its stake', seat.stake, stake)
     findings.same(`the seat of ${account}`, 'its reserved stake', seat.reserved, reserved)
   }
-  findings.same('the job', 'its escrow', (await reader.jobOf(history.jobId)).escrow, books.escrow)
+  findings.same('the job', 'its escrow', (await reader.jobOf(history.jobId)).escrow, books.vault.escrow)
   const balance = await etherOf(provider, record)
   findings.expect(balance >= holds, 'the contract', () => `it holds ${balance} wei, its ledger says ${holds}`)
   const more =
     balance > holds ? [`the contract holds ${balance - holds} wei more than its ledger says: sent to it outside`] : []
   return findings.outcome(
-    `${free.size} balances, ${books.seats.size} seats, ${formatEther(holds)} ether in the contract`,
+    `${free.size} balances, ${books.vault.seats.size} seats, ${formatEther(holds)} ether in the contract`,
     more,
   )
 }
