@@ -1,5 +1,5 @@
 /**
- * Every decoder, a million cases each (`ASSAY_FUZZ_CASES`), for at most `ASSAY_FUZZ_SECONDS` each, from `ASSAY_SEED`.
+ * Every decoder, a million cases each (`ASSAY_FUZZ_CASES`) in at most `ASSAY_FUZZ_SECONDS` of computing, from `ASSAY_SEED`.
  * Prints the figures that docs/testing.md records; keeps what fails in test/fuzz/corpus.
  */
 import { test } from 'vitest'

@@ -1,17 +1,19 @@
 /** Ends the process when a case does not end: nothing inside the thread that hangs could. */
+import { once } from 'node:events'
 import { Worker } from 'node:worker_threads'
 
-/** A case takes milliseconds; this is long enough for a machine that is busy with other work. */
+/** Of computing: a case takes milliseconds, a bomb of full size seconds on a slow machine. */
 const DEADLINE_MS = 60_000
 
 export class Watchdog {
   readonly #beats = new Int32Array(new SharedArrayBuffer(8))
   #worker: Worker | undefined
 
-  /** @param what names the campaign in the message */
-  start(what: string): void {
-    const workerData = { beats: this.#beats, what, deadlineMs: DEADLINE_MS }
-    this.#worker = new Worker(new URL('./worker.ts', import.meta.url), { workerData })
+  /** Resolves when it watches. @param what names the campaign in the message */
+  async start(what: string, deadlineMs = DEADLINE_MS): Promise<void> {
+    const workerData = { beats: this.#beats, what, deadlineMs }
+    this.#worker = new Worker(new URL('./worker.ts', import.meta.url), { workerData, execArgv: [] })
+    await once(this.#worker, 'message')
     this.#worker.unref()
   }
 
