@@ -217,6 +217,33 @@ it('follows a chain that takes back blocks, and sends again what they held', asy
   }
 })
 
+it('fills the place of a transaction that the chain lost and nobody remembers', async () => {
+  const quiet = await startAnvil({ blockTime: 0 })
+  const provider = await openChain(quiet.url)
+  try {
+    await provider.send('evm_setAutomine', [true])
+    const onQuiet = await deploy(new Wallet(quiet.accounts[0]?.privateKey ?? '', provider))
+    const sender = () => new AssaySender(provider, onQuiet, quiet.accounts[1]?.privateKey ?? '', { pollMs: 20 })
+    await sender().deposit(1n)
+    const snapshot: unknown = await provider.send('evm_snapshot', [])
+    await sender().deposit(2n)
+    const restarted = sender()
+    await provider.send('evm_setAutomine', [false])
+    const late = restarted.deposit(4n)
+    const pending = (): Promise<number> => provider.getTransactionCount(restarted.address, 'pending')
+    await vi.waitFor(async () => expect(await pending()).toBe(3))
+    await provider.send('anvil_dropAllTransactions', [])
+    await provider.send('evm_revert', [snapshot])
+    await provider.send('evm_setAutomine', [true])
+    await late
+    expect(await new AssayReader(provider, onQuiet).balanceOf(restarted.address)).toBe(5n)
+    expect(await pending()).toBe(3)
+  } finally {
+    provider.destroy()
+    await quiet.stop()
+  }
+})
+
 it('says when no chain answers', async () => {
   await expect(openChain('http://127.0.0.1:1', 200)).rejects.toSatisfy((error) => isAssayError(error, 'chain'))
 })
