@@ -320,6 +320,6 @@ class Libp2pPeer implements Peer {
     await this.bootstrap.stop()
     // libp2p closes each of its parts within its own time; the sum of them is bounded here.
     const patience = AbortSignal.timeout(STOP_TIMES * this.parts.limits.stopMs)
-    await aborted(patience, this.node.stop()).catch(() => {})
+    await aborted(patience, Promise.resolve(this.node.stop())).catch(() => {})
   }
 }

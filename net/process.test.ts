@@ -40,4 +40,4 @@ test('stop leaves nothing that keeps a process alive', async () => {
   const { child } = await start('stop')
   const [code, signal] = await once(child, 'exit')
   expect([code, signal]).toEqual([0, null])
-}, 10_000)
+}, 60_000)
