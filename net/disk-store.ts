@@ -5,7 +5,7 @@
 import { randomUUID } from 'node:crypto'
 import { type FileHandle, mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import { fromHex } from '#proto/bytes.ts'
+import { bytesEqual, fromHex, toHex } from '#proto/bytes.ts'
 import { AssayError, check } from '#proto/errors.ts'
 import { FRAME_BYTES, frameCount, frameHash, rootFromFrames } from '#proto/merkle.ts'
 import {
@@ -34,6 +34,8 @@ export interface DiskStoreOptions {
 
 /** A store whose space somebody manages. */
 export interface DiskBlobStore extends BlobStore {
+  /** With `expected`, a file of another root is refused before anything of it is visible (`bad-proof`). */
+  putFile(path: string, expected?: Uint8Array): Promise<BlobInfo>
   /** Removes what began to arrive and was not touched for `ageMs` milliseconds. */
   expirePartials(ageMs: number): Promise<void>
 }
@@ -81,7 +83,7 @@ class DiskStore implements DiskBlobStore {
     return { root, size: bytes.length }
   }
 
-  async putFile(path: string): Promise<BlobInfo> {
+  async putFile(path: string, expected?: Uint8Array): Promise<BlobInfo> {
     let source: FileHandle
     try {
       source = await open(path, 'r')
@@ -89,7 +91,12 @@ class DiskStore implements DiskBlobStore {
       throw storageError(error, `cannot read ${path}`)
     }
     try {
-      return await this.create((file) => copyFrames(source, file, path))
+      return await this.create(async (file) => {
+        const made = await copyFrames(source, file, path)
+        const right = expected === undefined || bytesEqual(made.root, expected)
+        check(right, 'bad-proof', `these bytes have the root ${toHex(made.root)}`)
+        return made
+      })
     } finally {
       await source.close()
     }

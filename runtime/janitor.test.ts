@@ -98,12 +98,17 @@ describe('a quota', () => {
     janitor(store, [view(JOB, 'training', root)], 8_000)
     const file = join(home, 'upload')
     await writeFile(file, new Uint8Array(4_000).fill(1))
-    await expect(store.takeFile(file)).rejects.toMatchObject({
+    await expect(store.takeFile(file, bytesRoot(new Uint8Array(4_000).fill(1)))).rejects.toMatchObject({
       code: 'storage',
       next: expect.stringContaining('--max-storage'),
     })
     await writeFile(file, new Uint8Array(2_000).fill(1))
-    await store.takeFile(file)
+    await store.takeFile(file, bytesRoot(new Uint8Array(2_000).fill(1)))
+    // Under a false name nothing comes in, and nothing that is here goes.
+    await writeFile(file, new Uint8Array(5_000))
+    await store.blobs.delete(bytesRoot(new Uint8Array(2_000).fill(1)))
+    store.makeRoom = () => Promise.resolve()
+    await expect(store.takeFile(file, new Uint8Array(32))).rejects.toMatchObject({ code: 'bad-proof' })
     expect(await store.blobs.has(root)).toBe(true)
   })
 

@@ -1,6 +1,7 @@
 /** What every long-running process shares: a log, one orderly end, and a line that says it is ready. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type Logger, pino } from 'pino'
+import { isAssayError } from '#proto/errors.ts'
 
 export type { Logger }
 
@@ -81,7 +82,8 @@ export async function runShell(name: string, attached: boolean, main: (shell: Sh
   try {
     await work
   } catch (error) {
-    log.fatal({ error: error instanceof Error ? error.message : String(error) }, 'cannot go on')
+    const next = isAssayError(error) ? error.next : undefined
+    log.fatal({ error: error instanceof Error ? error.message : String(error), next }, 'cannot go on')
     once(1)
   }
 }

@@ -155,11 +155,11 @@ export class ContentStore {
     return [...data, ...states]
   }
 
-  /** Takes in a data set from a file. @throws AssayError `storage` beyond the quota */
-  async takeFile(path: string): Promise<BlobInfo> {
+  /** Takes in a data set from a file. @throws AssayError `bad-proof` for another root, `storage` beyond the quota */
+  async takeFile(path: string, root: Uint8Array): Promise<BlobInfo> {
     const { size } = await stat(path)
     await this.makeRoom(size, true)
-    return await this.blobs.putFile(path)
+    return await this.blobs.putFile(path, root)
   }
 
   /** Canonical bytes of a job, from here or from others. @throws AssayError `unavailable` */
@@ -277,6 +277,10 @@ export class ContentStore {
       return shaped && evidenceMatches(entry, value as Evidence)
     }
     const key = fromHex(entryHash, 32)
+    // Who defends its own entry may be the only one who can show it.
+    const kept = this.#database.object(OBJECTS.evidence, key)
+    const own: unknown = kept && decodeObject(kept)
+    if (verify(own)) return own
     try {
       return await fetchObject(this.#peer, this.#providers(from), OBJECTS.evidence, key, {
         verify,
