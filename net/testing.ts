@@ -52,7 +52,7 @@ export async function rawNode(): Promise<Libp2p> {
 }
 
 /** Resolves when `condition` holds; fails after `ms`. */
-export async function until(condition: () => boolean, what: string, ms = 8_000): Promise<void> {
+export async function until(condition: () => boolean, what: string, ms = 20_000): Promise<void> {
   for (const end = Date.now() + ms; !condition(); ) {
     if (Date.now() > end) throw new Error(`${what}: not within ${ms} ms`)
     await sleep(10)
