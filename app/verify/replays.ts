@@ -52,6 +52,11 @@ function slotsOf(window: WindowView): Slot[] {
   return [...slots].map(([from, entries]) => ({ window, from, to: entries[0]?.view.entry.stepTo ?? from, entries }))
 }
 
+/** The state root that a slot starts from. */
+function before({ entries }: Slot): string {
+  return toHex(entries[0]?.view.entry.rootBefore ?? new Uint8Array())
+}
+
 const isDrawn = ({ entries }: Slot): boolean => entries.some(({ view }) => view.sampled)
 
 /**
@@ -127,26 +132,27 @@ class Replays {
 
   /** The state before step 0 is the init graph's, not whatever the first entry claims. */
   async #init(): Promise<void> {
+    const root = await this.#start()
+    const first = this.#path.get(0)
+    if (first) this.#findings.same(`${entryPlace(first.window, 0)}`, 'the root of the init state', before(first), root)
+  }
+
+  /** Brings the engine to the init state; returns its root. */
+  async #start(): Promise<string> {
     const root = toHex(await this.#compute.call('init', this.#shared))
     this.#at = { step: 0, root }
-    const first = this.#path.get(0)
-    if (first)
-      this.#findings.same(
-        `${entryPlace(first.window, 0)}`,
-        'the root of the init state',
-        toHex(first.entries[0]?.view.entry.rootBefore ?? new Uint8Array()),
-        root,
-      )
+    return root
   }
 
   /** Brings the engine to the state before a slot; false (and a note) if no state leads there. */
   async #reach(slot: Slot): Promise<boolean> {
-    const root = toHex(slot.entries[0]?.view.entry.rootBefore ?? new Uint8Array())
+    const root = before(slot)
     if (this.#at?.step === slot.from && this.#at.root === root) return true
     if (await this.#load(slot.from, root)) return true
+    if (slot.from === 0 && (await this.#start()) === root) return true
     // Along the final windows, from the nearest state that is kept or the init state.
     const onPath = this.#path.get(slot.from)
-    if (onPath && toHex(onPath.entries[0]?.view.entry.rootBefore ?? new Uint8Array()) === root) {
+    if (onPath && before(onPath) === root) {
       const started = await this.#nearest(slot.from)
       this.#notes.push(`no sound checkpoint of step ${slot.from}: computed from step ${started}`)
       await this.#advance(slot.from)
@@ -174,14 +180,19 @@ class Replays {
 
   /** Brings the engine to the last state before `step` that is at hand; returns its step. */
   async #nearest(step: number): Promise<number> {
-    const here = this.#at && this.#at.step <= step ? this.#at.step : -1
+    const here = this.#isOnPath(step) ? (this.#at?.step ?? -1) : -1
     for (const slot of [...this.#path.values()].filter(({ from }) => from < step && from > here).reverse())
-      if (await this.#load(slot.from, toHex(slot.entries[0]?.view.entry.rootBefore ?? new Uint8Array())))
-        return slot.from
+      if (await this.#load(slot.from, before(slot))) return slot.from
     if (here >= 0) return here
-    const root = toHex(await this.#compute.call('init', this.#shared))
-    this.#at = { step: 0, root }
+    await this.#start()
     return 0
+  }
+
+  /** Whether the engine holds a state of the final windows, at `step` or before. */
+  #isOnPath(step: number): boolean {
+    if (this.#at === undefined || this.#at.step > step) return false
+    const slot = this.#path.get(this.#at.step)
+    return slot !== undefined && before(slot) === this.#at.root
   }
 
   async #advance(to: number): Promise<void> {
