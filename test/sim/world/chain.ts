@@ -136,9 +136,9 @@ export class WorldChain {
     return this.blocks.at(-1) ?? fail('internal', 'the chain of a world has a block')
   }
 
-  /** Events of the present chain, in order. */
-  events(): ChainEvent[] {
-    return this.blocks.flatMap((block) => block?.events ?? [])
+  /** Events of the blocks `from .. to` of the present chain, in order. */
+  events(from = 0, to = this.head.number): ChainEvent[] {
+    return this.blocks.slice(from, to + 1).flatMap((block) => block?.events ?? [])
   }
 
   /** Hands in a job's registration; returns the id it will have. */
@@ -208,6 +208,8 @@ export class WorldChain {
         return { result: this.#receipts.get(params[0] as string) ?? null }
       case 'eth_getLogs':
         return { result: this.#logs(params[0] as { fromBlock?: string; toBlock?: string; blockHash?: string }) }
+      case 'world_events':
+        return { result: this.events(params[0] as number, params[1] as number) }
       case 'eth_gasPrice':
       case 'eth_maxPriorityFeePerGas':
         return { result: '0x3b9aca00' }

@@ -171,11 +171,15 @@ export class PeerOf {
         disk.states.get(toHex(root)) ??
         (await this.#find('state', root, (bytes) => bytes)) ??
         fail('unavailable', 'nobody serves the state'),
-      evidence: (hash: string, entry: Entry) =>
-        this.#find('evidence', fromHex(hash, 32), (bytes) => {
+      evidence: async (hash: string, entry: Entry) => {
+        const key = fromHex(hash, 32)
+        const accept = (bytes: Uint8Array): Evidence | undefined => {
           const evidence = disk.decode(bytes)
           return evidenceMatches(entry, evidence) ? evidence : undefined
-        }),
+        }
+        const kept = disk.evidence.get(toHex(key))
+        return (kept && accept(kept.bytes)) ?? (await this.#find('evidence', key, accept))
+      },
     }
   }
 }

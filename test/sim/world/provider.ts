@@ -1,6 +1,8 @@
 /** A process's connection to the chain: ethers' provider, whose questions travel through the world and may get lost. */
 import { JsonRpcProvider, makeError, Network, type TransactionResponse } from 'ethers'
 import { DEVNET_CHAIN_ID } from '#contracts/anvil.ts'
+import type { ChainEvent } from '#contracts/codec.ts'
+import { AssayReader } from '#contracts/reader.ts'
 import type { Air, Place } from '#test/sim/world/air.ts'
 import type { WorldChain } from '#test/sim/world/chain.ts'
 import type { Schedule } from '#test/sim/world/schedule.ts'
@@ -50,5 +52,12 @@ export class WorldProvider extends JsonRpcProvider {
       }
       this.#schedule.of(undefined, this.#air.time(ASK_MS), arrive)
     })
+  }
+}
+
+/** Takes events as the chain has decoded them once for all its readers. */
+export class WorldReader extends AssayReader {
+  override events(from: number, to: number): Promise<ChainEvent[]> {
+    return this.provider.send('world_events', [from, to]) as Promise<ChainEvent[]>
   }
 }

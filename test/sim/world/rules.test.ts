@@ -65,11 +65,12 @@ test('an entry that one machine alone would not have made', () => {
 
 test('two verdicts on one entry', () => {
   const oneVerdict = rule(BLOCK_RULES, 'oneVerdict')
-  const event = { name: 'VerdictCommitted', window: 0, index: 0, verifier: '0x02', commitment: '0x03' }
+  const about = { name: 'VerdictCommitted', window: 0, index: 0, verifier: '0x02' }
+  const event = (commitment: string): ChainEvent => ({ ...about, commitment }) as unknown as ChainEvent
   const now = world()
-  oneVerdict(now, [event as ChainEvent])
-  oneVerdict(now, [event as ChainEvent])
-  expect(() => oneVerdict(now, [{ ...event, commitment: '0x04' } as ChainEvent])).toThrow('two verdicts')
+  oneVerdict(now, [event('0x03')])
+  oneVerdict(now, [event('0x03')])
+  expect(() => oneVerdict(now, [event('0x04')])).toThrow('two verdicts')
 })
 
 test('a process that sees another job than the chain tells', () => {

@@ -7,7 +7,6 @@ import { createHash } from 'node:crypto'
 import type { Hex, Seat } from '#contracts/abi/types.generated.ts'
 import type { ChainEvent } from '#contracts/codec.ts'
 import { parseRevert } from '#contracts/errors.ts'
-import { AssayReader } from '#contracts/reader.ts'
 import { AssaySender } from '#contracts/sender.ts'
 import { coordinate } from '#coordinator/role.ts'
 import { fromHex, to0x } from '#proto/bytes.ts'
@@ -30,7 +29,7 @@ import type { ChainPool, WorldChain } from '#test/sim/world/chain.ts'
 import { Disk } from '#test/sim/world/disk.ts'
 import { installHost } from '#test/sim/world/host.ts'
 import { PeerOf, Peers } from '#test/sim/world/peers.ts'
-import { WorldProvider } from '#test/sim/world/provider.ts'
+import { WorldProvider, WorldReader } from '#test/sim/world/provider.ts'
 import { BLOCK_RULES, ENTRY_RULES, PROCESS_RULES } from '#test/sim/world/rules.ts'
 import { Life, Schedule } from '#test/sim/world/schedule.ts'
 import { calm, drawFaults, type FaultPlan } from '#test/sim/world/weather.ts'
@@ -233,7 +232,7 @@ export class World {
           log: this.#logger(member, life),
           signal: new AbortController().signal,
           identity,
-          reader: new AssayReader(provider, deployment),
+          reader: new WorldReader(provider, deployment),
           sender: new AssaySender(provider, deployment, privateKey, { pollMs: 700 }),
           database: member.disk.database,
           ...member.peer.begin(),
