@@ -1,5 +1,6 @@
 /** The verifier's process: replays the entries it is drawn for, commits to verdicts with proof of replay, reveals them. */
 import { randomBytes } from 'node:crypto'
+import { isContractError } from '#contracts/errors.ts'
 import { commitmentOf, type Verdict } from '#contracts/sender.ts'
 import { ascii, concatBytes, fromHex, to0x } from '#proto/bytes.ts'
 import { drawActivation, replayDigest } from '#proto/draw.ts'
@@ -61,7 +62,11 @@ async function defend(node: RoleNode, sessions: Sessions, auditor: Auditor, acti
   const { judgement } = await auditor.audit(session, window, action.index, { wanted: () => wanted(node, action) })
   const innocent = judgement.accept || judgement.against !== action.index
   node.log.info({ entry: entry.entryHash, ...judgement }, innocent ? 'contests' : 'concedes')
-  if (innocent) await node.sender.contest(entry.entryHash)
+  if (!innocent) return
+  // The solver may have been faster, or the acceptance itself has contested.
+  await node.sender.contest(entry.entryHash).catch((error: unknown) => {
+    if (!isContractError(error, 'NotContestable')) throw error
+  })
 }
 
 async function verify(node: RoleNode, sessions: Sessions, auditor: Auditor, action: VerifierAction): Promise<void> {

@@ -72,7 +72,7 @@ describe('a job', () => {
     const { reader } = net
     const jobId = await startJob(net, { ...TERMS, sampleRate: 2n ** 63n }, 6n, ['solverA', 'solverB', 'solverC'])
     const onChain = await reader.quote(TERMS)
-    expect(onChain).toEqual(quote(TERMS))
+    expect(quote(TERMS)).toMatchObject(onChain)
     const events = await history(jobId)
     const bids = events.flatMap((event) => (event.name === 'Bid' && event.role === 'Solver' ? [event] : []))
     const fixed = events.find((event) => event.name === 'PoolFixed')

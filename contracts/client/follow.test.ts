@@ -78,7 +78,7 @@ describe('following', () => {
   })
 
   it('repeats looks that fail, without a gap or a repetition', async () => {
-    const seen = await blocksSeen(new Source(3, (look) => look % 3 === 1), 60)
+    const seen = await blocksSeen(new Source(3, (call) => call % 5 === 1), 60)
     expect(seen).toEqual(expected(seen.at(-1) ?? 0))
     expect(seen.length).toBeGreaterThan(15)
   })
@@ -114,7 +114,7 @@ describe('following', () => {
   it('ends when blocks are taken back and nobody was to hear of it', async () => {
     const source = new Source(1)
     const takeBack = (): void => {
-      source.fork = 5
+      source.fork = 4
     }
     const ended = follow(source, 4, takeBack, { pollMs: 1 })
     await expect(ended).rejects.toSatisfy((error) => isAssayError(error, 'chain'))

@@ -90,6 +90,15 @@ library Disputes {
         arbiter.defend(entryHash, msg.sender);
     }
 
+    /// @dev Whoever accepts an accused claim stands for it at once: it might have no time left to contest. What is decided
+    /// has to be resolved first; that voids the claim, or upholds it.
+    function defend(State storage s, IArbiter arbiter, bytes32 entryHash, address acceptor) internal {
+        if (!s.disputes[entryHash].open) return;
+        IArbiter.Ruling ruling = arbiter.ruling(address(this), entryHash);
+        if (ruling != IArbiter.Ruling.Pending) revert IAssay.RulingDue(entryHash);
+        arbiter.defend(entryHash, acceptor);
+    }
+
     function resolve(State storage s, IArbiter arbiter, bytes32 entryHash) external {
         Dispute storage d = s.disputes[entryHash];
         if (!d.open) revert IAssay.NoDispute(entryHash);

@@ -324,6 +324,8 @@ interface IAssay {
     error CannotAccuse(bytes32 entryHash, address accuser);
     /// @notice Thrown when the arbiter has not ruled yet.
     error RulingPending(bytes32 entryHash);
+    /// @notice Thrown when a claim is accepted whose dispute is decided: resolve it first.
+    error RulingDue(bytes32 entryHash);
     /// @notice Thrown when two entries do not prove that one solver signed twice for one range, or it was slashed for that
     /// already, or its seat is gone.
     error NotEquivocation();

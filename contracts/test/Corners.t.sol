@@ -129,4 +129,33 @@ contract CornersTest is Base {
         yes(window(jobId, w).status == IAssay.WindowStatus.Void, "and its work");
         eq(job(jobId).epoch, 3, "the others start again");
     }
+
+    /// @dev Nobody who commits to acceptance can be trapped by an accusation that nobody answers.
+    function test_accepting_an_accused_claim_defends_it() public {
+        bytes32 jobId = start();
+        uint32 w = commitAndSeed(jobId);
+        bytes32 entryHash = challenge(jobId, w, 1);
+        commitAll(jobId, w);
+        vm.roll(block.number + 6);
+        revealVerdict(jobId, w, 1, true, 1);
+        address acceptor = assay.entryOf(jobId, w, 1).verifier;
+        vm.roll(block.number + 1);
+        assay.resolve(entryHash);
+        yes(assay.disputeOf(entryHash).ruling == IArbiter.Ruling.Contested, "undecided");
+        eq(wealth(jobId, acceptor), FUNDS, "nothing is lost");
+    }
+
+    function test_a_decided_dispute_is_resolved_before_its_claim_is_accepted() public {
+        bytes32 jobId = start();
+        uint32 w = commitAndSeed(jobId);
+        bytes32 entryHash = challenge(jobId, w, 1);
+        commitAll(jobId, w);
+        vm.roll(block.number + 7);
+        address acceptor = assay.entryOf(jobId, w, 1).verifier;
+        refused(acceptor, abi.encodeWithSelector(IAssay.RulingDue.selector, entryHash));
+        assay.revealVerdict(jobId, 1, w, 1, true, 1, DIGEST, SALT);
+        assay.resolve(entryHash);
+        yes(refuted(entryHash), "nobody stood for it");
+        eq(wealth(jobId, acceptor), FUNDS, "who had not accepted loses nothing");
+    }
 }

@@ -267,7 +267,7 @@ contract Handler is Base {
     /// @dev Honest verifiers commit and reveal the truth; without free stake they abstain.
     function judge(uint32 w) private {
         IAssay.WindowView memory v = window(jobId, w);
-        if (!v.seeded || block.number > job(jobId).deadline) return;
+        if (v.status != IAssay.WindowStatus.Committed || !v.seeded || block.number > job(jobId).deadline) return;
         uint256 culprit = forged[v.epoch][w];
         for (uint16 i = 0; i < v.entries; i++) {
             uint64 bit = uint64(1) << i;
@@ -289,8 +289,14 @@ contract Handler is Base {
             bool due = v.committed & bit != 0 && (v.accepted | v.rejected) & bit == 0 && block.number <= v.revealsUntil;
             if (!due || !isHonest(verifier)) continue;
             uint16 against = target(v, i, culprit);
+            bytes32 entryHash = assay.entryOf(jobId, w, i).entryHash;
             vm.prank(verifier);
-            assay.revealVerdict(jobId, v.epoch, w, i, culprit == 0, against, DIGEST, SALT);
+            try assay.revealVerdict(jobId, v.epoch, w, i, culprit == 0, against, DIGEST, SALT) {}
+            catch (bytes memory error) {
+                require(bytes4(error) == IAssay.RulingDue.selector, "a verdict is refused");
+                assay.resolve(entryHash);
+                return;
+            }
             if (culprit != 0) note(w, against);
         }
     }

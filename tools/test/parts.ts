@@ -150,10 +150,13 @@ function countForge(report: ForgeReport): Counts {
   return { passed: count('Success'), failed: count('Failure'), skipped: count('Skipped') }
 }
 
+/** Longest account of one failed test: its traces take megabytes. */
+const MAX_FAILURE = 4_000
+
 const failures = (report: ForgeReport): string =>
   forgeTests(report)
     .filter(([, , { status }]) => status === 'Failure')
-    .map(([contract, test, result]) => `${contract} ${test}\n  ${JSON.stringify(result)}`)
+    .map(([contract, test, result]) => `${contract} ${test}\n  ${JSON.stringify(result).slice(0, MAX_FAILURE)}`)
     .join('\n')
 
 /** A part that found no test at all has not shown anything: it fails. */

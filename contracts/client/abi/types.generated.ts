@@ -471,6 +471,7 @@ export const ERROR_NAMES = [
   'NothingToCancel',
   'OutOfRange',
   'RoleFull',
+  'RulingDue',
   'RulingPending',
   'TooEarly',
   'TooLate',
