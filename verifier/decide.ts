@@ -49,17 +49,17 @@ export function decide(job: JobView, me: Hex, block: number): VerifierAction[] {
       if (verdict?.status === 'committed' && verdict.verifier === me && mayReveal) actions.push(of('reveal'))
     }
   }
-  return [...actions, ...defences(job, me, block)]
+  return [...actions, ...defences(job, me)]
 }
 
 /** Accused claims that this verifier accepted: its replay stands for them, and its stake with them. */
-function defences(job: JobView, me: Hex, block: number): VerifierAction[] {
+function defences(job: JobView, me: Hex): VerifierAction[] {
   return openDisputes(job)
-    .filter(({ entryHash, window, epoch, index, openedAt }) => {
+    .filter(({ entryHash, window, epoch, index }) => {
       const view = job.windows.get(window)
       const entry = view?.epoch === epoch ? view.entries[index] : undefined
       const mine = entry?.verdicts.some(({ status, verifier }) => status === 'accepted' && verifier === me)
-      return entry?.entryHash === entryHash && mine && block < openedAt + job.terms.responsePeriod
+      return entry?.entryHash === entryHash && mine
     })
     .map(({ entryHash, window, index }) => ({ key: `${entryHash}:contest`, type: 'contest', job, window, index }))
 }

@@ -63,7 +63,7 @@ async function defend(node: RoleNode, sessions: Sessions, auditor: Auditor, acti
   const innocent = judgement.accept || judgement.against !== action.index
   node.log.info({ entry: entry.entryHash, ...judgement }, innocent ? 'contests' : 'concedes')
   if (!innocent) return
-  // The solver may have been faster, or the acceptance itself has contested.
+  // The solver was faster, or its time is over.
   await node.sender.contest(entry.entryHash).catch((error: unknown) => {
     if (!isContractError(error, 'NotContestable')) throw error
   })

@@ -90,13 +90,13 @@ library Disputes {
         arbiter.defend(entryHash, msg.sender);
     }
 
-    /// @dev Whoever accepts an accused claim stands for it at once: it might have no time left to contest. What is decided
-    /// has to be resolved first; that voids the claim, or upholds it.
-    function defend(State storage s, IArbiter arbiter, bytes32 entryHash, address acceptor) internal {
+    /// @dev Whoever accepts an accused claim answers for it from now on, and has a whole response period to contest. What is
+    /// decided has to be resolved first; that voids the claim, or upholds it.
+    function answerFor(State storage s, IArbiter arbiter, Job storage job, bytes32 entryHash) internal {
         if (!s.disputes[entryHash].open) return;
         IArbiter.Ruling ruling = arbiter.ruling(address(this), entryHash);
         if (ruling != IArbiter.Ruling.Pending) revert IAssay.RulingDue(entryHash);
-        arbiter.defend(entryHash, acceptor);
+        arbiter.extend(entryHash, job.terms.responsePeriod);
     }
 
     function resolve(State storage s, IArbiter arbiter, bytes32 entryHash) external {

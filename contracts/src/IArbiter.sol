@@ -25,6 +25,9 @@ interface IArbiter {
     /// @notice Opens the dispute over a claim, or lets one more accuser join it. The caller becomes its court.
     function open(Claim calldata claim, address accuser) external;
 
+    /// @notice An acceptor answers for the pending claim, too: it may be contested for a whole response period from now.
+    function extend(bytes32 entryHash, uint32 responsePeriod) external;
+
     /// @notice Somebody with a stake in the claim insists on it: its solver, or the verifier who accepted it. Called by the
     /// dispute's court, which knows who that is.
     function defend(bytes32 entryHash, address defender) external;

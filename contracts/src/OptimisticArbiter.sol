@@ -17,6 +17,8 @@ contract OptimisticArbiter is IArbiter {
     event Opened(
         address indexed court, bytes32 indexed entryHash, bytes32 jobId, address solver, address accuser, uint48 contestUntil
     );
+    /// @notice An acceptor of the claim answers for it, too, and has its own time to do so.
+    event Extended(address indexed court, bytes32 indexed entryHash, uint48 contestUntil);
     event Contested(address indexed court, bytes32 indexed entryHash, address defender);
 
     /// @notice Thrown when the dispute is unknown, already contested, or its time is over.
@@ -31,6 +33,13 @@ contract OptimisticArbiter is IArbiter {
             d.contestUntil = uint48(block.number) + claim.responsePeriod;
         }
         emit Opened(msg.sender, claim.entryHash, claim.jobId, d.solver, accuser, d.contestUntil);
+    }
+
+    function extend(bytes32 entryHash, uint32 responsePeriod) external {
+        Dispute storage d = disputes[msg.sender][entryHash];
+        if (d.solver == address(0) || d.contested || block.number > d.contestUntil) revert NotContestable(d.contestUntil);
+        d.contestUntil = uint48(block.number) + responsePeriod;
+        emit Extended(msg.sender, entryHash, d.contestUntil);
     }
 
     function defend(bytes32 entryHash, address defender) external {

@@ -131,7 +131,7 @@ contract CornersTest is Base {
     }
 
     /// @dev Nobody who commits to acceptance can be trapped by an accusation that nobody answers.
-    function test_accepting_an_accused_claim_defends_it() public {
+    function test_an_acceptor_of_an_accused_claim_has_its_own_time_to_contest() public {
         bytes32 jobId = start();
         uint32 w = commitAndSeed(jobId);
         bytes32 entryHash = challenge(jobId, w, 1);
@@ -139,7 +139,11 @@ contract CornersTest is Base {
         vm.roll(block.number + 6);
         revealVerdict(jobId, w, 1, true, 1);
         address acceptor = assay.entryOf(jobId, w, 1).verifier;
-        vm.roll(block.number + 1);
+        vm.roll(block.number + 6);
+        vm.expectRevert(abi.encodeWithSelector(IAssay.RulingPending.selector, entryHash));
+        assay.resolve(entryHash);
+        vm.prank(acceptor);
+        assay.contest(entryHash);
         assay.resolve(entryHash);
         yes(assay.disputeOf(entryHash).ruling == IArbiter.Ruling.Contested, "undecided");
         eq(wealth(jobId, acceptor), FUNDS, "nothing is lost");

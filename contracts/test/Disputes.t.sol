@@ -15,6 +15,8 @@ contract ToldArbiter is IArbiter {
         told[claim.entryHash] = Ruling.Pending;
     }
 
+    function extend(bytes32, uint32) external {}
+
     function defend(bytes32, address) external {}
 
     function rule(bytes32 entryHash, Ruling ruling_) external {

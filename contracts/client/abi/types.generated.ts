@@ -209,6 +209,13 @@ export interface EquivocatedEvent {
   readonly digestB: Hex
 }
 
+export interface ExtendedEvent {
+  readonly name: 'Extended'
+  readonly court: Hex
+  readonly entryHash: Hex
+  readonly contestUntil: number
+}
+
 export interface JobCancelledEvent {
   readonly name: 'JobCancelled'
   readonly jobId: Hex
@@ -419,6 +426,7 @@ export type ContractEvent =
   | ContestedEvent
   | DisputeResolvedEvent
   | EquivocatedEvent
+  | ExtendedEvent
   | JobCancelledEvent
   | JobExpiredEvent
   | JobRegisteredEvent
