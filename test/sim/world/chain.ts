@@ -71,6 +71,8 @@ export class ChainPool {
     const provider = new JsonRpcProvider(anvil.url, network, { staticNetwork: network, cacheTimeout: -1 })
     try {
       await rpc.result('anvil_setBlockTimestampInterval', 1)
+      // The submitter is nobody's process: the node sends in its name.
+      await rpc.result('anvil_autoImpersonateAccount', true)
       await rpc.result('evm_setAutomine', true)
       const deployment = await deploy(new Wallet(anvil.accounts[0]?.privateKey ?? '', provider))
       await rpc.result('evm_setAutomine', false)
