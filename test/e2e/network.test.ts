@@ -214,8 +214,12 @@ describe('a solver that stalls on the way', () => {
   })
 
   test('leaves its stake in the contract, whose books stay balanced', async () => {
-    const { holds, owes } = await booksOf(network, (await readJobs(network)).views.values())
-    expect(holds).toBe(owes)
+    // Stakes are on their way back while the accounts are read one by one.
+    const balanced = async (): Promise<boolean> => {
+      const { holds, owes } = await booksOf(network, (await readJobs(network)).views.values())
+      return holds === owes
+    }
+    await until('the contract holds what it owes', balanced, 20)
   })
 
   test('a solver that is drained ends by itself, and is not brought back', async () => {
