@@ -22,6 +22,9 @@ export default defineConfig({
   test: {
     // Processes rather than threads: engines start their own worker threads, and a crash stays inside one file.
     pool: 'forks',
+    // WebAssembly is compiled at once, for good: V8 dies now and then (`jit_page.has_value()`) when threads end while their
+    // code is still being compiled anew beside them, which tests do by the hundred.
+    execArgv: ['--no-liftoff', '--no-wasm-dynamic-tiering'],
     maxWorkers: 2,
     allowOnly: false,
     projects: [
