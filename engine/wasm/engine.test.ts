@@ -8,13 +8,14 @@ import { buildProgram } from '#graph/program.ts'
 import type { Graph } from '#graph/types.ts'
 import { isAssayError } from '#proto/errors.ts'
 import { createEngine } from '../index.ts'
+import { Body, type ValType } from '../kernel/ir.ts'
 import { GPT } from '../testing.ts'
 import type { Buffer, Engine } from '../types.ts'
+import { encode } from './encode.ts'
 import { wasmEngine } from './engine.ts'
 import { wasm } from './host.ts'
-import { Body } from './ir.ts'
 import { MAX_PAGES, Memory } from './memory.ts'
-import { ModuleBuilder, type ValType } from './module.ts'
+import { ModuleBuilder } from './module.ts'
 import { Pool } from './pool.ts'
 
 const reference = await createEngine('reference')
@@ -189,8 +190,8 @@ test('a thread whose kernel traps says so', async () => {
   const params: ValType[] = ['i32', 'i32', 'i32', 'i32']
   const run = module.declare(params, [])
   const body = new Body(params)
-  body.unreachable()
-  module.define(run, body.finish())
+  body.raw([0x00])
+  module.define(run, encode(body, { mode: 'fused', emulated: -1 }))
   module.export('run', run)
   pool.install(0, new wasm.Module(module.build()))
   expect(pool.failed).toBe(false)

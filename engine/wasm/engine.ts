@@ -3,12 +3,12 @@ import type { TensorType } from '#arith/types.ts'
 import { elementsOf, sameType, showType } from '#graph/shape.ts'
 import type { Graph } from '#graph/types.ts'
 import { fail } from '#proto/errors.ts'
+import { type Plan, planOf } from '../kernel/plan.ts'
 import type { Buffer, Engine, EngineOptions, Kernel } from '../types.ts'
 import { type FmaMode, fuses } from './fma.ts'
 import { wasm } from './host.ts'
 import { link } from './link.ts'
 import { Memory } from './memory.ts'
-import { type Plan, planOf } from './plan.ts'
 import { Pool } from './pool.ts'
 
 export interface WasmOptions extends EngineOptions {

@@ -1,13 +1,29 @@
 /** Fused multiply-add: the emulation through binary64 with rounding to odd, and the probe of the host's own. */
 import { evaluate } from '#arith/blocks.ts'
+import { Body, type Expr, raw, vec } from '../kernel/ir.ts'
+import { encode, type Fma, LANES, shuffle, simd, v128const } from './encode.ts'
 import { wasm } from './host.ts'
-import type { Expr } from './ir.ts'
-import { Body, f32x4, f64x2, i64x2, v128 } from './ir.ts'
-import type { FunctionBody } from './module.ts'
-import { ModuleBuilder } from './module.ts'
+import { type FunctionBody, ModuleBuilder } from './module.ts'
 
-/** How a kernel computes `ffma`. */
-export type FmaMode = 'fused' | 'emulated'
+export type FmaMode = Fma['mode']
+
+/** Instructions on two binary64 lanes. */
+const f64 =
+  (code: number) =>
+  (...args: Expr[]): Expr =>
+    raw('vec', simd(code), ...args)
+const f64x2 = {
+  lt: f64(0x49),
+  gt: f64(0x4a),
+  add: f64(0xf0),
+  sub: f64(0xf1),
+  mul: f64(0xf2),
+  /** Words 0 and 1 to binary64. */
+  promote: f64(0x5f),
+  /** Two binary64 lanes to words 0 and 1; words 2 and 3 are +0. */
+  demote: f64(0x5e),
+}
+const i64x2 = { add: f64(0xce), eq: f64(0xd6) }
 
 /**
  * A function (v128, v128, v128) -> v128 that computes a * b + c in four words, rounded once.
@@ -17,30 +33,30 @@ export type FmaMode = 'fused' | 'emulated'
  * subnormals and to infinity as well.
  */
 export function emulatedFma(): FunctionBody {
-  const body = new Body(['v128', 'v128', 'v128'])
+  const body = new Body(['vec', 'vec', 'vec'])
   const words = body.params
   const half = (high: boolean): Expr => {
     const [a, b, c] = words.map((word) =>
-      body.let(f64x2.promoteF32x4(high ? v128.shuffle(word, word, [2, 3, 2, 3]) : word)),
+      body.let(f64x2.promote(high ? raw('vec', shuffle(2, 3, 2, 3), word, word) : word)),
     ) as Expr[] as [Expr, Expr, Expr]
     const p = body.let(f64x2.mul(a, b))
     const s = body.let(f64x2.add(p, c))
     const t = body.let(f64x2.sub(s, p))
     const e = body.let(f64x2.add(f64x2.sub(p, f64x2.sub(s, t)), f64x2.sub(c, t)))
-    const zero = v128.splat(0)
+    const zero = vec.const(0)
     const up = body.let(f64x2.gt(e, zero))
     // Neither holds for a NaN e, which an infinite or NaN s brings.
-    const inexact = v128.or(up, f64x2.lt(e, zero))
-    const one = i64x2.const(1, 0)
-    const even = i64x2.eq(v128.and(s, one), zero)
+    const inexact = vec.or(up, f64x2.lt(e, zero))
+    const one = raw('vec', v128const(1, 0, 1, 0))
+    const even = i64x2.eq(vec.and(s, one), zero)
     // +1 moves away from zero: right if e and s (not 0 here) have the same sign; else -1.
-    const toward = v128.xor(up, f64x2.gt(s, zero))
-    const by = v128.or(toward, one)
-    return body.let(f32x4.demoteF64x2(i64x2.add(s, v128.and(by, v128.and(inexact, even)))))
+    const toward = vec.xor(up, f64x2.gt(s, zero))
+    const by = vec.or(toward, one)
+    return body.let(f64x2.demote(i64x2.add(s, vec.and(by, vec.and(inexact, even)))))
   }
   const low = half(false)
-  body.result(v128.shuffle(low, half(true), [0, 1, 4, 5]))
-  return body.finish()
+  body.raw([], raw('vec', shuffle(0, 1, 4, 5), low, half(true)))
+  return encode(body, { mode: 'emulated', emulated: -1 })
 }
 
 /** Operands on which separate rounding, flushing to zero or rounding twice give another result than one rounding. */
@@ -62,8 +78,8 @@ function probeModule(): Uint8Array<ArrayBuffer> {
   const probe = module.declare(['i32'], [])
   const body = new Body(['i32'])
   const at = body.params[0]!
-  body.store(at, f32x4.relaxedMadd(v128.load(at), v128.load(at, 16), v128.load(at, 32)), 48)
-  module.define(probe, body.finish())
+  body.store(at, vec.fma(vec.load(at), vec.load(at, 16), vec.load(at, 32)), LANES, 48)
+  module.define(probe, encode(body, { mode: 'fused', emulated: -1 }))
   module.export('probe', probe)
   return module.build()
 }

@@ -3,7 +3,7 @@ import { afterAll, expect, test } from 'vitest'
 import { interpret } from '#arith/interpret.ts'
 import { nasty, words } from '#arith/testing.ts'
 import { primitive } from '#graph/primitives/index.ts'
-import { contractionOf } from './contraction.ts'
+import { contractionOf } from '../kernel/contraction.ts'
 import { wasmEngine } from './engine.ts'
 import { compute, difference } from './testing.ts'
 

@@ -8,8 +8,8 @@ export const MAX_PAGES = 65536
 const LINE = 64
 /** The first bytes are the engine's control words; a vector load may also reach a few bytes before a tensor. */
 const RESERVED = 1024
-/** Vector loads may reach a few bytes past the last tensor. */
-const SLACK = LINE
+/** Vector loads may reach a few vectors past the last tensor. */
+const SLACK = 1024
 
 interface Span {
   start: number

@@ -1,11 +1,9 @@
 /** A compact encoder for WebAssembly binaries: types, one imported shared memory, functions, exports, code. */
 
-export type ValType = 'i32' | 'v128'
+import type { ValType } from '../kernel/ir.ts'
 
-const VALTYPE: Readonly<Record<ValType, number>> = { i32: 0x7f, v128: 0x7b }
-
-/** The byte that names a value type inside code (typed select, block types). */
-export const valtype = (type: ValType): number => VALTYPE[type]
+/** A mask is a vector whose lanes are all ones or all zeros. */
+const VALTYPE: Readonly<Record<ValType, number>> = { i32: 0x7f, vec: 0x7b, mask: 0x7b }
 
 /** LEB128 of an unsigned integer below 2^32. */
 export function u32(value: number): number[] {

@@ -2,10 +2,10 @@
 import type { TensorType } from '#arith/types.ts'
 import { showType } from '#graph/shape.ts'
 import type { Graph } from '#graph/types.ts'
+import { contractionOf } from '../kernel/contraction.ts'
+import { planOf } from '../kernel/plan.ts'
 import type { Buffer } from '../types.ts'
-import { contractionOf } from './contraction.ts'
 import type { WasmEngine } from './engine.ts'
-import { planOf } from './plan.ts'
 
 export interface TaskTime {
   readonly kind: string

@@ -15,8 +15,8 @@ import type {
   Straight,
   Word,
 } from '#arith/types.ts'
+import type { Plan } from '../kernel/plan.ts'
 import type { WasmEngine } from './engine.ts'
-import type { Plan } from './plan.ts'
 
 /** Runs one element program, every operand in a buffer of its own. */
 export function compute(engine: WasmEngine, program: ElementProgram, operands: readonly Uint32Array[]): Uint32Array {

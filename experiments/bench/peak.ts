@@ -1,6 +1,7 @@
 /** The most a core gives: fused multiply-adds on registers alone. */
+import { Body, i32, vec } from '#engine/kernel/ir.ts'
+import { encode } from '#engine/wasm/encode.ts'
 import { wasm } from '#engine/wasm/host.ts'
-import { Body, f32x4, i32, v128 } from '#engine/wasm/ir.ts'
 import { ModuleBuilder } from '#engine/wasm/module.ts'
 
 /** Independent chains: enough to hide the latency of two units. */
@@ -12,16 +13,16 @@ export function peak(now: () => number): number {
   const module = new ModuleBuilder({ initial: 1, maximum: 1 })
   const index = module.declare(['i32'], [])
   const body = new Body(['i32'])
-  const sums = Array.from({ length: CHAINS }, () => body.let(v128.splat(0x3f800000)))
-  const a = body.let(v128.loadSplat(i32.const(0)))
-  const b = body.let(v128.loadSplat(i32.const(4)))
+  const sums = Array.from({ length: CHAINS }, () => body.let(vec.const(0x3f800000)))
+  const a = body.let(vec.loadSplat(i32.const(0)))
+  const b = body.let(vec.loadSplat(i32.const(4)))
   body.range(i32.const(0), body.params[0]!, 1, () => {
-    for (const sum of sums) body.set(sum, f32x4.relaxedMadd(a, b, sum))
+    for (const sum of sums) body.set(sum, vec.fma(a, b, sum))
   })
   sums.forEach((sum, i) => {
-    body.store(i32.const(64), sum, 16 * i)
+    body.store(i32.const(64), sum, 4, 16 * i)
   })
-  module.define(index, body.finish())
+  module.define(index, encode(body, { mode: 'fused', emulated: -1 }))
   module.export('spin', index)
   const memory = new wasm.Memory({ initial: 1, maximum: 1, shared: true })
   const { exports } = new wasm.Instance(new wasm.Module(module.build()), { env: { memory } })

@@ -6,6 +6,7 @@ import { contractionOf } from './contraction.ts'
 import type { Frame } from './elements.ts'
 import { emitGemm, gemmScratch } from './gemm.ts'
 import { emitScatter, scatterOf, scatterScratch } from './scatter.ts'
+import type { Target } from './target.ts'
 import type { Tiles } from './tile.ts'
 
 export interface Method {
@@ -17,20 +18,20 @@ export interface Method {
 }
 
 /** The fastest method that fits; all give the same bits. */
-export function methodOf(p: ElementProgram): Method {
+export function methodOf(p: ElementProgram, target: Target): Method {
   const contraction = contractionOf(p)
   if (contraction) {
     return {
       name: 'gemm',
-      scratch: gemmScratch(contraction),
+      scratch: gemmScratch(contraction, target),
       emit: (frame, tiles) => emitGemm(frame, contraction, tiles),
     }
   }
   const scatter = scatterOf(p)
   if (scatter) {
-    return { name: 'scatter', scratch: scatterScratch(scatter), emit: (frame) => emitScatter(frame, scatter) }
+    return { name: 'scatter', scratch: scatterScratch(scatter, target), emit: (frame) => emitScatter(frame, scatter) }
   }
   if (fitsAlong(p)) return { name: 'reduce', scratch: 0, emit: (frame) => emitAlong(frame, p) }
   const name = p.loop.length === 0 ? 'map' : p.order === 'chain512' ? 'chain' : 'reduce-general'
-  return { name, scratch: acrossScratch(p), emit: (frame) => emitAcross(frame, p) }
+  return { name, scratch: acrossScratch(p, target), emit: (frame) => emitAcross(frame, p) }
 }

@@ -1,22 +1,17 @@
-/** Lowering of loads: affine addresses, guards and gathers, for four neighbours along one axis of the nest. */
+/** Lowering of loads: affine addresses, guards and gathers, for neighbours along one axis of the nest. */
 import type { Affine, Load } from '#arith/types.ts'
-import type { Body, Expr, Local } from './ir.ts'
-import { i32, i32x4, pick, v128 } from './ir.ts'
+import { type Body, type Expr, i32, type Local, mask, pick, vec } from './ir.ts'
 import type { Nest } from './nest.ts'
-import type { Target } from './straight.ts'
-import { choose } from './straight.ts'
 
-/** The four words wanted: lane l stands at coordinate `at + l` of the vector axis. */
+/** The words wanted: lane l stands at coordinate `at + l` of the vector axis. */
 export interface Vector {
   /** Coordinate of lane 0; a constant or a local. */
   readonly at: Expr
-  /** Added to `at`: a constant multiple of 4. */
+  /** Added to `at`: a constant multiple of the number of lanes. */
   readonly offset: number
   /** Lanes inside the axis. The others may bring anything, and never touch memory outside the engine's. */
-  readonly lanes: 1 | 2 | 3 | 4
+  readonly lanes: number
 }
-
-type Three = [number, number, number]
 
 /** One word for all lanes: where it lies, or itself as an i32. */
 type One = { readonly address: Expr } | { readonly word: Expr }
@@ -44,16 +39,16 @@ interface Placed {
  */
 export class Access {
   readonly #body: Body
-  readonly #target: Target
+  readonly #lanes: number
   readonly #nest: Nest
   readonly #operands: readonly Expr[]
   readonly #vectorAxis: number
   readonly #placed: (Placed | null)[]
   readonly #coordinates: (Expr | null)[]
 
-  constructor(body: Body, target: Target, nest: Nest, operands: readonly Expr[], vectorAxis: number) {
+  constructor(body: Body, lanes: number, nest: Nest, operands: readonly Expr[], vectorAxis: number) {
     this.#body = body
-    this.#target = target
+    this.#lanes = lanes
     this.#nest = nest
     this.#operands = operands
     this.#vectorAxis = vectorAxis
@@ -97,16 +92,16 @@ export class Access {
 
   /** The coordinate of a nest axis in each lane. */
   axis(axis: number, { at, offset }: Vector): Expr {
-    if (axis !== this.#vectorAxis) return i32x4.splat(this.#coordinates[axis]!)
-    return i32x4.add(i32x4.splat(at), v128.const(offset, offset + 1, offset + 2, offset + 3))
+    if (axis !== this.#vectorAxis) return vec.splat(this.#coordinates[axis]!)
+    return vec.iadd(vec.splat(at), vec.ramp(offset, 1))
   }
 
   /** The words of load `n`. A load that others go through is brought again for each of them. */
   bring(n: number, vector: Vector): Expr {
     const placed = this.#placed[n]!
     const { load } = placed
-    if (this.#never(load)) return v128.splat(load.fill)
-    return this.uniform(n) ? splat(this.#bringOne(n)) : this.#bringFour(placed, vector)
+    if (this.#never(load)) return vec.const(load.fill)
+    return this.uniform(n) ? splat(this.#bringOne(n)) : this.#bringEach(placed, vector)
   }
 
   /** True if all lanes bring the same word. */
@@ -142,7 +137,7 @@ export class Access {
     return 'word' in one ? one.word : i32.load(one.address)
   }
 
-  #bringFour({ load, address, guards }: Placed, vector: Vector): Expr {
+  #bringEach({ load, address, guards }: Placed, vector: Vector): Expr {
     const body = this.#body
     const stride = this.#strideOf(load.at)
     const masks: Expr[] = []
@@ -152,52 +147,38 @@ export class Access {
       if (step === 0) {
         conditions.push(i32.ltU(track.now, i32.const(below)))
       } else {
-        masks.push(i32x4.ltU(this.#ramp(track, step, vector), v128.splat(below)))
+        masks.push(mask.iltU(this.#ramp(track, step, vector), vec.const(below)))
       }
     }
     let index: Local | null = null
     if (load.via) {
       index = body.let(this.bring(load.via.load, vector))
-      masks.push(i32x4.ltU(index, v128.splat(load.via.limit)))
+      masks.push(mask.iltU(index, vec.const(load.via.limit)))
     }
-    if (conditions.length > 0) masks.push(i32x4.splat(i32.sub(i32.const(0), conditions.reduce(i32.and))))
+    if (conditions.length > 0) masks.push(mask.all(conditions.reduce(i32.and)))
     const first = this.#reach(address, stride, vector)
     if (masks.length === 0) {
       if (stride === 1) return this.#contiguous(address, vector)
-      return this.#laneByLane(body.let(first), stride, vector.lanes)
+      return vec.gather(first, vec.ramp(0, stride), vector.lanes)
     }
     // Lanes past the end of the axis must not decide that an address is good.
-    if (vector.lanes < 4) masks.push(v128.const(-1, ...([1, 2, 3].map((l) => (l < vector.lanes ? -1 : 0)) as Three)))
-    const inside = body.let(masks.reduce(v128.and))
-    const safe = this.#operands[load.operand]!
+    if (vector.lanes < this.#lanes) masks.push(mask.first(vector.lanes))
+    const inside = body.let(masks.reduce(mask.and))
+    const start = this.#operands[load.operand]!
     if (!index && stride === 1) {
-      // Lanes outside their guards are at most three words away from one inside, or all four are outside.
-      const at = pick(v128.anyTrue(inside), first, safe)
-      return choose(this.#target, v128.load(at), v128.splat(load.fill), inside)
+      // Lanes outside their guards are less than a vector away from one inside, or all are outside.
+      const at = pick(mask.any(inside), first, start)
+      return vec.select(inside, vec.load(at), vec.const(load.fill))
     }
-    const start = body.let(first)
-    let words: Expr = v128.splat(load.fill)
-    for (let lane = 0; lane < vector.lanes; lane++) {
-      let at = i32.add(start, i32.const(4 * stride * lane))
-      if (index && load.via) {
-        at = i32.add(at, i32.mul(i32x4.extract(index, lane), i32.const(4 * load.via.stride)))
-      }
-      words = v128.loadLane(pick(i32x4.extract(inside, lane), at, safe), words, lane)
-    }
-    return choose(this.#target, words, v128.splat(load.fill), inside)
+    // Counted from the operand's start: lane 0 alone may lie anywhere.
+    let words = vec.iadd(vec.splat(i32.shrS(i32.sub(first, start), i32.const(2))), vec.ramp(0, stride))
+    if (index && load.via) words = vec.iadd(words, vec.imul(index, vec.const(load.via.stride)))
+    return vec.gather(start, words, vector.lanes, { inside, fill: vec.const(load.fill) })
   }
 
   #contiguous(track: Track, { at, offset }: Vector): Expr {
     const start = i32.add(track.now, i32.mul(at, i32.const(4)))
-    return v128.load(start, 4 * offset)
-  }
-
-  #laneByLane(start: Expr, stride: number, lanes: number): Expr {
-    let words = v128.loadSplat(start)
-    for (let lane = 1; lane < lanes; lane++) {
-      words = v128.loadLane(i32.add(start, i32.const(4 * stride * lane)), words, lane)
-    }
-    return words
+    return vec.load(start, 4 * offset)
   }
 
   /** The value of a track at lane 0. */
@@ -207,7 +188,7 @@ export class Access {
   }
 
   #ramp(track: Track, step: number, vector: Vector): Expr {
-    return i32x4.add(i32x4.splat(this.#reach(track, step, vector)), v128.const(0, step, 2 * step, 3 * step))
+    return vec.iadd(vec.splat(this.#reach(track, step, vector)), vec.ramp(0, step))
   }
 
   #strideOf(a: Affine): number {
@@ -238,4 +219,4 @@ export class Access {
   }
 }
 
-const splat = (one: One): Expr => ('word' in one ? i32x4.splat(one.word) : v128.loadSplat(one.address))
+const splat = (one: One): Expr => ('word' in one ? vec.splat(one.word) : vec.loadSplat(one.address))

@@ -9,25 +9,35 @@ import { CHAIN } from '#arith/interpret.ts'
 import type { Contraction } from './contraction.ts'
 import { type Frame, share, unflatten } from './elements.ts'
 import { type Body, type Expr, i32, type Local, pick } from './ir.ts'
-import { packColumns, packRows, paddedDepth } from './pack.ts'
-import { COLUMNS, FIRST, LAST, ROWS, type Tiles } from './tile.ts'
+import { packColumns, packRows, paddedDepth, type Shape } from './pack.ts'
+import type { Target } from './target.ts'
+import { FIRST, LAST, type Tiles } from './tile.ts'
 
 /** Bytes of packed panels that should stay in the second-level cache. */
 const PANELS = 512 * 1024
 const WORD = 4
 
-const panelBytes = (g: Contraction): number => paddedDepth(g) * COLUMNS * WORD
+/** The register tile for a contraction: as wide as its columns need, at most as wide as the target's. */
+function shapeOf(g: Contraction, { lanes, tileRows, tileVectors }: Target): Shape {
+  const vectors = Math.min(tileVectors, Math.ceil(g.n / lanes))
+  return { lanes, rows: tileRows(vectors), columns: vectors * lanes, depth: paddedDepth(g, lanes) }
+}
+const panelBytes = ({ depth, columns }: Shape): number => depth * columns * WORD
 /** Columns packed at a time, a multiple of the tile's. */
-const packedColumns = (g: Contraction): number => {
-  const most = Math.floor(PANELS / panelBytes(g)) * COLUMNS
-  return Math.min(most, Math.ceil(g.n / COLUMNS) * COLUMNS)
+const packedColumns = (g: Contraction, shape: Shape): number => {
+  const most = Math.max(1, Math.floor(PANELS / panelBytes(shape))) * shape.columns
+  return Math.min(most, Math.ceil(g.n / shape.columns) * shape.columns)
 }
 /** Rows whose words along k lie side by side are read where they are. */
 const packsRows = (g: Contraction): boolean => g.a.k !== 1
+const panelsBytes = (g: Contraction, shape: Shape): number =>
+  (packedColumns(g, shape) / shape.columns) * panelBytes(shape)
 
 /** Bytes of scratch memory a thread needs: packed panels, then one packed tile of rows. */
-export const gemmScratch = (g: Contraction): number =>
-  (packedColumns(g) / COLUMNS) * panelBytes(g) + (packsRows(g) ? paddedDepth(g) * 8 * WORD : 0)
+export function gemmScratch(g: Contraction, target: Target): number {
+  const shape = shapeOf(g, target)
+  return panelsBytes(g, shape) + (packsRows(g) ? (shape.depth * shape.rows + shape.lanes) * WORD : 0)
+}
 
 const c = i32.const
 const plus = (at: Expr, words: Expr, stride: number): Expr => i32.add(at, i32.mul(words, c(WORD * stride)))
@@ -46,21 +56,32 @@ interface Range {
  * What this thread computes: whole batches need nothing twice; if their number does not suit the number of threads, it
  * is a range of columns or of rows in every batch, whichever deals out more evenly.
  */
-function partOf(frame: Frame, g: Contraction, batches: number): Record<'batch' | 'rows' | 'columns', Range> {
+function partOf(
+  frame: Frame,
+  g: Contraction,
+  shape: Shape,
+  batches: number,
+): Record<'batch' | 'rows' | 'columns', Range> {
   const uneven = (count: number): number => (Math.ceil(count / frame.threads) * frame.threads) / count
-  const byColumns = uneven(Math.ceil(g.n / COLUMNS)) <= uneven(Math.ceil(g.m / ROWS))
+  const byColumns = uneven(Math.ceil(g.n / shape.columns)) <= uneven(Math.ceil(g.m / shape.rows))
   const shared = uneven(batches) <= 1.1 ? 'batch' : byColumns ? 'columns' : 'rows'
   const part = (side: typeof shared, total: number, grain: number): Range =>
     side === shared ? share(frame, total, grain) : { from: c(0), to: c(total) }
-  return { batch: part('batch', batches, 1), rows: part('rows', g.m, ROWS), columns: part('columns', g.n, COLUMNS) }
+  return {
+    batch: part('batch', batches, 1),
+    rows: part('rows', g.m, shape.rows),
+    columns: part('columns', g.n, shape.columns),
+  }
 }
 
 export function emitGemm(frame: Frame, g: Contraction, tiles: Tiles): void {
   const { body, out, operands } = frame
+  const shape = shapeOf(g, frame.target)
   const sizes = g.batch.map(({ size }) => size)
   const { batch, rows, columns } = partOf(
     frame,
     g,
+    shape,
     sizes.reduce((product, size) => product * size, 1),
   )
   body.range(batch.from, batch.to, 1, (index) => {
@@ -71,14 +92,14 @@ export function emitGemm(frame: Frame, g: Contraction, tiles: Tiles): void {
     const b = walk(i32.add(operands[g.b.operand]!, c(WORD * g.b.base)), (axis) => axis.b)
     const result = walk(out, (axis) => axis.out)
 
-    body.range(columns.from, columns.to, packedColumns(g), (from) => {
-      const to = min(body, i32.add(from, c(packedColumns(g))), columns.to)
+    body.range(columns.from, columns.to, packedColumns(g, shape), (from) => {
+      const to = min(body, i32.add(from, c(packedColumns(g, shape))), columns.to)
       body.range(c(0), c(g.k), CHAIN, (k) => {
         const depth = g.k <= CHAIN ? c(g.k) : min(body, i32.sub(c(g.k), k), c(CHAIN))
         const first = i32.mul(i32.eqz(k), c(FIRST))
         const last = i32.mul(i32.eq(i32.add(k, depth), c(g.k)), c(LAST))
         const mode = body.let(g.k <= CHAIN ? c(FIRST | LAST) : i32.add(first, last))
-        emitBlock(frame, g, tiles, {
+        emitBlock(frame, g, shape, tiles, {
           a: body.let(plus(a, k, g.a.k)),
           b: body.let(plus(b, k, g.b.k)),
           out: result,
@@ -103,44 +124,44 @@ interface Block {
   readonly mode: Expr
 }
 
-function emitBlock(frame: Frame, g: Contraction, tiles: Tiles, block: Block): void {
+function emitBlock(frame: Frame, g: Contraction, shape: Shape, tiles: Tiles, block: Block): void {
   const { body, scratch } = frame
   const { rows, columns, depth, mode } = block
-  const packedRows = i32.add(scratch, c((packedColumns(g) / COLUMNS) * panelBytes(g)))
+  const packedRows = i32.add(scratch, c(panelsBytes(g, shape)))
   const panel = body.let(scratch)
   const eachPanel = (visit: (column: Local) => void): void => {
     body.set(panel, scratch)
-    body.range(columns.from, columns.to, COLUMNS, (column) => {
+    body.range(columns.from, columns.to, shape.columns, (column) => {
       visit(column)
-      body.set(panel, i32.add(panel, c(panelBytes(g))))
+      body.set(panel, i32.add(panel, c(panelBytes(shape))))
     })
   }
-  eachPanel((column) => packColumns(body, g, panel, body.let(plus(block.b, column, g.b.column)), column, depth))
+  eachPanel((column) => packColumns(body, g, shape, panel, body.let(plus(block.b, column, g.b.column)), column, depth))
 
   const rowTile = (row: Expr, height: number): void => {
     const inPlace = body.let(plus(block.a, row, g.a.row))
-    if (packsRows(g)) packRows(body, g, packedRows, inPlace, height, depth)
+    if (packsRows(g)) packRows(body, g, shape, packedRows, inPlace, height, depth)
     const a = packsRows(g) ? packedRows : inPlace
     const out = body.let(plus(block.out, row, g.outRow))
     const tile = (column: Expr, width: number): void => {
       const aRow = packsRows(g) ? WORD : g.a.row * WORD
-      const aDepth = packsRows(g) ? ROWS * WORD : WORD
-      const key = { rows: height, columns: width, aRow, aDepth, outRow: g.outRow * WORD }
+      const aDepth = packsRows(g) ? shape.rows * WORD : WORD
+      const key = { rows: height, columns: width, aRow, aDepth, outRow: g.outRow * WORD, panel: shape.columns }
       body.call(tiles(key), [a, panel, plus(out, column, 1), depth, mode])
     }
-    const edge = g.n % COLUMNS
+    const edge = g.n % shape.columns
     eachPanel((column) => {
-      const whole = (): void => tile(column, COLUMNS)
+      const whole = (): void => tile(column, shape.columns)
       if (edge === 0) whole()
       else body.if(i32.eq(column, c(g.n - edge)), () => tile(column, edge), whole)
     })
   }
   const row = body.let(rows.from)
-  if (g.m >= ROWS) {
-    body.while(i32.ltS(row, i32.sub(rows.to, c(ROWS - 1))), () => {
-      rowTile(row, ROWS)
-      body.set(row, i32.add(row, c(ROWS)))
+  if (g.m >= shape.rows) {
+    body.while(i32.ltS(row, i32.sub(rows.to, c(shape.rows - 1))), () => {
+      rowTile(row, shape.rows)
+      body.set(row, i32.add(row, c(shape.rows)))
     })
   }
-  if (g.m % ROWS > 0) body.if(i32.ltS(row, rows.to), () => rowTile(row, g.m % ROWS))
+  if (g.m % shape.rows > 0) body.if(i32.ltS(row, rows.to), () => rowTile(row, g.m % shape.rows))
 }

@@ -2,10 +2,10 @@
 import { elements as count } from '#arith/program.ts'
 import type { Arg, ElementProgram, Straight } from '#arith/types.ts'
 import { Access, type Vector } from './access.ts'
-import type { Body, Expr, Local } from './ir.ts'
-import { i32, pick, v128 } from './ir.ts'
+import { type Body, type Expr, i32, type Local, pick, vec } from './ir.ts'
 import { type Nest, nestOf } from './nest.ts'
-import { canon, lower, type Observed, observed, type Target } from './straight.ts'
+import { lower, type Observed, observed } from './straight.ts'
+import type { Target } from './target.ts'
 
 /** Where a node's function finds itself: its parameters and the machine it is compiled for. */
 export interface Frame {
@@ -73,14 +73,14 @@ export class Elements {
     this.#frame = frame
     this.program = program
     this.nest = nestOf(program)
-    this.access = new Access(frame.body, frame.target, this.nest, frame.operands, vectorAxis(this.nest))
+    this.access = new Access(frame.body, frame.target.lanes, this.nest, frame.operands, vectorAxis(this.nest))
     this.size = count(program.out.shape)
     this.positions = program.loop.length === 0 ? 0 : count(program.loop)
     this.#observed = observed(program)
   }
 
   get init(): Expr {
-    return v128.splat(this.program.init)
+    return vec.const(this.program.init)
   }
 
   /**
@@ -109,9 +109,8 @@ export class Elements {
   }
 
   join(acc: Expr, other: Expr): Expr {
-    const { body, target } = this.#frame
     const argument = (arg: Arg): Expr => (arg.from === 'acc' ? acc : other)
-    return lower(body, target, this.program.join, argument, this.#observed.acc)
+    return lower(this.#frame.body, this.program.join, argument, this.#observed.acc)
   }
 
   /** From totals to the words that are stored. */
@@ -119,19 +118,17 @@ export class Elements {
     const { finish, out } = this.program
     const values = finish.length === 0 ? totals : this.#evaluate(finish, vectors, totals, this.#observed.result)
     const stored = out.dtype !== 'f32' || finish.at(-1)?.block === 'canon'
-    return values.map((value) => (stored ? value : canon(this.#frame.body, this.#frame.target, value)))
+    return values.map((value) => (stored ? value : vec.canon(value)))
   }
 
   #evaluate(part: Straight, vectors: readonly Vector[], acc: readonly Expr[], seen: boolean): Expr[] {
-    const { body, target } = this.#frame
+    const { body } = this.#frame
     const words = new Map<number, Expr[]>()
     for (const { args } of part) {
       for (const arg of args)
         if (arg.from === 'load' && !words.has(arg.n)) words.set(arg.n, this.#bring(arg.n, vectors))
     }
-    return vectors.map((vector, u) =>
-      lower(body, target, part, (arg) => this.#argument(arg, vector, acc[u]!, words, u), seen),
-    )
+    return vectors.map((vector, u) => lower(body, part, (arg) => this.#argument(arg, vector, acc[u]!, words, u), seen))
   }
 
   #bring(n: number, vectors: readonly Vector[]): Expr[] {
@@ -149,19 +146,10 @@ export class Elements {
         return acc
       case 'axis': {
         const axis = this.nest.axes.get(arg.n)
-        return axis === undefined ? v128.splat(0) : this.access.axis(axis, vector)
+        return axis === undefined ? vec.const(0) : this.access.axis(axis, vector)
       }
       default:
         throw new Error(`no argument from ${arg.from} here`)
     }
   }
-}
-
-/** Stores the first `lanes` words of a vector. */
-export function storeWords(body: Body, address: Expr, value: Expr, lanes: number, offset = 0): void {
-  if (lanes === 4) {
-    body.store(address, value, offset)
-    return
-  }
-  for (let lane = 0; lane < lanes; lane++) body.storeLane(address, value, lane, offset + 4 * lane)
 }

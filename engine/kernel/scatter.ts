@@ -7,9 +7,9 @@
  */
 import { CHAIN } from '#arith/interpret.ts'
 import type { Arg, ElementProgram } from '#arith/types.ts'
-import { type Frame, share, storeWords } from './elements.ts'
-import { type Expr, f32x4, i32, type Local, v128 } from './ir.ts'
-import { canon } from './straight.ts'
+import { type Frame, share } from './elements.ts'
+import { type Expr, i32, type Local, vec } from './ir.ts'
+import type { Target } from './target.ts'
 
 interface Scatter {
   readonly rows: number
@@ -50,12 +50,12 @@ export function scatterOf(p: ElementProgram): Scatter | null {
 }
 
 const WORD = 4
-const rowBytes = (s: Scatter): number => Math.ceil(s.width / 4) * 16
+const rowBytes = (s: Scatter, { lanes }: Target): number => Math.ceil(s.width / lanes) * lanes * WORD
 const tableBytes = (s: Scatter): number => Math.ceil(s.rows / 16) * 64
 
 /** With several blocks: for each row its place among the block's sums, the rows at those places, the sums. */
-export const scatterScratch = (s: Scatter): number =>
-  s.sources <= CHAIN ? 0 : tableBytes(s) + CHAIN * WORD + CHAIN * rowBytes(s)
+export const scatterScratch = (s: Scatter, target: Target): number =>
+  s.sources <= CHAIN ? 0 : tableBytes(s) + CHAIN * WORD + CHAIN * rowBytes(s, target)
 
 const c = i32.const
 
@@ -66,13 +66,13 @@ export function emitScatter(frame: Frame, s: Scatter): void {
   const outRow = (row: Expr): Local => body.let(i32.add(out, i32.mul(row, c(outBytes))))
   const start = outRow(rows.from)
   const bytes = body.let(i32.mul(i32.sub(rows.to, rows.from), c(outBytes)))
-  body.memoryFill(start, c(0), bytes)
+  body.clear(start, bytes)
 
   /** to += from, over the columns. */
   const addRow = (to: Expr, from: Expr): void => {
     eachColumn(frame, s.width, (offset, lanes) => {
       const at = body.let(i32.add(to, offset))
-      storeWords(body, at, f32x4.add(v128.load(at), v128.load(i32.add(from, offset))), lanes)
+      body.store(at, vec.fadd(vec.load(at), vec.load(i32.add(from, offset))), lanes)
     })
   }
   /** Visits the sources of this thread's rows in order. */
@@ -94,14 +94,15 @@ export function emitScatter(frame: Frame, s: Scatter): void {
   }
   const end = body.let(i32.add(start, bytes))
   const at = body.let(start)
+  const { lanes } = frame.target
   // Past the last word there is only slack or a neighbour's memory: whole vectors first, then single words.
-  body.while(i32.ltU(i32.add(at, c(15)), end), () => {
-    body.store(at, canon(body, frame.target, v128.load(at)))
-    body.set(at, i32.add(at, c(16)))
+  body.while(i32.ltU(i32.add(at, c(lanes * WORD - 1)), end), () => {
+    body.store(at, vec.canon(vec.load(at)), lanes)
+    body.set(at, i32.add(at, c(lanes * WORD)))
   })
   body.while(i32.ltU(at, end), () => {
-    body.storeLane(at, canon(body, frame.target, v128.loadZero(at)), 0)
-    body.set(at, i32.add(at, c(4)))
+    body.store(at, vec.canon(vec.load(at)), 1)
+    body.set(at, i32.add(at, c(WORD)))
   })
 }
 
@@ -112,14 +113,14 @@ interface Parts {
 }
 
 /** Blocks of 512 sources: each sums its rows from +0 in places of their own, which then join the totals. */
-function emitBlocks({ body, scratch }: Frame, s: Scatter, { outRow, addRow, eachSource }: Parts): void {
+function emitBlocks({ body, scratch, target }: Frame, s: Scatter, { outRow, addRow, eachSource }: Parts): void {
   const table = scratch
   const rowOf = body.let(i32.add(scratch, c(tableBytes(s))))
   const sums = body.let(i32.add(rowOf, c(CHAIN * WORD)))
-  const sumAt = (place: Expr): Local => body.let(i32.add(sums, i32.mul(place, c(rowBytes(s)))))
+  const sumAt = (place: Expr): Local => body.let(i32.add(sums, i32.mul(place, c(rowBytes(s, target)))))
   const word = (base: Expr, index: Expr): Local => body.let(i32.add(base, i32.mul(index, c(WORD))))
   // A row's entry is 0 outside of a block that touches it, else its place plus 1.
-  body.memoryFill(table, c(0), c(tableBytes(s)))
+  body.clear(table, c(tableBytes(s)))
   body.range(c(0), c(s.sources), CHAIN, (from) => {
     const to = body.let(i32.add(from, c(CHAIN)))
     body.if(i32.ltU(c(s.sources), to), () => body.set(to, c(s.sources)))
@@ -127,24 +128,25 @@ function emitBlocks({ body, scratch }: Frame, s: Scatter, { outRow, addRow, each
     eachSource(from, to, (row, source) => {
       const entry = word(table, row)
       body.if(i32.eqz(i32.load(entry)), () => {
-        body.memoryFill(sumAt(used), c(0), c(rowBytes(s)))
-        body.storeI32(word(rowOf, used), row)
+        body.clear(sumAt(used), c(rowBytes(s, target)))
+        body.store(word(rowOf, used), row, 1)
         body.set(used, i32.add(used, c(1)))
-        body.storeI32(entry, used)
+        body.store(entry, used, 1)
       })
       addRow(sumAt(i32.add(i32.load(entry), c(-1))), source)
     })
     body.range(c(0), used, 1, (place) => {
       const row = body.let(i32.load(word(rowOf, place)))
-      body.storeI32(word(table, row), c(0))
+      body.store(word(table, row), c(0), 1)
       addRow(outRow(row), sumAt(place))
     })
   })
 }
 
-/** Visits the columns of a row four at a time, with their byte offset. */
-function eachColumn({ body }: Frame, width: number, visit: (offset: Expr, lanes: number) => void): void {
-  const whole = width - (width % 4)
-  body.range(c(0), c(whole * WORD), 16, (offset) => visit(offset, 4))
+/** Visits the columns of a row a vector at a time, with their byte offset. */
+function eachColumn({ body, target }: Frame, width: number, visit: (offset: Expr, lanes: number) => void): void {
+  const { lanes } = target
+  const whole = width - (width % lanes)
+  body.range(c(0), c(whole * WORD), lanes * WORD, (offset) => visit(offset, lanes))
   if (whole < width) visit(c(whole * WORD), width - whole)
 }

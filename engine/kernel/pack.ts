@@ -1,0 +1,93 @@
+/** Packs the sides of a contraction: what a register tile reads lies side by side, in the order in which it is read. */
+import { CHAIN } from '#arith/interpret.ts'
+import type { Contraction } from './contraction.ts'
+import { type Body, type Expr, i32, pick, vec } from './ir.ts'
+
+/** Of a register tile and what is packed for it, in words; `depth` is that of a block of k. */
+export interface Shape {
+  readonly lanes: number
+  readonly rows: number
+  readonly columns: number
+  readonly depth: number
+}
+
+const WORD = 4
+const c = i32.const
+
+/** Depth of a block of k, rounded up: transposing writes a vector at a time. */
+export const paddedDepth = (g: Contraction, lanes: number): number => Math.ceil(Math.min(g.k, CHAIN) / lanes) * lanes
+
+/** Packs the columns of a tile: `panel[k][0..columns - 1]`. Columns past the last hold words that nothing stores. */
+export function packColumns(
+  body: Body,
+  g: Contraction,
+  shape: Shape,
+  panel: Expr,
+  from: Expr,
+  j: Expr,
+  deep: Expr,
+): void {
+  const { lanes, columns } = shape
+  const { column, k } = g.b
+  const source = body.let(from)
+  const to = body.let(panel)
+  const vectors = Array.from({ length: columns / lanes }, (_, v) => v * lanes)
+  if (column === 1) {
+    // Reads past the last column stay within the memory's slack.
+    body.range(c(0), deep, 1, () => {
+      for (const v of vectors) body.store(to, vec.load(source, v * WORD), lanes, v * WORD)
+      body.set(source, i32.add(source, c(WORD * k)))
+      body.set(to, i32.add(to, c(columns * WORD)))
+    })
+    return
+  }
+  // Columns past the last repeat it.
+  const last = body.let(i32.sub(c(g.n - 1), j))
+  const starts = Array.from({ length: columns }, (_, nth) => {
+    if (nth === 0) return source
+    return i32.add(source, body.let(i32.mul(pick(i32.ltS(c(nth), last), c(nth), last), c(WORD * column))))
+  })
+  if (k === 1) {
+    body.range(c(0), deep, lanes, () => {
+      for (const v of vectors) {
+        body.transpose(starts.slice(v, v + lanes), i32.add(to, c(v * WORD)), columns * WORD)
+      }
+      body.set(source, i32.add(source, c(lanes * WORD)))
+      body.set(to, i32.add(to, c(lanes * columns * WORD)))
+    })
+    return
+  }
+  body.range(c(0), deep, 1, () => {
+    starts.forEach((start, nth) => {
+      body.store(to, i32.load(start), 1, WORD * nth)
+    })
+    body.set(source, i32.add(source, c(WORD * k)))
+    body.set(to, i32.add(to, c(columns * WORD)))
+  })
+}
+
+/** Packs at most a tile's rows: `tile[k][0..rows - 1]`. Up to a vector of words behind them is written too. */
+export function packRows(
+  body: Body,
+  g: Contraction,
+  { lanes, rows }: Shape,
+  tile: Expr,
+  from: Expr,
+  height: number,
+  deep: Expr,
+): void {
+  const source = body.let(from)
+  const to = body.let(tile)
+  body.range(c(0), deep, 1, () => {
+    if (g.a.row === 1) {
+      // What is written behind the rows is written over in the next turn.
+      for (let v = 0; v < height; v += lanes) body.store(to, vec.load(source, v * WORD), lanes, v * WORD)
+    } else {
+      for (let row = 0; row < height; row++) {
+        body.store(to, i32.load(i32.add(source, c(row * g.a.row * WORD))), 1, row * WORD)
+      }
+    }
+    body.set(source, i32.add(source, c(WORD * g.a.k)))
+    body.set(to, i32.add(to, c(rows * WORD)))
+  })
+}

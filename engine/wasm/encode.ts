@@ -1,0 +1,461 @@
+/** Kernel IR to WebAssembly code: vectors of four words, masks as vectors of ones and zeros. */
+import { NAN } from '#arith/blocks.ts'
+import type { Body, Expr, Op, Statement, ValType } from '../kernel/ir.ts'
+import { type FunctionBody, s32, u32 } from './module.ts'
+
+/** How a kernel computes `fma`: the host's relaxed instruction, or a call of the function that emulates it. */
+export interface Fma {
+  readonly mode: 'fused' | 'emulated'
+  /** Index of the emulation; -1 where the mode is 'fused'. */
+  readonly emulated: number
+}
+
+export const LANES = 4
+const SIGN = 0x80000000
+const MAGNITUDE = 0x7fffffff
+const SMALLEST_NORMAL = 0x00800000
+
+export const simd = (code: number, ...immediates: number[]): number[] => [0xfd, ...u32(code), ...immediates]
+const memarg = (align: number, offset: number): number[] => [align, ...u32(offset)]
+const fourBytes = (bits: number): number[] => [bits & 0xff, (bits >>> 8) & 0xff, (bits >>> 16) & 0xff, bits >>> 24]
+export const v128const = (...words: readonly [number, number, number, number]): number[] =>
+  simd(0x0c, ...words.flatMap(fourBytes))
+/** Chooses four words of the eight of two vectors. */
+export const shuffle = (...lanes: readonly [number, number, number, number]): number[] =>
+  simd(0x0d, ...lanes.flatMap((lane) => [0, 1, 2, 3].map((byte) => 4 * lane + byte)))
+
+const AND = simd(0x4e)
+const OR = simd(0x50)
+const BITSELECT = simd(0x52)
+const LANESELECT = simd(0x10b)
+const RELAXED_MADD = simd(0x105)
+const F32_EQ = simd(0x41)
+const F32_GE = simd(0x46)
+const LOAD = 0x00
+const LOAD_SPLAT = 0x09
+const LOAD_LANE = 0x56
+const EXTRACT = 0x1b
+const REPLACE = 0x1c
+const SELECT = [0x1b]
+
+/** Operations that are one instruction after their arguments. */
+const PLAIN: Partial<Record<Op, readonly number[]>> = {
+  'i32.add': [0x6a],
+  'i32.sub': [0x6b],
+  'i32.mul': [0x6c],
+  'i32.divU': [0x6e],
+  'i32.remU': [0x70],
+  'i32.and': [0x71],
+  'i32.shl': [0x74],
+  'i32.shrS': [0x75],
+  'i32.shrU': [0x76],
+  'i32.eqz': [0x45],
+  'i32.eq': [0x46],
+  'i32.ltS': [0x48],
+  'i32.ltU': [0x49],
+  'vec.splat': simd(0x11),
+  'vec.fadd': simd(0xe4),
+  'vec.fsub': simd(0xe5),
+  'vec.fmul': simd(0xe6),
+  'vec.fdiv': simd(0xe7),
+  'vec.fsqrt': simd(0xe3),
+  'vec.fmax': simd(0xe9),
+  'vec.f2i': simd(0xf8),
+  'vec.i2f': simd(0xfa),
+  'vec.u2f': simd(0xfb),
+  'vec.iadd': simd(0xae),
+  'vec.isub': simd(0xb1),
+  'vec.imul': simd(0xb5),
+  'vec.and': AND,
+  'vec.or': OR,
+  'vec.xor': simd(0x51),
+  'mask.feq': F32_EQ,
+  'mask.flt': simd(0x43),
+  'mask.fle': simd(0x45),
+  'mask.ieq': simd(0x37),
+  'mask.ilt': simd(0x39),
+  'mask.iltU': simd(0x3a),
+  'mask.and': AND,
+  'mask.or': OR,
+  'mask.xor': simd(0x51),
+  'mask.not': simd(0x4d),
+  'mask.any': simd(0x53),
+}
+
+/** The code of a function whose statements are complete. */
+export function encode(body: Body, fma: Fma): FunctionBody {
+  return new Encoder(body, fma).finish()
+}
+
+class Encoder {
+  readonly #body: Body
+  readonly #fma: Fma
+  readonly #locals: ValType[]
+  readonly #code: number[] = []
+  /** Locals that hold four times the same word from function entry on. */
+  readonly #constants = new Map<number, number>()
+  /** Locals for values that one instruction needs twice; free again after it. */
+  readonly #spare: number[] = []
+
+  constructor(body: Body, fma: Fma) {
+    this.#body = body
+    this.#fma = fma
+    this.#locals = [...body.locals]
+    this.#statements(body.statements)
+  }
+
+  finish(): FunctionBody {
+    const main = this.#code.splice(0)
+    for (const [bits, local] of this.#constants) {
+      this.#push(v128const(bits, bits, bits, bits))
+      this.#push([0x21, ...u32(local)])
+    }
+    return { locals: this.#locals, code: this.#code.concat(main) }
+  }
+
+  #statements(statements: readonly Statement[]): void {
+    for (const statement of statements) this.#statement(statement)
+  }
+
+  #statement(statement: Statement): void {
+    switch (statement.kind) {
+      case 'set':
+        this.#value(statement.value)
+        this.#push([0x21, ...u32(statement.to.index)])
+        break
+      case 'store':
+        this.#store(statement)
+        break
+      case 'copy':
+        this.#values(statement.to, statement.from, statement.bytes)
+        this.#push([0xfc, 0x0a, 0x00, 0x00])
+        break
+      case 'clear':
+        this.#value(statement.to)
+        this.#push([0x41, 0x00])
+        this.#value(statement.bytes)
+        this.#push([0xfc, 0x0b, 0x00])
+        break
+      case 'transpose':
+        this.#transpose(statement)
+        break
+      case 'call':
+        this.#values(...statement.args)
+        this.#push([0x10, ...u32(statement.callee)])
+        break
+      case 'if':
+        this.#value(statement.condition)
+        this.#push([0x04, 0x40])
+        this.#statements(statement.yes)
+        if (statement.no.length > 0) {
+          this.#push([0x05])
+          this.#statements(statement.no)
+        }
+        this.#push([0x0b])
+        break
+      case 'repeat':
+        this.#push([0x03, 0x40])
+        this.#statements(statement.body)
+        this.#value(statement.again)
+        this.#push([0x0d, 0x00, 0x0b])
+        break
+      case 'raw':
+        this.#values(...statement.args)
+        this.#push(statement.bytes)
+    }
+  }
+
+  #store({ address, value, offset, lanes }: Statement & { kind: 'store' }): void {
+    if (value.type === 'i32') {
+      this.#values(address, value)
+      this.#push([0x36, ...memarg(2, offset)])
+    } else if (lanes === LANES) {
+      this.#values(address, value)
+      this.#push(simd(0x0b, ...memarg(2, offset)))
+    } else {
+      this.#twice(value, (word) => {
+        for (let lane = 0; lane < lanes; lane++) {
+          this.#value(address)
+          word()
+          this.#push(simd(0x5a, ...memarg(2, offset + 4 * lane), lane))
+        }
+      })
+    }
+  }
+
+  #transpose({ from, to, pitch }: Statement & { kind: 'transpose' }): void {
+    const rows = from.map((address) => {
+      this.#value(address)
+      this.#push(simd(LOAD, ...memarg(2, 0)))
+      return this.#keep()
+    })
+    const [a, b, c, d] = rows as [number, number, number, number]
+    const mix = (x: number, y: number, lanes: readonly [number, number, number, number]): void => {
+      this.#get(x)
+      this.#get(y)
+      this.#push(shuffle(...lanes))
+    }
+    const pairs = (
+      [low, high]: readonly [number, number],
+      lanes: readonly [number, number, number, number],
+    ): number => {
+      mix(low, high, lanes)
+      return this.#keep()
+    }
+    const low = [pairs([a, b], [0, 4, 1, 5]), pairs([c, d], [0, 4, 1, 5])] as const
+    const high = [pairs([a, b], [2, 6, 3, 7]), pairs([c, d], [2, 6, 3, 7])] as const
+    const out = [
+      [low, [0, 1, 4, 5]],
+      [low, [2, 3, 6, 7]],
+      [high, [0, 1, 4, 5]],
+      [high, [2, 3, 6, 7]],
+    ] as const
+    out.forEach(([[x, y], lanes], r) => {
+      this.#value(to)
+      mix(x, y, lanes)
+      this.#push(simd(0x0b, ...memarg(2, r * pitch)))
+    })
+    this.#spare.push(...rows, ...low, ...high)
+  }
+
+  #values(...values: readonly Expr[]): void {
+    for (const value of values) this.#value(value)
+  }
+
+  #value(value: Expr): void {
+    const { op, args, imm } = value
+    const plain = PLAIN[op]
+    if (plain) {
+      this.#values(...args)
+      this.#push(plain)
+      return
+    }
+    const [first] = imm as readonly [number]
+    const [a, b, c] = args as readonly [Expr, Expr, Expr]
+    switch (op) {
+      case 'local':
+        this.#get(first)
+        break
+      case 'raw':
+        this.#values(...args)
+        this.#push(imm)
+        break
+      case 'i32.const':
+        this.#push([0x41, ...s32(first)])
+        break
+      case 'i32.load':
+        this.#value(a)
+        this.#push([0x28, ...memarg(2, first)])
+        break
+      case 'i32.pick':
+        this.#values(b, c, a)
+        this.#push(SELECT)
+        break
+      case 'vec.const':
+        this.#constant(first)
+        break
+      case 'vec.ramp': {
+        const step = imm[1]!
+        this.#push(v128const(first, first + step, first + 2 * step, first + 3 * step))
+        break
+      }
+      case 'vec.load':
+        this.#value(a)
+        this.#push(simd(LOAD, ...memarg(2, first)))
+        break
+      case 'vec.load.splat':
+        this.#value(a)
+        this.#push(simd(LOAD_SPLAT, ...memarg(2, first)))
+        break
+      case 'vec.gather':
+        this.#gather(value)
+        break
+      case 'vec.select':
+        this.#values(b, c, a)
+        this.#push(this.#choose)
+        break
+      case 'vec.down':
+        this.#twice(a, (word) => {
+          word()
+          word()
+          this.#push(first === 2 ? shuffle(2, 3, 2, 3) : shuffle(1, 1, 1, 1))
+        })
+        break
+      case 'vec.of.mask':
+        this.#value(a)
+        this.#constant(1)
+        this.#push(AND)
+        break
+      case 'vec.fma':
+        this.#values(a, b, c)
+        this.#push(this.#fma.mode === 'fused' ? RELAXED_MADD : [0x10, ...u32(this.#fma.emulated)])
+        break
+      case 'vec.canon':
+        this.#canon(a)
+        break
+      case 'vec.shl':
+      case 'vec.shr':
+        this.#value(a)
+        this.#push([0x41, ...s32(first), ...simd(op === 'vec.shl' ? 0xab : 0xad)])
+        break
+      case 'vec.shlv':
+      case 'vec.shrv':
+        this.#shift(a, b, op === 'vec.shlv' ? 0x74 : 0x76)
+        break
+      case 'mask.all':
+        this.#push([0x41, 0x00])
+        this.#value(a)
+        this.#push([0x6b, ...simd(0x11)])
+        break
+      case 'mask.first': {
+        const lane = (n: number): number => (n < first ? -1 : 0)
+        this.#push(v128const(lane(0), lane(1), lane(2), lane(3)))
+        break
+      }
+      default:
+        throw new Error(`WebAssembly has no code for ${op}`)
+    }
+  }
+
+  /** `args` of `choose`: the words where the mask is set, the others, the mask. */
+  get #choose(): readonly number[] {
+    return this.#fma.mode === 'fused' ? LANESELECT : BITSELECT
+  }
+
+  #canon(value: Expr): void {
+    this.#twice(value, (x) => {
+      x()
+      x()
+      this.#constant(MAGNITUDE)
+      this.#push(AND)
+      this.#constant(SMALLEST_NORMAL)
+      this.#push(F32_GE)
+      this.#constant(SIGN)
+      this.#push(OR)
+      this.#push(AND)
+      this.#constant(NAN)
+      x()
+      x()
+      this.#push(F32_EQ)
+      this.#push(this.#choose)
+    })
+  }
+
+  /** WebAssembly shifts all lanes by one amount: these go lane by lane. Amounts are mod 32, as in the definition. */
+  #shift(a: Expr, b: Expr, code: number): void {
+    this.#twice(a, (from) => {
+      this.#twice(b, (by) => {
+        from()
+        for (let lane = 0; lane < LANES; lane++) {
+          for (const word of [from, by]) {
+            word()
+            this.#push(simd(EXTRACT, lane))
+          }
+          this.#push([code])
+          this.#push(simd(REPLACE, lane))
+        }
+      })
+    })
+  }
+
+  #gather({ args, imm }: Expr): void {
+    const [base, index, inside, fill] = args as readonly [Expr, Expr, Expr | undefined, Expr | undefined]
+    const lanes = imm[0]!
+    const start = this.#hold(base)
+    if (!inside || !fill) {
+      const [at, step] = index.imm as readonly [number, number]
+      if (index.op !== 'vec.ramp' || at !== 0) throw new Error('a gather without a mask goes by a ramp')
+      this.#get(start)
+      this.#push(simd(LOAD_SPLAT, ...memarg(2, 0)))
+      const words = this.#keep('vec')
+      for (let lane = 1; lane < lanes; lane++) {
+        this.#get(start)
+        this.#push([0x41, ...s32(4 * step * lane), 0x6a])
+        this.#get(words)
+        this.#push(simd(LOAD_LANE, ...memarg(2, 0), lane))
+        this.#set(words)
+      }
+      this.#get(words)
+      this.#spare.push(start, words)
+      return
+    }
+    const [indices, set] = [this.#hold(index), this.#hold(inside)]
+    const words = this.#hold(fill)
+    for (let lane = 0; lane < lanes; lane++) {
+      this.#get(start)
+      this.#get(indices)
+      this.#push(simd(EXTRACT, lane))
+      this.#push([0x41, 0x02, 0x74, 0x6a])
+      // Address 0 can always be read.
+      this.#get(set)
+      this.#push(simd(EXTRACT, lane))
+      this.#push([0x71])
+      this.#get(words)
+      this.#push(simd(LOAD_LANE, ...memarg(2, 0), lane))
+      this.#set(words)
+    }
+    this.#get(words)
+    this.#value(fill)
+    this.#get(set)
+    this.#push(this.#choose)
+    this.#spare.push(start, indices, set, words)
+  }
+
+  /** Four times the same word. */
+  #constant(bits: number): void {
+    if (this.#body.tight) {
+      this.#push(v128const(bits, bits, bits, bits))
+      return
+    }
+    let known = this.#constants.get(bits)
+    if (known === undefined) {
+      known = this.#local('vec')
+      this.#constants.set(bits, known)
+    }
+    this.#get(known)
+  }
+
+  /** Makes `use` of a value that it may take any number of times. */
+  #twice(value: Expr, use: (take: () => void) => void): void {
+    if (value.op === 'local') {
+      use(() => this.#get(value.imm[0]!))
+      return
+    }
+    const held = this.#hold(value)
+    use(() => this.#get(held))
+    this.#spare.push(held)
+  }
+
+  #hold(value: Expr): number {
+    this.#value(value)
+    return this.#keep(value.type)
+  }
+
+  /** Moves the top of the stack to a local. */
+  #keep(type: ValType = 'vec'): number {
+    const at = this.#spare.findIndex((local) => (this.#typeOf(local) === 'i32') === (type === 'i32'))
+    const local = at < 0 ? this.#local(type) : this.#spare.splice(at, 1)[0]!
+    this.#set(local)
+    return local
+  }
+
+  #typeOf(local: number): ValType {
+    return this.#locals[local - this.#body.params.length]!
+  }
+
+  #local(type: ValType): number {
+    return this.#body.params.length + this.#locals.push(type) - 1
+  }
+
+  #get(local: number): void {
+    this.#push([0x20, ...u32(local)])
+  }
+
+  #set(local: number): void {
+    this.#push([0x21, ...u32(local)])
+  }
+
+  #push(bytes: readonly number[]): void {
+    for (const byte of bytes) this.#code.push(byte)
+  }
+}
