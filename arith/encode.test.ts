@@ -2,7 +2,8 @@ import { expect, test } from 'vitest'
 import { isAssayError } from '#proto/errors.ts'
 import { decodeProgram, encodeProgram } from './encode.ts'
 import { words } from './testing.ts'
-import { convolution, matmul, randomProgram } from './testing-programs.ts'
+import { convolution, matmul, quantised, randomProgram } from './testing-programs.ts'
+import type { ElementProgram } from './types.ts'
 
 test('the bytes of a contraction, written out', () => {
   const hex = Buffer.from(encodeProgram(matmul(2, 3, 5))).toString('hex')
@@ -21,6 +22,16 @@ test('the bytes of a contraction, written out', () => {
       .join('')
       .replaceAll(' ', ''),
   )
+})
+
+test('a quantised contraction differs in its order alone, and has no step and no join', () => {
+  const hex = (p: ElementProgram): string => Buffer.from(encodeProgram(p)).toString('hex')
+  const start = '0100020200000003000000010500000000'
+  const chain = hex(matmul(2, 3, 5))
+  expect(chain.startsWith(start)).toBe(true)
+  const loads = chain.slice(start.length, chain.indexOf('01060000'))
+  expect(hex(quantised('q16', 2, 3, 5))).toBe(`${start.slice(0, -2)}02${loads}000000`)
+  expect(hex(quantised('q24', 2, 3, 5))).toBe(`${start.slice(0, -2)}03${loads}000000`)
 })
 
 test('a convolution takes 207 bytes', () => {

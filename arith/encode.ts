@@ -8,7 +8,7 @@ import { MAX_STRAIGHT } from './types.ts'
 
 const VERSION = 1
 const DTYPES: readonly DType[] = ['f32', 'i32', 'u32', 'bool']
-const ORDERS: readonly Order[] = ['chain512', 'lanes32']
+const ORDERS: readonly Order[] = ['chain512', 'lanes32', 'q16', 'q24']
 const SOURCES = ['load', 'instr', 'acc', 'other', 'axis', 'const'] as const
 
 /**

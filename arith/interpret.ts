@@ -1,7 +1,8 @@
 /** The reference interpreter: element programs run as they are defined (docs/spec/arithmetic.md, Orders). */
 import { Machine } from './machine.ts'
 import { elements } from './program.ts'
-import type { ElementProgram, Word } from './types.ts'
+import { isQuantised, quantisedDot, wordOf } from './quantised.ts'
+import type { ElementProgram, QuantisedOrder, Word } from './types.ts'
 
 /** Loop positions that one chain folds before a new one begins. */
 export const CHAIN = 512
@@ -22,10 +23,22 @@ export function interpret(p: ElementProgram, operands: readonly Uint32Array[]): 
   for (let element = 0; element < out.length; element++) {
     if (element === 0) machine.seek(0)
     else machine.nextElement()
-    const total = p.order === 'chain512' ? chain(machine, p.init, positions) : lanes(machine, p.init, positions)
-    out[element] = machine.finish(total)
+    out[element] = machine.finish(fold(machine, p, positions))
   }
   return out
+}
+
+function fold(machine: Machine, { order, init }: ElementProgram, positions: number): Word {
+  if (isQuantised(order)) return contraction(machine, order, positions)
+  return order === 'chain512' ? chain(machine, init, positions) : lanes(machine, init, positions)
+}
+
+/** Blocks of 256 positions, each an exact sum of scaled integers; the block values add in ascending order. */
+function contraction(machine: Machine, order: QuantisedOrder, positions: number): Word {
+  const [a, b] = [new Uint32Array(positions), new Uint32Array(positions)]
+  for (let i = 0; i < positions; i++) [a[i], b[i]] = machine.factors()
+  const value = quantisedDot(order, new Float32Array(a.buffer), new Float32Array(b.buffer))
+  return wordOf(value)
 }
 
 /** Chains of 512 positions; the chain values join in ascending order. */

@@ -2,6 +2,8 @@
 import { fail } from '#proto/errors.ts'
 import { CHAIN, LANE_BLOCK, LANES } from './interpret.ts'
 import { elements } from './program.ts'
+import { isQuantised } from './quantised.ts'
+import { quantisedLayout } from './quantised-trace.ts'
 import type { ElementProgram } from './types.ts'
 
 /** One pass of a reduction: `count` items are folded in `blocks` blocks, then joined. Indices are into the trace. */
@@ -19,7 +21,8 @@ export interface Level {
 /**
  * Layout of a trace (docs/spec/arithmetic.md, Traces): for each level its folds, then its joins; then `finish`; then
  * `canon` if the output is f32. chain512 has one level; lanes32 has one more for each time that the block values need
- * another pass. Without loop positions there is no level.
+ * another pass. Without loop positions there is no level. Words of a quantised contraction come before `finish` as
+ * quantised-trace.ts places them; its total is the last of them.
  */
 export interface Layout {
   readonly levels: readonly Level[]
@@ -33,7 +36,8 @@ export const TREE = LANES - 1
 export function layout(p: ElementProgram): Layout {
   const levels: Level[] = []
   let at = 0
-  let count = p.loop.length === 0 ? 0 : elements(p.loop)
+  let count = positionsOf(p)
+  if (isQuantised(p.order)) [at, count] = [quantisedLayout(count).length, 0]
   while (count > 0) {
     const foldLength = levels.length === 0 ? p.step.length : p.join.length
     const blocks = Math.ceil(count / (p.order === 'chain512' ? CHAIN : LANE_BLOCK))
@@ -43,6 +47,11 @@ export function layout(p: ElementProgram): Layout {
     count = p.order === 'chain512' || blocks === 1 ? 0 : blocks
   }
   return { levels, finish: at, length: at + p.finish.length + (p.out.dtype === 'f32' ? 1 : 0) }
+}
+
+/** Positions of the loop; 0 without one. */
+export function positionsOf({ loop }: ElementProgram): number {
+  return loop.length === 0 ? 0 : elements(loop)
 }
 
 /** Number of building blocks executed for one output element, the canonical store included; the same for all elements. */

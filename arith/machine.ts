@@ -2,7 +2,7 @@
 import { fail } from '#proto/errors.ts'
 import type { Registers } from './blocks.ts'
 import { BLOCK_CODE, canonical, execute, INSTRUCTION, registers } from './blocks.ts'
-import { checkProgram, dependsOnLoop, loadsOf } from './program.ts'
+import { checkProgram, dependsOnLoop, loadsOf, loopLoads } from './program.ts'
 import type { Affine, Arg, ElementProgram, Straight, Word } from './types.ts'
 import { MAX_STRAIGHT } from './types.ts'
 
@@ -57,11 +57,11 @@ export class Machine {
     for (const [bits, register] of this.#constants) this.#registers.u32[register] = bits
 
     const plans = program.loads.map((_, n) => this.#plan(n, operands))
-    const inStep = program.loop.includes(0) ? [] : loadsOf(program, program.step)
-    const fixed = inStep.filter((n) => !dependsOnLoop(program, n))
+    const inLoop = loopLoads(program)
+    const fixed = inLoop.filter((n) => !dependsOnLoop(program, n))
     const once = new Set([...fixed, ...loadsOf(program, program.finish)])
     this.#once = plans.filter((plan) => once.has(plan.n))
-    this.#each = plans.filter((plan) => inStep.includes(plan.n) && !once.has(plan.n))
+    this.#each = plans.filter((plan) => inLoop.includes(plan.n) && !once.has(plan.n))
     this.#values = Float64Array.from(this.#affines, (affine) => affine.base)
     this.#moves = this.#dims.map((_, axis) => Float64Array.from(this.#affines, (affine) => this.#move(affine, axis)))
 
@@ -98,6 +98,15 @@ export class Machine {
     const value = this.#run(this.#step, record)
     this.#advance(this.#outRank, this.#dims.length)
     return value
+  }
+
+  /** The words of loads 0 and 1 at one loop position, which a quantised order contracts. Moves on as `step` does. */
+  factors(): readonly [Word, Word] {
+    this.#bring(this.#each)
+    const { u32 } = this.#registers
+    const found = [u32[this.#dims.length]!, u32[this.#dims.length + 1]!] as const
+    this.#advance(this.#outRank, this.#dims.length)
+    return found
   }
 
   join(acc: Word, other: Word, record?: Recorder): Word {

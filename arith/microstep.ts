@@ -3,7 +3,9 @@ import { fail } from '#proto/errors.ts'
 import { evaluate } from './blocks.ts'
 import { CHAIN, LANE_BLOCK, LANES } from './interpret.ts'
 import type { Level } from './layout.ts'
-import { checkElement, layout, TREE } from './layout.ts'
+import { checkElement, layout, positionsOf, TREE } from './layout.ts'
+import { evaluateQuantised, isQuantised, isQuantisedBlock } from './quantised.ts'
+import { quantisedStep } from './quantised-trace.ts'
 import type { Affine, Arg, ElementProgram, MicroStep, Source, Straight, Word } from './types.ts'
 
 /**
@@ -17,8 +19,12 @@ export function microStep(p: ElementProgram, element: number, t: number): MicroS
   const { levels, finish, length } = layout(p)
   if (!Number.isInteger(t) || t < 0 || t >= length) fail('bad-input', `micro-step ${t} of a trace of ${length}`)
 
-  const last = levels.at(-1)
-  const total = last === undefined ? constant(p.init) : levelTotal(p, last)
+  const { order } = p
+  if (isQuantised(order) && t < finish) {
+    const bring = (n: 0 | 1, position: number): Source => loaded(p, n, coordinates(p, element, position))
+    return quantisedStep(order, positionsOf(p), t, bring)
+  }
+  const total = totalOf(p, levels, finish)
   if (t === finish + p.finish.length) {
     return { block: 'canon', args: [p.finish.length === 0 ? total : word(t - 1)] }
   }
@@ -44,10 +50,8 @@ export function runMicroStep(
   traced: { readonly [index: number]: Word },
   operands: readonly Uint32Array[],
 ): Word {
-  return evaluate(
-    step.block,
-    step.args.map((source) => wordAt(source, traced, operands)),
-  )
+  const args = step.args.map((source) => wordAt(source, traced, operands))
+  return isQuantisedBlock(step.block) ? evaluateQuantised(step.block, args) : evaluate(step.block, args)
 }
 
 function wordAt(source: Source, traced: { readonly [index: number]: Word }, operands: readonly Uint32Array[]): Word {
@@ -168,6 +172,13 @@ function laneValue(p: ElementProgram, level: Level, block: number, lane: number,
 function blockValue(p: ElementProgram, level: Level, block: number): Source {
   if (p.order === 'lanes32') return laneValue(p, level, block, 0, 1)
   return afterItem(level, Math.min((block + 1) * CHAIN, level.count) - 1)
+}
+
+/** What `finish` starts from. */
+function totalOf(p: ElementProgram, levels: readonly Level[], finish: number): Source {
+  if (isQuantised(p.order) && finish > 0) return word(finish - 1)
+  const last = levels.at(-1)
+  return last === undefined ? constant(p.init) : levelTotal(p, last)
 }
 
 function levelTotal(p: ElementProgram, level: Level): Source {

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { checkProgram, MAX_INT, MAX_LOADS } from './program.ts'
 import { acc, axis, bits, instr, load, other, run, word } from './testing.ts'
-import { at, convolution, gather, matmul, scatterAdd, sum } from './testing-programs.ts'
+import { at, convolution, gather, matmul, quantised, scatterAdd, sum } from './testing-programs.ts'
 import type { ElementProgram, Instr, Load } from './types.ts'
 
 const copy = (change: Partial<ElementProgram> = {}): ElementProgram => ({
@@ -20,6 +20,7 @@ const reading = (change: Partial<Load>): ElementProgram =>
 
 test('the programs of primitives are valid for operands of exactly their size', () => {
   checkProgram(matmul(2, 3, 5), [10, 15])
+  checkProgram(quantised('q16', 2, 3, 5), [10, 15])
   checkProgram(sum(2, 40_000), [80_000])
   checkProgram(gather(5, 3, 2), [15, 2])
   checkProgram(scatterAdd(4, 2, 7), [14, 7])
@@ -28,6 +29,7 @@ test('the programs of primitives are valid for operands of exactly their size', 
 
 test('one word less is refused, since an address could leave the operand', () => {
   expect(() => checkProgram(matmul(2, 3, 5), [9, 15])).toThrow(/load 0 may read words 0..9 of an operand of 9/)
+  expect(() => checkProgram(quantised('q24', 2, 3, 5), [10, 14])).toThrow(/load 1 may read words 0..14/)
   expect(() => checkProgram(sum(2, 40_000), [79_999])).toThrow(/may read/)
   expect(() => checkProgram(gather(5, 3, 2), [14, 2])).toThrow(/may read/)
   expect(() => checkProgram(convolution(2, 4, 5, 3, 2), [119, 54])).toThrow(/may read/)
@@ -61,6 +63,10 @@ const folded = (step: Instr[], join: Instr[], finish: Instr[] = []): ElementProg
 })
 const add = run('fadd', acc, load(0))
 const both = run('fadd', acc, other)
+const product = (change: Partial<ElementProgram>): ElementProgram => {
+  const { loads, ...rest } = folded([], [])
+  return { ...rest, order: 'q16', loads: [...loads, ...loads], ...change }
+}
 
 test.each<[string, ElementProgram, RegExp]>([
   ['an operand that is not there', reading({ operand: 1 }), /operand 1 of 1/],
@@ -84,6 +90,10 @@ test.each<[string, ElementProgram, RegExp]>([
   ['too many loads', copy({ loads: Array(MAX_LOADS + 1).fill(copy().loads[0]) }), /33 loads/],
   ['65 blocks', copy({ finish: Array(65).fill(run('canon', load(0))) }), /65 blocks/],
   ['a step without a loop', copy({ step: [add], join: [both] }), /without one/],
+  ['a quantised order with a step', product({ step: [add] }), /q16 takes a loop, two loads/],
+  ['a quantised order without a loop', copy({ order: 'q24' }), /q24 takes a loop/],
+  ['a quantised order with one load', product({ loads: folded([], []).loads }), /two loads/],
+  ['a quantised order with an init', product({ init: 1 }), /init \+0/],
   ['a loop without a join', folded([add], []), /with a loop/],
   ['other in step', folded([run('fadd', acc, other)], [both]), /second operand/],
   ['a load in join', folded([add], [run('fadd', acc, load(0))]), /two operands/],

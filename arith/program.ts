@@ -2,6 +2,7 @@
 import { fail } from '#proto/errors.ts'
 import { checkAddress } from './address.ts'
 import { ARITY, BLOCK_CODE } from './blocks.ts'
+import { isQuantised } from './quantised.ts'
 import type { Affine, Arg, ElementProgram, Load, Straight, Word } from './types.ts'
 import { MAX_STRAIGHT } from './types.ts'
 
@@ -21,13 +22,27 @@ export function elements(shape: readonly number[]): number {
 
 /** The loads that a straight program reads, each before the loads that go through it, in ascending order. */
 export function loadsOf(p: ElementProgram, straight: Straight): number[] {
+  return closed(
+    p,
+    straight.flatMap(({ args }) => args.flatMap((arg) => (arg.from === 'load' ? [arg.n] : []))),
+  )
+}
+
+/** The loads that happen at every loop position, in ascending order. */
+export function loopLoads(p: ElementProgram): number[] {
+  if (p.loop.includes(0)) return []
+  return isQuantised(p.order) ? closed(p, [0, 1]) : loadsOf(p, p.step)
+}
+
+/** These loads and those that they go through, in ascending order. */
+function closed(p: ElementProgram, loads: readonly number[]): number[] {
   const used = new Set<number>()
   const add = (n: number): void => {
     used.add(n)
     const via = p.loads[n]!.via
     if (via !== undefined) add(via.load)
   }
-  for (const { args } of straight) for (const arg of args) if (arg.from === 'load') add(arg.n)
+  for (const n of loads) add(n)
   return [...used].sort((a, b) => a - b)
 }
 
@@ -49,16 +64,24 @@ export function checkProgram(p: ElementProgram, sizes: readonly number[]): void 
   checkWord(p.init, 'init')
   if (p.loads.length > MAX_LOADS) fail('over-limit', `${p.loads.length} loads, at most ${MAX_LOADS}`)
   for (const [n, load] of p.loads.entries()) checkLoad(p, load, n, sizes)
-  const loops = p.loop.length > 0
-  if (loops !== p.step.length > 0 || loops !== p.join.length > 0) {
-    fail('bad-program', 'step and join must be present with a loop and absent without one')
-  }
+  checkOrder(p)
   checkStraight(p, p.step, 'step')
   checkStraight(p, p.join, 'join')
   checkStraight(p, p.finish, 'finish')
   // Without loop positions only the loads of finish happen.
   const happens = p.loop.includes(0) ? new Set(loadsOf(p, p.finish)) : p.loads.keys()
   for (const n of happens) checkAddress(p, p.loads[n]!, n, sizes[p.loads[n]!.operand]!)
+}
+
+function checkOrder(p: ElementProgram): void {
+  const loops = p.loop.length > 0
+  if (isQuantised(p.order)) {
+    if (!loops || p.loads.length < 2 || p.init !== 0 || p.step.length > 0 || p.join.length > 0) {
+      fail('bad-program', `${p.order} takes a loop, two loads, init +0 and neither step nor join`)
+    }
+  } else if (loops !== p.step.length > 0 || loops !== p.join.length > 0) {
+    fail('bad-program', 'step and join must be present with a loop and absent without one')
+  }
 }
 
 function checkShape(shape: readonly number[], what: string): void {

@@ -4,7 +4,7 @@ import type { Block, Word } from './types.ts'
 const NAN = 0x7fc00000
 
 /** The exact value `significand * 2^exponent` of a finite word. */
-interface Exact {
+export interface Exact {
   readonly significand: bigint
   readonly exponent: number
 }
@@ -16,7 +16,8 @@ const isZero = (w: Word): boolean => (w & 0x7fffffff) === 0
 const inf = (s: number): Word => ((s << 31) | 0x7f800000) >>> 0
 const zero = (s: number): Word => (s << 31) >>> 0
 
-function exact(w: Word): Exact {
+/** @param w a finite word */
+export function exact(w: Word): Exact {
   const field = (w >>> 23) & 255
   const significand = BigInt(field === 0 ? w & 0x7fffff : (w & 0x7fffff) | 0x800000)
   return { significand: sign(w) === 1 ? -significand : significand, exponent: Math.max(field, 1) - 150 }
@@ -26,7 +27,7 @@ function exact(w: Word): Exact {
  * The binary32 nearest to `n / d * 2^exponent` (d > 0), ties to even: the quotient on a grid 64 bits finer than any
  * result needs, with a sticky last bit, then one decision.
  */
-function nearest(n: bigint, d: bigint, exponent: number, signOfZero: number): Word {
+export function nearest(n: bigint, d: bigint, exponent: number, signOfZero: number): Word {
   if (n === 0n) return zero(signOfZero)
   const s = n < 0n ? 1 : 0
   const size = n < 0n ? -n : n

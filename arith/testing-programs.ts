@@ -1,7 +1,9 @@
 /** Programs for tests: the shapes that primitives have, and random ones; and a naive way to run any of them. */
 import { ARITY, BLOCKS, evaluate } from './blocks.ts'
+import { isQuantised } from './quantised.ts'
 import { acc, axis, bits, instr, load, nasty, other, run, word } from './testing.ts'
-import type { Affine, Arg, ElementProgram, Instr, Load, Straight, Word } from './types.ts'
+import { exactDot } from './testing-quantised.ts'
+import type { Affine, Arg, ElementProgram, Instr, Load, QuantisedOrder, Straight, Word } from './types.ts'
 
 export const at = (base: number, ...strides: number[]): Affine => ({ base, strides })
 
@@ -18,6 +20,14 @@ export const matmul = (m: number, n: number, k: number): ElementProgram => ({
   step: [run('ffma', load(0), load(1), acc)],
   join: [run('fadd', acc, other)],
   finish: [],
+})
+
+/** The same contraction in a quantised order. */
+export const quantised = (order: QuantisedOrder, m: number, n: number, k: number): ElementProgram => ({
+  ...matmul(m, n, k),
+  order,
+  step: [],
+  join: [],
 })
 
 /** Sum over the last axis of [rows, n]. */
@@ -136,14 +146,16 @@ export function randomProgram(next: () => Word): { program: ElementProgram; oper
   const dtypes = ['f32', 'i32', 'u32', 'bool'] as const
   const outAxes = shape.map((_, n) => axis(n))
   const all = [acc, ...dims.map((_, n) => axis(n)), ...loads.map((_, n) => load(n))]
+  const order = (['chain512', 'lanes32', 'q16', 'q24'] as const)[below(loops && loads.length >= 2 ? 4 : 2)]!
+  const own = isQuantised(order)
   const program: ElementProgram = {
     out: { dtype: dtypes[below(4)]!, shape },
     loop,
-    order: below(2) === 0 ? 'chain512' : 'lanes32',
+    order,
     loads,
-    init: nasty(next),
-    step: loops ? straight(1 + below(4), all) : [],
-    join: loops ? straight(1 + below(3), [acc, other]) : [],
+    init: own ? 0 : nasty(next),
+    step: loops && !own ? straight(1 + below(4), all) : [],
+    join: loops && !own ? straight(1 + below(3), [acc, other]) : [],
     finish: straight(below(6), [acc, ...outAxes, ...still.map(load)]),
   }
   return { program, operands }
@@ -193,6 +205,9 @@ export function naive(p: ElementProgram, operands: readonly Uint32Array[], eleme
     total = cut(positions, 512)
       .map((block) => block.reduce(step, p.init))
       .reduce(join)
+  } else if (isQuantised(p.order)) {
+    const words = (n: number): Word[] => positions.map((i) => bring(n, [...out, ...split(i, p.loop)]))
+    total = exactDot(p.order, words(0), words(1))
   } else if (positions.length > 0) {
     let values = cut(positions, 16384).map((block) => lanes(block, step))
     while (values.length > 1) values = cut(values, 16384).map((block) => lanes(block, join))

@@ -4,6 +4,8 @@ import { CHAIN, LANE_BLOCK, LANES } from './interpret.ts'
 import type { Level } from './layout.ts'
 import { checkElement, layout } from './layout.ts'
 import { Machine } from './machine.ts'
+import { microStep, runMicroStep } from './microstep.ts'
+import { isQuantised } from './quantised.ts'
 import type { ElementProgram, Word } from './types.ts'
 
 /** Longest trace that is kept in memory, in words. */
@@ -31,6 +33,10 @@ export function trace(p: ElementProgram, operands: readonly Uint32Array[], eleme
 
   machine.seek(element)
   let values: Uint32Array = Uint32Array.of(p.init)
+  if (isQuantised(p.order) && finish > 0) {
+    for (let t = 0; t < finish; t++) words[t] = runMicroStep(microStep(p, element, t), words, operands)
+    values = words.subarray(finish - 1, finish)
+  }
   for (const [depth, level] of levels.entries()) {
     const items = values
     const fold: Fold = depth === 0 ? (acc) => machine.step(acc, recorder) : (acc, i) => join(acc, items[i]!)

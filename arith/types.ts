@@ -39,6 +39,9 @@ export type Block =
   | 'u2f'
   | 'canon'
 
+/** Blocks that only quantised orders execute; no straight program holds them. Their meaning is in quantised.ts. */
+export type QuantisedBlock = 'qshift' | 'f2q' | 'q2f' | 'imulh' | 'ult'
+
 /** An operand of a building block inside an element program. */
 export type Arg =
   /** The word brought by `loads[n]`. */
@@ -87,8 +90,14 @@ export interface Load {
   readonly guard?: readonly Guard[]
 }
 
-/** The order in which a loop's positions are folded: a k-chain in blocks of 512, or 32 lanes in blocks of 16,384. */
-export type Order = 'chain512' | 'lanes32'
+/** Orders that contract loads 0 and 1 as integers of 16 or 24 bits, scaled in blocks of 256 positions. */
+export type QuantisedOrder = 'q16' | 'q24'
+
+/**
+ * The order in which a loop's positions are folded: a k-chain in blocks of 512, 32 lanes in blocks of 16,384, or a
+ * quantised contraction.
+ */
+export type Order = 'chain512' | 'lanes32' | QuantisedOrder
 
 /**
  * How ONE output element of a primitive is computed: docs/spec/arithmetic.md.
@@ -96,7 +105,7 @@ export type Order = 'chain512' | 'lanes32'
  * Without a loop (`loop` is `[]`) the element is `finish` alone (a map; `step` and `join` are empty, `acc` is `init`).
  * With a loop, `step` folds each position into `acc` from `init` in the given order, `join` combines lanes or block
  * results, and `finish` (may be empty: the identity) runs once on the total. If `out.dtype` is f32 the value is then made
- * canonical and stored.
+ * canonical and stored. A quantised order is its own step and join (both are empty, `init` is +0).
  */
 export interface ElementProgram {
   readonly out: TensorType
@@ -122,6 +131,6 @@ export type Source =
 
 /** One building block with named operands: what the chain executes at the end of a dispute. */
 export interface MicroStep {
-  readonly block: Block
+  readonly block: Block | QuantisedBlock
   readonly args: readonly Source[]
 }
