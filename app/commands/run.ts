@@ -11,7 +11,8 @@ import { type Terminal, terminalOf } from '#app/terminal/terminal.ts'
 import { train } from '#app/train.ts'
 import { exportWeights } from '#app/weights/export.ts'
 import { sampleText } from '#app/weights/generate.ts'
-import { createEngine, ENGINES, type EngineName } from '#engine/index.ts'
+import { createExactEngine } from '#engine/conformance/exact.ts'
+import { ENGINES, type EngineName } from '#engine/index.ts'
 import type { Engine } from '#engine/types.ts'
 import { toHex } from '#proto/bytes.ts'
 import { isAssayError } from '#proto/errors.ts'
@@ -85,7 +86,7 @@ export function define(command: Command): void {
 async function run(file: string, options: Options, terminal: Terminal, signal: AbortSignal): Promise<RunResult> {
   const job = await loadJob(file, { dataPath: options.data, signal })
   for (const line of describeJob(job, terminal)) terminal.write(`${line}\n`)
-  const engine = await createEngine(options.engine, { threads: options.threads })
+  const engine = await createExactEngine(options.engine, { threads: options.threads })
   try {
     return await runOn(engine, job, options, terminal, signal)
   } finally {

@@ -1,5 +1,6 @@
 /** Worker thread that owns an engine and one job's trainer: all heavy arithmetic of a role happens here. */
-import { createEngine, type EngineName } from '#engine/index.ts'
+import { createExactEngine } from '#engine/conformance/exact.ts'
+import type { EngineName } from '#engine/index.ts'
 import type { Engine, Kernel } from '#engine/types.ts'
 import { fail } from '#proto/errors.ts'
 import { decodeJob } from '#proto/job.ts'
@@ -65,7 +66,7 @@ const methods = {
     const spec = decodeJob(request.job)
     const program = programOf(spec)
     beat()
-    engine = await createEngine(request.engine, { threads: request.threads })
+    engine = await createExactEngine(request.engine, { threads: request.threads })
     current = new Trainer(beating(engine), program, spec, new Dataset(spec.data, request.data))
     return { stateBytes: current.stateBytes, sumBytes: current.sumBytes, program: outlineOf(program) }
   },
