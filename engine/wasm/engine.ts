@@ -107,6 +107,10 @@ export class WasmEngine implements Engine {
     return this.#memory.bytes
   }
 
+  peak(): number {
+    return this.#memory.peak
+  }
+
   async close(): Promise<void> {
     this.#closed = true
     this.#buffers.clear()

@@ -26,6 +26,7 @@ export class Memory {
   #top = RESERVED
   #limit = PAGE - SLACK
   #bytes = 0
+  #peak = 0
 
   /** @throws no-engine if the host cannot reserve 4 GiB of addresses */
   constructor() {
@@ -42,6 +43,11 @@ export class Memory {
   /** Bytes of all blocks held. */
   get bytes(): number {
     return this.#bytes
+  }
+
+  /** Most bytes that were held at once. */
+  get peak(): number {
+    return this.#peak
   }
 
   /**
@@ -64,6 +70,7 @@ export class Memory {
     }
     this.#held.set(address, size)
     this.#bytes += size
+    this.#peak = Math.max(this.#peak, this.#bytes)
     new Uint8Array(this.shared.buffer, address, size).fill(0)
     return address
   }
