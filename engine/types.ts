@@ -30,6 +30,8 @@ export interface Engine {
   compile(graph: Graph): Kernel
   /** Bytes of memory now held. */
   memory(): number
+  /** Most bytes that were held at once since the engine was created. */
+  peak(): number
   /** Stops worker threads and drops all memory. */
   close(): Promise<void>
 }

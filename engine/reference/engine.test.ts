@@ -66,6 +66,7 @@ test('counts its memory and frees it', async () => {
   expect(engine.memory()).toBe(40)
   engine.free(buffer)
   expect(engine.memory()).toBe(0)
+  expect(engine.peak()).toBe(40)
   expect(() => engine.free(buffer)).toThrow('not held')
   engine.alloc(vector)
   await engine.close()

@@ -24,9 +24,11 @@ class ReferenceBuffer implements Buffer {
 class ReferenceKernel implements Kernel {
   readonly graph: Graph
   readonly #lastUse: readonly number[]
+  readonly #engine: ReferenceEngine
 
-  constructor(graph: Graph) {
+  constructor(graph: Graph, engine: ReferenceEngine) {
     this.graph = graph
+    this.#engine = engine
     const lastUse: number[] = []
     for (const [i, node] of graph.nodes.entries()) {
       for (const id of node.inputs) lastUse[id] = i
@@ -79,6 +81,7 @@ class ReferenceKernel implements Kernel {
       return buffer.words()
     })
     const types = [...graph.inputs, ...graph.nodes].map((value) => value.type)
+    let held = 0
     for (const [i, node] of graph.nodes.slice(0, Math.max(0, count)).entries()) {
       const program = elementOf(
         node,
@@ -90,7 +93,13 @@ class ReferenceKernel implements Kernel {
           node.inputs.map((id) => values[id] as Uint32Array),
         ),
       )
-      for (const id of node.inputs) if ((this.#lastUse[id] ?? 0) <= i && id !== keep) values[id] = undefined
+      held += values.at(-1)!.byteLength
+      this.#engine.notePeak(held)
+      for (const id of new Set(node.inputs)) {
+        if ((this.#lastUse[id] ?? 0) > i || id === keep) continue
+        if (id >= graph.inputs.length) held -= values[id]?.byteLength ?? 0
+        values[id] = undefined
+      }
     }
     return values
   }
@@ -100,29 +109,42 @@ class ReferenceEngine implements Engine {
   readonly name = 'reference'
   readonly threads = 1
   readonly #buffers = new Set<Buffer>()
+  #bytes = 0
+  #peak = 0
 
   alloc(type: TensorType): Buffer {
     const buffer = new ReferenceBuffer(type)
     this.#buffers.add(buffer)
+    this.#bytes += buffer.words().byteLength
+    this.notePeak(0)
     return buffer
   }
 
   free(buffer: Buffer): void {
     if (!this.#buffers.delete(buffer)) fail('bad-input', 'this buffer is not held by this engine')
+    this.#bytes -= buffer.words().byteLength
   }
 
   compile(graph: Graph): Kernel {
-    return new ReferenceKernel(graph)
+    return new ReferenceKernel(graph, this)
   }
 
   memory(): number {
-    let bytes = 0
-    for (const buffer of this.#buffers) bytes += 4 * buffer.words().length
-    return bytes
+    return this.#bytes
+  }
+
+  peak(): number {
+    return this.#peak
+  }
+
+  /** Notes that kernels hold `bytes` of intermediate values beside the buffers. */
+  notePeak(bytes: number): void {
+    this.#peak = Math.max(this.#peak, this.#bytes + bytes)
   }
 
   close(): Promise<void> {
     this.#buffers.clear()
+    this.#bytes = 0
     return Promise.resolve()
   }
 }

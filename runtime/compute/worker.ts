@@ -55,6 +55,7 @@ function beating(engine: Engine): Engine {
     free: (buffer) => engine.free(buffer),
     compile,
     memory: () => engine.memory(),
+    peak: () => engine.peak(),
     close: () => engine.close(),
   }
 }
