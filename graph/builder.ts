@@ -7,6 +7,7 @@ import { ELEMENTWISE, type Elementwise, type ElementwiseOp } from './elementwise
 import { fuse } from './fuse.ts'
 import { primitive } from './primitives/index.ts'
 import { broadcastShapes, elementsOf, sameShape, showType } from './shape.ts'
+import type { Arithmetic } from './spec.ts'
 import type { Graph, Node, Port } from './types.ts'
 
 /** A value of one builder: an input or the result of a node. */
@@ -17,6 +18,13 @@ export interface Value {
 
 /** An operand of an elementwise operation: a number stands for a constant of the other operands' dtype. */
 export type Operand = Value | number
+
+export interface MatmulOptions {
+  readonly transposeA?: boolean
+  readonly transposeB?: boolean
+  /** Default: the builder's. */
+  readonly arithmetic?: Arithmetic
+}
 
 /** What the builder knows of a value beyond its type. */
 interface Definition {
@@ -39,6 +47,12 @@ export class Builder {
   readonly #outputs: { name: string; value: number }[] = []
   readonly #inputNames = new Set<string>()
   readonly #outputNames = new Set<string>()
+  readonly #arithmetic: Arithmetic
+
+  /** @param arithmetic of contractions that do not name their own */
+  constructor(arithmetic: Arithmetic = 'f32') {
+    this.#arithmetic = arithmetic
+  }
 
   /** Declares an input port. @throws bad-graph for a name that is taken */
   input(name: string, dtype: DType, shape: readonly number[]): Value {
@@ -225,9 +239,13 @@ export class Builder {
 
   // Contraction, movement, rows
 
-  /** Batched matrix product [batch.., m, k] x [batch.., k, n]; the flags read an operand transposed. */
-  matmul(x: Value, y: Value, { transposeA = false, transposeB = false } = {}): Value {
-    return this.apply('matmul', { transposeA, transposeB }, [x, y])
+  /**
+   * Batched matrix product [batch.., m, k] x [batch.., k, n]; the flags read an operand transposed. Gradients are
+   * contracted in the same arithmetic.
+   */
+  matmul(x: Value, y: Value, { transposeA = false, transposeB = false, arithmetic }: MatmulOptions = {}): Value {
+    const order = arithmetic ?? this.#arithmetic
+    return this.apply('matmul', { transposeA, transposeB, ...(order !== 'f32' && { order }) }, [x, y])
   }
 
   /** The same elements in another shape; one size may be -1. */

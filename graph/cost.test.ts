@@ -15,6 +15,16 @@ test('a matrix product costs one fused multiply-add a position and one addition 
   })
 })
 
+test('a quantised product costs a multiply-add a position, two blocks a block value, two a word of its operands', () => {
+  const b = new Builder('q16')
+  b.output('y', b.matmul(b.input('x', 'f32', [4, 1030]), b.input('w', 'f32', [1030, 3])))
+  expect(graphCost(b.finish('matmul'))).toEqual({
+    blocks: BigInt(12 * (1030 + 5 + 4) + 2 * 7 * 1030),
+    flops: BigInt(12 * (2 * 1030 + 4)),
+    bytes: BigInt(4 * (4 * 1030 + 3 * 1030 + 12)),
+  })
+})
+
 test('a map costs its program at every element; integer blocks are no flops', () => {
   const b = new Builder()
   const x = b.input('x', 'f32', [5])
@@ -29,6 +39,8 @@ test('joins of a reduction', () => {
   expect(joinsOf('lanes32', 40_000)).toBe(3 * 31 + 3 + 31)
   expect(joinsOf('chain512', 512)).toBe(0)
   expect(joinsOf('chain512', 513)).toBe(1)
+  expect(joinsOf('q16', 513)).toBe(2)
+  expect(joinsOf('q24', 0)).toBe(0)
 })
 
 test('a step is its micro-batches, the additions between them and one update', () => {

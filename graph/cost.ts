@@ -1,5 +1,7 @@
 /** The cost model: building blocks, floating-point operations and bytes of every node, from its element program alone. */
 import { CHAIN, LANE_BLOCK, LANES } from '#arith/interpret.ts'
+import { positionsOf } from '#arith/layout.ts'
+import { isQuantised, QUANTISED_BLOCK } from '#arith/quantised.ts'
 import type { ElementProgram, Straight, TensorType } from '#arith/types.ts'
 import { elementOf } from './primitives/index.ts'
 import { elementsOf } from './shape.ts'
@@ -21,6 +23,7 @@ const FLOPS: Readonly<Record<string, number>> = { fadd: 1, fsub: 1, fmul: 1, fdi
 export function joinsOf(order: ElementProgram['order'], positions: number): number {
   if (positions === 0) return 0
   if (order === 'chain512') return Math.ceil(positions / CHAIN) - 1
+  if (isQuantised(order)) return Math.ceil(positions / QUANTISED_BLOCK) - 1
   let joins = 0
   for (let count = positions, level = 0; level === 0 || count > 1; level++) {
     const blocks = Math.ceil(count / LANE_BLOCK)
@@ -33,16 +36,29 @@ export function joinsOf(order: ElementProgram['order'], positions: number): numb
 
 const flopsOf = (straight: Straight) => straight.reduce((sum, { block }) => sum + (FLOPS[block] ?? 0), 0)
 
-/** Cost of a whole tensor that an element program computes. */
+/**
+ * Cost of a whole tensor that an element program computes. A quantised contraction counts a multiply-add a position, the
+ * rounding and the addition of each block, and two blocks for every word of an operand: its magnitude and its scaling,
+ * which all elements share.
+ */
 export function programCost(p: ElementProgram, ins: readonly TensorType[]): Cost {
   const elements = BigInt(elementsOf(p.out.shape))
-  const positions = p.loop.length === 0 ? 0 : elementsOf(p.loop)
+  const positions = positionsOf(p)
   const joins = joinsOf(p.order, positions)
+  const words = BigInt(ins.reduce((sum, type) => sum + elementsOf(type.shape), 0))
+  const bytes = 4n * (elements + words)
+  if (isQuantised(p.order)) {
+    const sums = BigInt(positions + (positions > 0 ? 2 * joins + 1 : 0))
+    return {
+      blocks: elements * (sums + BigInt(p.finish.length)) + 2n * words,
+      flops: elements * BigInt(2 * positions + joins + flopsOf(p.finish)),
+      bytes,
+    }
+  }
   const per = (count: (straight: Straight) => number) =>
     elements *
     (BigInt(positions) * BigInt(count(p.step)) + BigInt(joins) * BigInt(count(p.join)) + BigInt(count(p.finish)))
-  const words = ins.reduce((sum, type) => sum + elementsOf(type.shape), 0)
-  return { blocks: per((straight) => straight.length), flops: per(flopsOf), bytes: 4n * (elements + BigInt(words)) }
+  return { blocks: per((straight) => straight.length), flops: per(flopsOf), bytes }
 }
 
 function sum(costs: readonly Cost[]): Cost {

@@ -58,7 +58,7 @@ function metricSums(b: Builder, outcome: Outcome, count: Value): Value[] {
 }
 
 function microGraph(model: Model, spec: ProgramSpec, ports: Omit<Program, keyof Graphs>): Graph {
-  const b = new Builder()
+  const b = new Builder(spec.arithmetic)
   const size = spec.batch / spec.microBatches
   const { weights } = stateInputs(b, ports.state)
   const seed = b.input('seed', 'u32', [2])
@@ -102,7 +102,7 @@ function updateGraph(spec: ProgramSpec, count: number, ports: Omit<Program, keyo
 }
 
 function evaluateGraph(model: Model, spec: ProgramSpec, ports: Omit<Program, keyof Graphs>): Graph {
-  const b = new Builder()
+  const b = new Builder(spec.arithmetic)
   const { weights } = stateInputs(b, ports.state)
   const type = recordsType(spec.data, spec.batch / spec.microBatches)
   const records = b.input('records', type.dtype, type.shape)
@@ -117,7 +117,8 @@ function evaluateGraph(model: Model, spec: ProgramSpec, ports: Omit<Program, key
 type Graphs = Pick<Program, 'init' | 'micro' | 'combine' | 'update' | 'evaluate'>
 
 /**
- * The program of a job. Equal specifications give equal programs, to the byte of their encodings.
+ * The program of a job. Equal specifications give equal programs, to the byte of their encodings. Contractions are in the
+ * arithmetic that the specification names.
  *
  * - Metrics: `loss` (sum over records), `count` (records) and, for classifiers, `correct`; all f32[].
  * - Step metrics of `update`: `loss` (mean over the batch) and `learningRate`.
@@ -153,8 +154,8 @@ export function buildProgram(spec: ProgramSpec): Program {
  * A graph for using a trained model: the parameters in state order and `records` of `batch` rows (the class or last
  * byte of a row is not read) -> `logits`.
  */
-export function buildPrediction(spec: Pick<ProgramSpec, 'model' | 'data'>, batch: number): Graph {
-  const b = new Builder()
+export function buildPrediction(spec: Pick<ProgramSpec, 'model' | 'data' | 'arithmetic'>, batch: number): Graph {
+  const b = new Builder(spec.arithmetic)
   const model = modelOf(spec)
   const { weights } = stateInputs(
     b,

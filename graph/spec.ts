@@ -6,8 +6,13 @@ export type { ModelSpec, OptimizerSpec }
 /** How one record reads: what a model needs to know of the data. */
 export type RecordSpec = Pick<DataSpec, 'format' | 'height' | 'width' | 'features' | 'classes'>
 
+/** The order of contractions: chains of fused multiply-adds, or integers of 16 or 24 bits. */
+export type Arithmetic = JobSpec['arithmetic']
+
 /** A `JobSpec` is one. */
 export interface ProgramSpec extends Pick<JobSpec, 'model' | 'optimizer'> {
+  /** Default f32. */
+  readonly arithmetic?: Arithmetic
   readonly data: RecordSpec
   /** Records of a global step. */
   readonly batch: number

@@ -121,8 +121,8 @@ export const JOB = struct({
   optimizer: OPTIMIZER,
   /** Seed of everything random in training (`derivedSeed` in ids.ts). */
   seed: u64,
-  /** Arithmetic profile: the fixed order of every operation. */
-  arithmetic: oneOf(['f32']),
+  /** Arithmetic profile: the order of every contraction; that of other operations is the same in all of them. */
+  arithmetic: oneOf(['f32', 'q16', 'q24']),
   /** Replicas that the plan asks for; the result never depends on it. */
   replicas: u16(1, MAX_LANES),
   /** Steps of an entry (k); the last may be shorter. */

@@ -54,9 +54,21 @@ function file(fields: Record<string, unknown>): string {
 }
 
 describe('loadJob', () => {
+  it('takes the arithmetic of the file into the spec and into every contraction of the program', async () => {
+    const { spec, program } = await loadJob(file({ arithmetic: 'q16' }))
+    expect(spec.arithmetic).toBe('q16')
+    expect(decodeJob(encodeJob(spec)).arithmetic).toBe('q16')
+    const products = program.micro.nodes.filter(({ op }) => op === 'matmul')
+    expect(products.length).toBeGreaterThan(10)
+    for (const { attrs } of products) expect(attrs).toMatchObject({ order: 'q16' })
+    expect(programRoot(program)).toEqual(spec.programRoot)
+    expect(await messageOf(() => loadJob(file({ arithmetic: 'q61' })))).toContain('did you mean q16')
+  })
+
   it('makes a canonical spec, its program and its data set', async () => {
     const job = await loadJob(file({ seed: '18446744073709551615', policy: { sampleRate: 1 } }))
     expect(job.spec).toEqual(decodeJob(encodeJob(job.spec)))
+    expect(job.spec.arithmetic).toBe('f32')
     expect(job.spec).toMatchObject({ seed: 2n ** 64n - 1n, lanes: 4, microBatches: 4, policy: { sampleRate: ALWAYS } })
     expect(job.spec.data).toMatchObject({ size: 800, trainRecords: 90, evalFrom: 90, evalTo: 99 })
     expect(job.spec.data.root).toEqual(bytesRoot(job.data))

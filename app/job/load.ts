@@ -59,6 +59,7 @@ export function assemble(file: JobFile, { bytes, layout }: Intake): LoadedJob {
     microBatches: file.microBatches,
     ...(lanes === undefined ? {} : { lanes }),
     optimizer: file.optimizer,
+    arithmetic: file.arithmetic,
     seed: BigInt(file.seed),
     ...plan,
     policy: { sampleRate: sampleRate(file.policy.sampleRate) },

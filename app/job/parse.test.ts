@@ -37,6 +37,7 @@ describe('a job file', () => {
         weightDecay: 0.01,
         warmup: 0,
       },
+      arithmetic: 'f32',
       seed: 1,
       policy: { sampleRate: 0.2, depth: 2 },
     })

@@ -121,6 +121,10 @@ export const JOB_FILE = z.strictObject({
   microBatches: whole(1, 4096).default(4).describe('Parts of a batch; batch must be a multiple.'),
   lanes: whole(1, 256).optional().describe('Parallel sums of a step, a power of two. Default: min(16, microBatches).'),
   optimizer: z.discriminatedUnion('type', [sgd, adamw]).describe('How gradients change the weights.'),
+  arithmetic: z
+    .enum(['f32', 'q16', 'q24'])
+    .default('f32')
+    .describe('How products of matrices are computed: 32-bit floats, or scaled integers of 16 or 24 bits.'),
   seed: z
     .union([whole(0, Number.MAX_SAFE_INTEGER), z.string().regex(/^\d{1,20}$/, 'must be a whole number below 2^64')])
     .default(0)

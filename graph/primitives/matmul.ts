@@ -1,5 +1,7 @@
-/** `matmul`: batched contraction over blocks of 512 k, each a chain of fused multiply-adds. */
+/** `matmul`: batched contraction, in chains of fused multiply-adds over blocks of 512 k or in a quantised order. */
+import type { QuantisedOrder } from '#arith/types.ts'
 import { fail } from '#proto/errors.ts'
+import type { Value } from '../builder.ts'
 import { integerCodec, operands, type PrimitiveDef, requireDtype } from '../primitive.ts'
 import { broadcastShapes, broadcastStrides, checkShape, elementsOf, showType, stridesOf } from '../shape.ts'
 
@@ -8,7 +10,14 @@ export interface MatmulAttrs {
   readonly transposeA: boolean
   /** The right operand is [batch.., n, k] instead of [batch.., k, n]. */
   readonly transposeB: boolean
+  /** Absent: chain512. */
+  readonly order?: QuantisedOrder
 }
+
+/** Flags of the encoding. */
+const TRANSPOSE_A = 1
+const TRANSPOSE_B = 2
+const ORDER_FLAG: Readonly<Record<QuantisedOrder, number>> = { q16: 4, q24: 8 }
 
 /** Splits the last two axes off: batch shape, rows and columns as seen after the transposition. */
 function sides(shape: readonly number[], transpose: boolean): { batch: number[]; rows: number; columns: number } {
@@ -37,10 +46,18 @@ export const matmul: PrimitiveDef<MatmulAttrs> = {
   name: 'matmul',
   code: 2,
   attrs: integerCodec(
-    (attrs) => [(attrs.transposeA ? 1 : 0) | (attrs.transposeB ? 2 : 0)],
+    ({ transposeA, transposeB, order }) => [
+      (transposeA ? TRANSPOSE_A : 0) | (transposeB ? TRANSPOSE_B : 0) | (order ? ORDER_FLAG[order] : 0),
+    ],
     (next) => {
       const flags = next()
-      return { transposeA: (flags & 1) !== 0, transposeB: (flags & 2) !== 0 }
+      // Flags of both orders, or of none that exists, are not what encoding gives back.
+      const order = (['q16', 'q24'] as const).find((name) => (flags & ORDER_FLAG[name]) !== 0)
+      return {
+        transposeA: (flags & TRANSPOSE_A) !== 0,
+        transposeB: (flags & TRANSPOSE_B) !== 0,
+        ...(order && { order }),
+      }
     },
   ),
   infer(attrs, ins) {
@@ -68,29 +85,28 @@ export const matmul: PrimitiveDef<MatmulAttrs> = {
     const left = sideStrides(a.shape, batch, attrs.transposeA)
     const right = sideStrides(b.shape, batch, attrs.transposeB)
     const load = (n: number) => ({ from: 'load', n }) as const
+    const { order } = attrs
     return {
       out,
       loop: [sides(a.shape, attrs.transposeA).columns],
-      order: 'chain512',
+      order: order ?? 'chain512',
       // Coordinates: batch axes, m, n, then k.
       loads: [
         { operand: 0, at: { base: 0, strides: [...left.batch, left.row, 0, left.column] }, fill: 0 },
         { operand: 1, at: { base: 0, strides: [...right.batch, 0, right.column, right.row] }, fill: 0 },
       ],
       init: 0,
-      step: [{ block: 'ffma', args: [load(0), load(1), { from: 'acc' }] }],
-      join: [{ block: 'fadd', args: [{ from: 'acc' }, { from: 'other' }] }],
+      step: order ? [] : [{ block: 'ffma', args: [load(0), load(1), { from: 'acc' }] }],
+      join: order ? [] : [{ block: 'fadd', args: [{ from: 'acc' }, { from: 'other' }] }],
       finish: [],
     }
   },
-  vjp(b, { transposeA, transposeB }, [left, right], _out, grad) {
+  vjp(b, { transposeA, transposeB, order }, [left, right], _out, grad) {
     if (!left || !right) fail('bad-shape', 'matmul has two operands')
-    const dLeft = transposeA
-      ? b.matmul(right, grad, { transposeA: transposeB, transposeB: true })
-      : b.matmul(grad, right, { transposeA: false, transposeB: !transposeB })
-    const dRight = transposeB
-      ? b.matmul(grad, left, { transposeA: true, transposeB: transposeA })
-      : b.matmul(left, grad, { transposeA: !transposeA, transposeB: false })
+    const product = (x: Value, y: Value, flipX: boolean, flipY: boolean) =>
+      b.matmul(x, y, { transposeA: flipX, transposeB: flipY, arithmetic: order ?? 'f32' })
+    const dLeft = transposeA ? product(right, grad, transposeB, true) : product(grad, right, false, !transposeB)
+    const dRight = transposeB ? product(grad, left, true, transposeA) : product(left, grad, !transposeA, false)
     return [b.sumTo(dLeft, left.type.shape), b.sumTo(dRight, right.type.shape)]
   },
 }
