@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { Assembler } from './assembler.ts'
-import { broadcast, imm, mem, merged, type Operand, R12, RAX, RSP, zeroed } from './x86/operands.ts'
+import { broadcast, imm, mem, merged, type Operand, R12, RAX, RCX, RSP, zeroed } from './x86/operands.ts'
 import { groups } from './x86/testing.ts'
 
 const golden = new Map(
@@ -125,6 +125,13 @@ describe('code', () => {
   })
 })
 
+describe('immediates', () => {
+  it('of 32-bit operations are words of either reading', () => {
+    expect(bytes((a) => a.gpr('cmp', 32, RCX, imm(0xffffffff)))).toBe('83f9ff')
+    expect(bytes((a) => a.gpr('cmp', 32, RCX, imm(0x80000000)))).toBe('81f900000080')
+  })
+})
+
 describe('operands that no form takes', () => {
   const vector =
     (...operands: Operand[]) =>
@@ -142,6 +149,13 @@ describe('operands that no form takes', () => {
     ['a broadcast it does not have', () => bytes((a) => a.vec('vpshufb', 512, 0, 1, broadcast(mem(RAX))))],
     ['an immediate of more than 32 bits', () => bytes((a) => a.gpr('add', 64, RAX, imm(2 ** 32)))],
     ['a shift of 256', () => bytes((a) => a.vec('vpslld', 512, 1, 2, imm(256)))],
+    ['an opmask on a source', vector(0, merged(1, 1), 2)],
+    ['zeros in memory', () => bytes((a) => a.vec('vmovups', 512, { to: mem(RAX), mask: 1, zero: true }, 0))],
+    ['zeros in an opmask', () => bytes((a) => a.vec('vptestmd', 512, zeroed(1, 2), 3, 4))],
+    ['a gather without its opmask', () => bytes((a) => a.vec('vgatherdps', 512, 0, mem(RAX, 0, 1, 4)))],
+    ['a base out of range', vector(0, 1, mem(16))],
+    ['half a byte', () => bytes((a) => a.gpr('add', 64, RAX, imm(0.5)))],
+    ['a word of more than 64 bits', () => bytes((a) => a.gpr('mov', 64, RAX, imm(1n << 64n)))],
     ['a displacement of more than 32 bits', () => bytes((a) => a.gpr('lea', 64, RAX, mem(R12, 2 ** 31)))],
   ])('%s', (_name, emit) => {
     expect(emit).toThrow(expect.objectContaining({ code: 'internal' }))

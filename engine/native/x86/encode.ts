@@ -2,7 +2,7 @@
 import { fail } from '#proto/errors.ts'
 import type { Code } from './code.ts'
 import { type Form, memoryBytes } from './form.ts'
-import { type Fields, isMem, match } from './match.ts'
+import { type Fields, match } from './match.ts'
 import type { Mem, Operand } from './operands.ts'
 
 /**
@@ -13,10 +13,11 @@ export function encode(code: Code, name: string, forms: readonly Form[], bits: n
   for (const form of forms) {
     const fields = match(form, bits, operands)
     if (!fields) continue
-    const repeated = isMem(fields.rm) && fields.rm.broadcast === true
+    const repeated = typeof fields.rm !== 'number' && fields.rm.broadcast === true
     const plain = !repeated && fields.mask === 0 && !fields.high
     if (form.vex && plain && bits < 512) return vex(code, form, bits, fields)
-    if (form.evex && (!repeated || form.tuple.element > 0)) return evex(code, form, bits, fields, repeated)
+    if (form.evex && (!repeated || form.tuple.element > 0) && (!form.sparse || fields.mask > 0))
+      return evex(code, form, bits, fields, repeated)
     if (!form.vex && !form.evex && plain) return legacy(code, form, bits, fields)
   }
   fail('internal', `${name} has no form of ${bits} bits for ${JSON.stringify(operands, printable)}`)
@@ -25,19 +26,17 @@ export function encode(code: Code, name: string, forms: readonly Form[], bits: n
 const printable = (_key: string, value: unknown): unknown => (typeof value === 'bigint' ? String(value) : value)
 
 /** 64-bit general operations set W; those whose size is always 64 bits (push, call) do not need it. */
-const wide = (form: Form, bits: number): number =>
-  form.w === 1 || (bits === 64 && form.slots.some(({ kind }) => kind === 'g')) ? 1 : 0
+const wide = (form: Form, bits: number): number => (form.w === 1 || (bits === 64 && form.sized) ? 1 : 0)
 
-/** Bit 3 of the registers in the fields index and base (or rm). */
-function extensions(rm: number | Mem): { readonly x: number; readonly b: number } {
-  if (isMem(rm)) return { x: ((rm.index ?? 0) >> 3) & 1, b: ((rm.base ?? 0) >> 3) & 1 }
-  return { x: 0, b: (rm >> 3) & 1 }
-}
+/** Bit 3 of the base, or of the register in rm. */
+const baseBit = (rm: number | Mem): number => ((typeof rm === 'number' ? rm : (rm.base ?? 0)) >> 3) & 1
+/** Bit 3 of the index. */
+const indexBit = (rm: number | Mem): number => (typeof rm === 'number' ? 0 : ((rm.index ?? 0) >> 3) & 1)
 
 function legacy(code: Code, form: Form, bits: number, fields: Fields): void {
-  const direct = form.slots.some(({ place }) => place === 'o')
-  const { x, b } = extensions(direct ? fields.low : fields.rm)
-  const rex = (wide(form, bits) << 3) | (((fields.reg >> 3) & 1) << 2) | (x << 1) | b
+  const { direct } = form
+  const b = baseBit(direct ? fields.low : fields.rm)
+  const rex = (wide(form, bits) << 3) | (((fields.reg >> 3) & 1) << 2) | (indexBit(fields.rm) << 1) | b
   if (form.prefix > 0) code.byte(form.prefix)
   if (rex > 0 || fields.rex) code.byte(0x40 | rex)
   if (form.map > 0) code.byte(0x0f)
@@ -50,7 +49,7 @@ function legacy(code: Code, form: Form, bits: number, fields: Fields): void {
 const PP: Readonly<Record<number, number>> = { 0: 0, 102: 1, 243: 2, 242: 3 }
 
 function vex(code: Code, form: Form, bits: number, fields: Fields): void {
-  const { x, b } = extensions(fields.rm)
+  const [x, b] = [indexBit(fields.rm), baseBit(fields.rm)]
   const w = wide(form, bits)
   const r = (fields.reg >> 3) & 1
   const last = ((~fields.vvvv & 15) << 3) | (bits === 256 ? 4 : 0) | PP[form.prefix]!
@@ -69,10 +68,10 @@ function vex(code: Code, form: Form, bits: number, fields: Fields): void {
 
 function evex(code: Code, form: Form, bits: number, fields: Fields, repeated: boolean): void {
   const { reg, rm, vvvv } = fields
-  const { b } = extensions(rm)
+  const b = baseBit(rm)
   // Bit 4 of a register in rm goes where the index has its bit 3; bit 4 of a vector index where vvvv has its own.
-  const x = isMem(rm) ? extensions(rm).x : rm >> 4
-  const v = isMem(rm) && (rm.index ?? 0) > 15 ? 1 : vvvv >> 4
+  const x = typeof rm === 'number' ? rm >> 4 : indexBit(rm)
+  const v = typeof rm !== 'number' && (rm.index ?? 0) > 15 ? 1 : vvvv >> 4
   const length = bits === 512 ? 2 : bits === 256 ? 1 : 0
   code.byte(0x62)
   code.byte(((~reg & 8) << 4) | ((x ^ 1) << 6) | ((b ^ 1) << 5) | (~reg & 16) | form.map)
@@ -86,7 +85,7 @@ function evex(code: Code, form: Form, bits: number, fields: Fields, repeated: bo
 /** ModRM, SIB and displacement; an 8-bit displacement counts units of `unit` bytes. */
 function modrm(code: Code, { reg, rm, immBytes }: Fields, unit: number): void {
   const field = (reg & 7) << 3
-  if (!isMem(rm)) {
+  if (typeof rm === 'number') {
     code.byte(0xc0 | field | (rm & 7))
     return
   }
@@ -108,7 +107,7 @@ function modrm(code: Code, { reg, rm, immBytes }: Fields, unit: number): void {
 }
 
 function immediate(code: Code, { imm, immBytes }: Fields): void {
-  if (immBytes === 1) code.byte(Number(imm & 255n))
-  else if (immBytes === 4) code.int32(Number(BigInt.asIntN(32, imm)))
-  else if (immBytes === 8) code.int64(imm)
+  if (immBytes === 1) code.byte(Number(imm) & 255)
+  else if (immBytes === 4) code.int32(Number(imm))
+  else if (immBytes === 8) code.int64(BigInt(imm))
 }

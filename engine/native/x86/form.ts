@@ -18,11 +18,14 @@ export type Kind = 'g' | 'b' | 'w' | 'd' | 'q' | 'X' | 'h' | 'p' | 'e' | 'x' | '
 export interface Slot {
   readonly place: Place
   readonly kind: Kind
+  readonly vector: boolean
+  /** How many registers of the kind there are: 32 vectors in EVEX. */
+  readonly registers: number
 }
 
 /** How an encoding counts an 8-bit displacement, and the elements of a broadcast. */
 export interface Tuple {
-  /** Bytes of the memory operand: `count` of them, or this fraction of the vector. */
+  /** Bytes of the memory operand, or 0: then it is the vector divided by `fraction`. */
   readonly bytes: number
   readonly fraction: number
   /** Bytes of a broadcast element; 0 where there is none. */
@@ -43,6 +46,12 @@ export interface Form {
   /** Opcode extension in the reg field, or -1. */
   readonly extension: number
   readonly slots: readonly Slot[]
+  /** Has an operand of the operation's size, which 64 bits need W for. */
+  readonly sized: boolean
+  /** Has an operand in the opcode, so no ModRM byte. */
+  readonly direct: boolean
+  /** Has vector indices. In EVEX these need an opmask. */
+  readonly sparse: boolean
   readonly tuple: Tuple
   /** Sizes in bits that the form exists for; empty: all. */
   readonly sizes: readonly number[]
@@ -66,9 +75,10 @@ export function parseForm(text: string): Form {
   const [encodings = '', start = '', code = '', ...rest] = text.trim().split(/\s+/)
   const [prefix = '', map = '', w = ''] = start.split('.')
   const [opcode = '', extension = '-1'] = code.split('/')
-  const slots = rest.filter((word) => SLOT.test(word))
+  const words = rest.filter((word) => SLOT.test(word))
+  const slots = words.map(slotOf)
   const sizes = rest.find((word) => word.startsWith('@'))
-  const others = rest.filter((word) => !slots.includes(word) && word !== sizes)
+  const others = rest.filter((word) => !words.includes(word) && word !== sizes)
   const ws = W[w]
   if (!ws || !(prefix in PREFIX) || !(map in MAP) || others.length > 1) fail('internal', `instruction form ${text}`)
   return {
@@ -80,10 +90,19 @@ export function parseForm(text: string): Form {
     evexW: ws[1],
     opcode: Number.parseInt(opcode, 16),
     extension: Number(extension),
-    slots: slots.map((word) => ({ place: word[0] as Place, kind: word[1] as Kind })),
+    slots,
+    sized: slots.some(({ kind }) => kind === 'g'),
+    direct: slots.some(({ place }) => place === 'o'),
+    sparse: slots.some(({ place, vector }) => place === 'S' && vector),
     tuple: tupleOf(others[0]),
     sizes: sizes === undefined ? [] : sizes.slice(1).split(',').map(Number),
   }
+}
+
+function slotOf(word: string): Slot {
+  const [place, kind] = [word[0] as Place, word[1] as Kind]
+  const vector = 'Xhpexy'.includes(kind)
+  return { place, kind, vector, registers: vector ? 32 : kind === 'k' || kind === 't' ? 8 : 16 }
 }
 
 const TUPLES: Readonly<Record<string, Tuple>> = {

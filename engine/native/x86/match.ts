@@ -11,8 +11,8 @@ export interface Fields {
   /** Opmask register, 0 for none. */
   mask: number
   zero: boolean
-  /** Immediate and its bytes. */
-  imm: bigint
+  /** Immediate, and how many bytes it has. */
+  imm: number | bigint
   immBytes: number
   /** A legacy byte register whose number needs a REX prefix. */
   rex: boolean
@@ -23,12 +23,6 @@ export interface Fields {
 export const isMem = (operand: Operand): operand is Mem => typeof operand === 'object' && 'base' in operand
 const isImm = (operand: Operand): operand is Imm => typeof operand === 'object' && 'imm' in operand
 const isMasked = (operand: Operand): operand is Masked => typeof operand === 'object' && 'mask' in operand
-
-const VECTOR = 'Xhpexy'
-const isVector = (kind: Kind): boolean => VECTOR.includes(kind)
-
-/** Registers of each kind: vectors have 32 in EVEX, and `Fields.high` says whether that is needed. */
-const registers = (kind: Kind): number => (isVector(kind) ? 32 : kind === 'k' || kind === 't' ? 8 : 16)
 
 /** The fields that the operands fill, or undefined if they do not fit the form. */
 export function match(form: Form, bits: number, operands: readonly Operand[]): Fields | undefined {
@@ -41,73 +35,72 @@ export function match(form: Form, bits: number, operands: readonly Operand[]): F
     low: 0,
     mask: 0,
     zero: false,
-    imm: 0n,
+    imm: 0,
     immBytes: 0,
     rex: false,
     high: false,
   }
-  const fits = slots.every((slot, i) => place(fields, slot, operands[i]!, bits))
-  return fits ? fields : undefined
+  const first = operands[0]
+  const masked = first !== undefined && isMasked(first) ? first : undefined
+  if (masked && !placeMask(fields, form, masked)) return undefined
+  for (let i = 0; i < slots.length; i++) {
+    if (!place(fields, slots[i]!, i === 0 && masked ? masked.to : operands[i]!, bits)) return undefined
+  }
+  return fields
+}
+
+/** Only a vector destination in a register can be zeroed. */
+function placeMask(fields: Fields, { slots }: Form, { to, mask, zero }: Masked): boolean {
+  fields.mask = mask
+  fields.zero = zero
+  return mask >= 1 && mask <= 7 && !(zero && (isMem(to) || !slots[0]?.vector))
 }
 
 function place(fields: Fields, slot: Slot, operand: Operand, bits: number): boolean {
-  if (isMasked(operand)) {
-    fields.mask = operand.mask
-    fields.zero = operand.zero
-    return operand.mask >= 1 && operand.mask <= 7 && place(fields, slot, operand.to, bits)
-  }
-  if (slot.place === 'i') return placeImmediate(fields, slot.kind, operand, bits)
-  if (isMem(operand)) return placeMemory(fields, slot, operand)
-  if (isImm(operand)) return false
-  return placeRegister(fields, slot, operand)
+  if (typeof operand === 'number') return placeRegister(fields, slot, operand)
+  if (isImm(operand)) return slot.place === 'i' && placeImmediate(fields, slot.kind, operand, bits)
+  return isMem(operand) && placeMemory(fields, slot, operand)
 }
 
-function placeRegister(fields: Fields, { place, kind }: Slot, register: number): boolean {
-  if (!(register >= 0 && register < registers(kind))) return false
-  if (isVector(kind)) fields.high ||= register > 15
-  if (kind === 'b') fields.rex ||= register >= 4
+function placeRegister(fields: Fields, { place, kind, vector, registers }: Slot, register: number): boolean {
+  if (!(register >= 0 && register < registers)) return false
+  if (vector && register > 15) fields.high = true
+  if (kind === 'b' && register >= 4) fields.rex = true
   if (place === 'r') fields.reg = register
   else if (place === 'm' || place === 'R') fields.rm = register
   else if (place === 'v') fields.vvvv = register
   else if (place === 'o') fields.low = register
   else if (place === 's') {
-    fields.imm = BigInt(register << 4)
+    fields.imm = register << 4
     fields.immBytes = 1
   } else return false
   return true
 }
 
-function placeMemory(fields: Fields, { place, kind }: Slot, memory: Mem): boolean {
-  const index = memory.index
-  if (memory.disp !== (memory.disp | 0)) return false
-  const indexed = index !== undefined
-  if (place === 'S' ? !indexed : place !== 'm' && place !== 'M') return false
-  const vector = place === 'S' && isVector(kind)
-  // A general register 4 (rsp) cannot be an index: its number means none.
-  if (indexed && !(index >= 0 && index < (vector ? 32 : 16) && (vector || index !== 4))) return false
-  if (vector) fields.high ||= index! > 15
+function placeMemory(fields: Fields, { place, vector }: Slot, memory: Mem): boolean {
+  const { base, index, disp } = memory
+  if (disp !== (disp | 0) || !(base === null || (base >= 0 && base < 16))) return false
+  if (place === 'S' ? index === undefined : place !== 'm' && place !== 'M') return false
+  if (index !== undefined && !isIndex(index, place === 'S' && vector)) return false
+  if (place === 'S' && vector && index! > 15) fields.high = true
   fields.rm = memory
   return true
 }
 
-function placeImmediate(fields: Fields, kind: Kind, operand: Operand, bits: number): boolean {
-  if (!isImm(operand)) return false
-  const value = BigInt(operand.imm)
-  // A 32-bit operation takes a word of either reading.
-  const signed = bits === 32 && value >> 31n === 1n ? value - (1n << 32n) : value
-  if (kind === 'u') return immediate(fields, value, 1, value >= 0n && value < 256n)
-  if (kind === 'b') return immediate(fields, signed, 1, BigInt.asIntN(8, signed) === signed)
-  if (kind === 'd') return immediate(fields, signed, 4, BigInt.asIntN(32, signed) === signed)
-  return immediate(
-    fields,
-    BigInt.asIntN(64, value),
-    8,
-    BigInt.asUintN(64, value) === value || BigInt.asIntN(64, value) === value,
-  )
-}
+/** A general register 4 (rsp) cannot be an index: its number means none. */
+const isIndex = (index: number, vector: boolean): boolean =>
+  index >= 0 && (vector ? index < 32 : index < 16 && index !== 4)
 
-function immediate(fields: Fields, value: bigint, bytes: number, fits: boolean): boolean {
-  fields.imm = value
-  fields.immBytes = bytes
-  return fits
+function placeImmediate(fields: Fields, kind: Kind, { imm }: Imm, bits: number): boolean {
+  if (kind === 'q') {
+    fields.imm = BigInt.asIntN(64, BigInt(imm))
+    fields.immBytes = 8
+    return fields.imm === BigInt(imm) || BigInt.asUintN(64, fields.imm) === BigInt(imm)
+  }
+  const value = Number(imm)
+  // A 32-bit operation takes a word of either reading.
+  fields.imm = bits === 32 && kind !== 'u' && value >= 2 ** 31 && value < 2 ** 32 ? value - 2 ** 32 : value
+  fields.immBytes = kind === 'd' ? 4 : 1
+  const [low, high] = kind === 'u' ? [0, 255] : kind === 'b' ? [-128, 127] : [-(2 ** 31), 2 ** 31 - 1]
+  return Number.isInteger(value) && fields.imm >= low && fields.imm <= high
 }
