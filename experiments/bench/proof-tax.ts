@@ -8,13 +8,9 @@ import { loadavg, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { interruptible } from '#app/interrupt.ts'
-import { idxIntake } from '#app/job/data/idx.ts'
-import type { Intake } from '#app/job/data/intake.ts'
-import { textIntake } from '#app/job/data/text.ts'
-import { assemble, type LoadedJob } from '#app/job/load.ts'
-import { parseJobFile } from '#app/job/parse.ts'
-import { sha256 } from '#proto/hash.ts'
+import type { LoadedJob } from '#app/job/load.ts'
 import { jsonOnly, report } from '../lib/figures.ts'
+import { imageJob, textJob } from './jobs.ts'
 import type { Answer, Order, Sample } from './replica.ts'
 
 /** Pairs of runs of each model: as many as fit into the time, but at least so many that a median means something. */
@@ -25,61 +21,31 @@ const say = (line: string): void => {
   if (!jsonOnly()) console.log(line)
 }
 
-/** `size` bytes that look like nothing. */
-function noise(size: number): Uint8Array {
-  const bytes = new Uint8Array(size)
-  for (let at = 0; at < size; at += 32)
-    bytes.set(sha256(Uint8Array.of(at, at >> 8, at >> 16)).subarray(0, size - at), at)
-  return bytes
-}
-
-/** An IDX file of unsigned bytes. */
-function idx(dims: readonly number[], data: Uint8Array): Uint8Array {
-  const bytes = new Uint8Array(4 + 4 * dims.length + data.length)
-  const view = new DataView(bytes.buffer)
-  view.setUint32(0, 0x0800 + dims.length)
-  for (const [i, dim] of dims.entries()) view.setUint32(4 + 4 * i, dim)
-  bytes.set(data, 4 + 4 * dims.length)
-  return bytes
-}
-
-function job(file: object, intake: Intake): LoadedJob {
-  return assemble(
-    parseJobFile(JSON.stringify({ ...file, eval: { records: [0, 0] }, replicas: 2, microBatches: 4, seed: 1 })),
-    intake,
-  )
-}
-
 const CONTEXT = 128
 const RECORDS = 1024
 const JOBS: Readonly<Record<keyof typeof SECONDS, LoadedJob>> = {
-  gpt: job(
+  gpt: textJob(
     {
       model: { type: 'gpt', width: 128, layers: 4, heads: 4, context: CONTEXT },
-      data: { format: 'text', path: 'noise' },
       steps: 24,
       batch: 8,
+      replicas: 2,
       optimizer: { type: 'adamw', learningRate: 0.001 },
       policy: { entrySteps: 8 },
     },
-    textIntake(noise(RECORDS * CONTEXT + 1), CONTEXT),
+    CONTEXT,
+    RECORDS,
   ),
-  mlp: job(
+  mlp: imageJob(
     {
       model: { type: 'mlp', hidden: [256] },
-      data: { format: 'idx', path: 'noise', labels: 'noise' },
       steps: 75,
       batch: 64,
+      replicas: 2,
       optimizer: { type: 'adamw', learningRate: 0.001 },
       policy: { entrySteps: 25 },
     },
-    idxIntake(
-      idx([RECORDS, 28, 28], noise(RECORDS * 784)),
-      idx(
-        [RECORDS],
-        noise(RECORDS).map((byte) => byte % 10),
-      ),
-    ),
+    RECORDS,
   ),
 }
 

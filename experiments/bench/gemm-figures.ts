@@ -1,0 +1,102 @@
+/** From times of contractions to the figures of `bench:gemm`: ratios of each shape, their geometric means, the claims. */
+import type { Figure, Threshold } from '../lib/figures.ts'
+import { geometricMean, median, type Ratio, ratioOf, rounded, type Times, tableOf } from './rounds.ts'
+import { flopsOf, isLargeSquare, type Shape } from './shapes.ts'
+
+/** Rounds of one shape on one thread count. `peak` is the time of one floating-point operation of one core. */
+export interface Measured {
+  readonly shape: Shape
+  readonly threads: number
+  readonly times: Times
+}
+
+/** Figures by name: which of the contenders against which, on which shapes. */
+const COMPARED = [
+  { figure: 'nativeVsOpenblas', name: 'native', peer: 'openblas', least: 1.05 },
+  { figure: 'wasmVsOpenblas', name: 'wasm', peer: 'openblas', least: 0.33 },
+  { figure: 'wasmVsFmaPeak', name: 'wasm', peer: 'peak', least: 0.85, only: isLargeSquare },
+  { figure: 'nativeVsTorch', name: 'native', peer: 'torch' },
+  { figure: 'wasmVsTorch', name: 'wasm', peer: 'torch' },
+  {
+    figure: 'q16VsOpenblas',
+    name: 'q16',
+    peer: 'openblas',
+    least: 3.5,
+    only: ({ k }: Shape) => k >= 128,
+  },
+] as const satisfies readonly {
+  readonly figure: string
+  readonly name: string
+  readonly peer: string
+  readonly least?: number
+  readonly only?: (shape: Shape) => boolean
+}[]
+
+/** The ratios of one shape; the peak counts all threads. */
+function ratiosOf({ shape, threads, times }: Measured): Record<string, Ratio> {
+  // A contraction at the peak of every core takes this long.
+  const scale = flopsOf(shape) / threads
+  const ideal = times['peak']?.map((sample) => ({
+    seconds: sample.seconds * scale,
+    cpuSeconds: sample.cpuSeconds * flopsOf(shape),
+  }))
+  const all = ideal ? { ...times, peak: ideal } : times
+  return Object.fromEntries(
+    COMPARED.flatMap(({ figure, name, peer, ...rest }) => {
+      const ratio = 'only' in rest && !rest.only(shape) ? null : ratioOf(all, name, peer)
+      return ratio ? [[figure, ratio]] : []
+    }),
+  )
+}
+
+/** What the JSON line says of one shape. */
+function rowOf(measured: Measured): Record<string, unknown> {
+  const { shape, times } = measured
+  const names = Object.keys(times).filter((name) => name !== 'peak')
+  const gflops = names.map((name) => [
+    name,
+    rounded(flopsOf(shape) / median((times[name] ?? []).map(({ seconds }) => seconds)) / 1e9),
+  ])
+  const ratios = Object.entries(ratiosOf(measured))
+  const by = (kind: keyof Ratio) => Object.fromEntries(ratios.map(([figure, ratio]) => [figure, rounded(ratio[kind])]))
+  const rounds = Math.max(...names.map((name) => times[name]?.length ?? 0))
+  return { gflops: Object.fromEntries(gflops), ...by('median'), cpu: by('cpu'), rounds }
+}
+
+export interface Summary {
+  /** `<figure><threads>` for every thread count, and `<figure>`: the least of them. */
+  readonly figures: Record<string, Figure>
+  readonly thresholds: Record<string, Threshold>
+  /** Figures that have no value because a contender is missing: null. `shapes[label][threads]`; `fastest` and `cpu`. */
+  readonly details: Record<string, unknown>
+}
+
+/** Everything that `bench:gemm` reports. */
+export function summaryOf(all: readonly Measured[]): Summary {
+  const figures: Record<string, Figure> = {}
+  const missing: Record<string, null> = {}
+  const thresholds: Record<string, Threshold> = {}
+  const others = { fastest: {} as Record<string, number>, cpu: {} as Record<string, number> }
+  const threads = [...new Set(all.map((measured) => measured.threads))]
+  for (const { figure, ...rest } of COMPARED) {
+    const means = threads.flatMap((count) => {
+      const ratios = all
+        .filter((measured) => measured.threads === count)
+        .flatMap((each) => ratiosOf(each)[figure] ?? [])
+      const meanOf = (kind: keyof Ratio): number | null => geometricMean(ratios.map((ratio) => ratio[kind]))
+      const mean = meanOf('median')
+      if (mean === null) return []
+      figures[`${figure}${count}`] = mean
+      for (const kind of ['fastest', 'cpu'] as const)
+        others[kind][`${figure}${count}`] = rounded(meanOf(kind) as number)
+      return [mean]
+    })
+    if (means.length === 0) missing[figure] = null
+    else figures[figure] = Math.min(...means)
+    if (means.length > 0 && 'least' in rest) thresholds[figure] = { min: rest.least }
+  }
+  const shapes = tableOf(
+    all.map((measured) => ({ item: measured.shape.label, threads: measured.threads, row: rowOf(measured) })),
+  )
+  return { figures, thresholds, details: { ...missing, ...others, shapes } }
+}

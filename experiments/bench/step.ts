@@ -1,0 +1,134 @@
+/**
+ * Benchmark: whole training steps of four models, by the code that solvers run, and by PyTorch, in turn within one run.
+ * docs/benchmarks.md explains options and keys.
+ */
+import { loadavg } from 'node:os'
+import type { LoadedJob } from '#app/job/load.ts'
+import type { Engine, Kernel } from '#engine/types.ts'
+import { Dataset } from '#runtime/dataset.ts'
+import { Trainer } from '#runtime/trainer.ts'
+import { jsonOnly, report } from '../lib/figures.ts'
+import { contractionFlops, isModel, MODELS, parametersOf } from './models.ts'
+import { benchOptions, engineOrMissing, pauseOf } from './options.ts'
+import { orMissing, type Peer, startTorch } from './peers.ts'
+import { type Contender, inRounds, median, timed } from './rounds.ts'
+import { type MeasuredStep, stepSummary } from './step-figures.ts'
+
+const MIN_ROUNDS = 3
+const say = (line: string): void => {
+  if (!jsonOnly()) console.log(line)
+}
+
+/** An engine whose kernels are timed as they run. */
+function watched(engine: Engine): { readonly engine: Engine; readonly kernelSeconds: () => number } {
+  let milliseconds = 0
+  const compile = (graph: Kernel['graph']): Kernel => {
+    const kernel = engine.compile(graph)
+    return {
+      graph,
+      run: (inputs, outputs) => {
+        const start = performance.now()
+        kernel.run(inputs, outputs)
+        milliseconds += performance.now() - start
+      },
+      tap: (inputs, id) => kernel.tap(inputs, id),
+    }
+  }
+  const watching = new Proxy(engine, {
+    get: (target, key) => {
+      if (key === 'compile') return compile
+      const value: unknown = Reflect.get(target, key, target)
+      return typeof value === 'function' ? value.bind(target) : value
+    },
+  })
+  return { engine: watching, kernelSeconds: () => milliseconds / 1e3 }
+}
+
+/** A solver's training step on one of our engines. */
+function own(bare: Engine, { spec, program, data }: LoadedJob): { contender: Contender; overhead: () => number } {
+  const { engine, kernelSeconds } = watched(bare)
+  const trainer = new Trainer(engine, program, spec, new Dataset(spec.data, data))
+  trainer.init()
+  let step = 0
+  const shares: number[] = []
+  const run = (): void => {
+    const [start, before] = [performance.now(), kernelSeconds()]
+    trainer.sum(step, 0, 1)
+    const metrics = trainer.update(step++)
+    if (!Number.isFinite(metrics[0])) throw new Error(`the loss of step ${step - 1} on ${engine.name} is ${metrics[0]}`)
+    shares.push(1 - (kernelSeconds() - before) / ((performance.now() - start) / 1e3))
+  }
+  // The first steps compile; the median does not see them.
+  return {
+    contender: { name: engine.name, sample: async (calls) => timed(run, calls) },
+    overhead: () => median(shares),
+  }
+}
+
+/** Ways to use PyTorch: what one writes without a thought comes first and is what engines are compared with. */
+const WAYS: Readonly<Record<string, { readonly request: object; readonly only?: string }>> = {
+  torch: { request: {} },
+  torchFused: { request: { fused: true } },
+  torchMicroBatches: { request: { accumulate: 4 } },
+  torchBf16: { request: { bf16: true }, only: 'gpt-10m' },
+}
+
+async function theirs(peer: Peer, model: string, job: LoadedJob): Promise<Contender[]> {
+  const { spec } = job
+  const plain = JSON.parse(JSON.stringify({ model: spec.model, data: { ...spec.data, root: undefined } }))
+  const wanted = Object.entries(WAYS).filter(([, { only }]) => only === undefined || only === model)
+  await peer.ask({ op: 'drop' })
+  const contenders: Contender[] = []
+  for (const [name, { request }] of wanted) {
+    const open = { op: 'open', name, ...plain, batch: spec.batch, optimizer: spec.optimizer, ...request }
+    const { parameters, flops } = await peer.ask(open)
+    if (parameters !== parametersOf(job)) throw new Error(`${model} has ${parameters} parameters in PyTorch`)
+    if (name === 'torch') facts[model] = { ...facts[model], torchFlops: flops as number }
+    contenders.push({ name, sample: (calls) => peer.time(calls, name) })
+  }
+  return contenders
+}
+
+const options = benchOptions(process.argv.slice(2), 'models', { only: Object.keys(MODELS), seconds: 20 })
+const facts: Record<string, Record<string, number>> = {}
+const about: Record<string, unknown> = {}
+const loads: (number | undefined)[] = [loadavg()[0]]
+const measured: MeasuredStep[] = []
+
+for (const threads of options.threads) {
+  say(`threads: ${threads}`)
+  const torch = await orMissing('torch', startTorch({ ...options, threads }), say)
+  about[threads] = torch?.about ?? null
+  for (const model of options.only) {
+    if (!isModel(model)) throw new Error(`--models ${model}: choose among ${Object.keys(MODELS).join(', ')}`)
+    const job = MODELS[model]()
+    facts[model] = { parameters: parametersOf(job), flops: contractionFlops(job), ...facts[model] }
+    const found = await Promise.all(options.engines.map((name) => engineOrMissing(name, threads, say)))
+    const engines = found.flatMap((engine) => engine ?? [])
+    const ours = engines.map((engine) => ({ name: engine.name, ...own(engine, job) }))
+    const others = torch ? await theirs(torch, model, job) : []
+    say(`  ${model}: ${JSON.stringify(facts[model])}`)
+    const times = await inRounds([...ours.map(({ contender }) => contender), ...others], {
+      seconds: options.seconds,
+      minRounds: MIN_ROUNDS,
+      pause: pauseOf(threads),
+    })
+    const overhead = Object.fromEntries(ours.map((each) => [each.name, each.overhead()]))
+    measured.push({ model, threads, times, overhead })
+    const steps = Object.entries(times).map(([name, samples]) => {
+      return `${name} ${(1e3 * median(samples.map(({ seconds }) => seconds))).toFixed(2)} ms`
+    })
+    say(`  ${model}: ${steps.join(', ')}`)
+    await Promise.all(engines.map((engine) => engine.close()))
+  }
+  torch?.close()
+  loads.push(loadavg()[0])
+}
+
+const { figures, thresholds, details } = stepSummary(measured)
+report({
+  name: 'step',
+  figures,
+  thresholds,
+  details: { ...details, sizes: facts, peers: { torch: about }, loadAverages: loads },
+})
