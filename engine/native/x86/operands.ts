@@ -44,9 +44,6 @@ export function mem(base: number, disp = 0, index?: number, scale: 1 | 2 | 4 | 8
   return index === undefined ? { base, disp } : { base, disp, index, scale }
 }
 
-/** The same memory, `bytes` further on. */
-export const offset = (place: Mem, bytes: number): Mem => ({ ...place, disp: place.disp + bytes })
-
 /** One element of memory (32 or 64 bits, as the instruction has it), repeated in each lane: EVEX only. */
 export const broadcast = (place: Mem): Mem => ({ ...place, broadcast: true })
 
