@@ -2,6 +2,7 @@
 import { check } from '#proto/errors.ts'
 import { gradients } from './autodiff.ts'
 import { Builder, type Value } from './builder.ts'
+import { checkGraph } from './check.ts'
 import { modelOf } from './models/index.ts'
 import type { Model, Outcome, Parameter, Weights } from './models/model.ts'
 import { isRecord, recordsType } from './models/records.ts'
@@ -9,6 +10,7 @@ import { randomKey, uniform } from './nn/random.ts'
 import { adamw } from './optimizers/adamw.ts'
 import { learningRate, type Optimizer, type Slot } from './optimizers/optimizer.ts'
 import { sgd } from './optimizers/sgd.ts'
+import { recompute } from './recompute.ts'
 import type { ProgramSpec } from './spec.ts'
 import type { Graph, Port, Program } from './types.ts'
 
@@ -72,7 +74,14 @@ function microGraph(model: Model, spec: ProgramSpec, ports: Omit<Program, keyof 
   // Micro-batch gradients add up to that of the mean over the global batch.
   outputs(b, ports.gradients, gradients(b, b.mul(sums[0] as Value, 1 / spec.batch), parameters))
   outputs(b, ports.metrics, sums)
-  return b.finish('micro')
+  const graph = b.finish('micro')
+  if (spec.recompute !== 'blocks') return graph
+  const shorter = recompute(
+    graph,
+    ports.metrics.map(({ name }) => name),
+  )
+  checkGraph(shorter)
+  return shorter
 }
 
 function combineGraph(sums: readonly Port[]): Graph {

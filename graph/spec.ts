@@ -13,6 +13,8 @@ export type Arithmetic = JobSpec['arithmetic']
 export interface ProgramSpec extends Pick<JobSpec, 'model' | 'optimizer'> {
   /** Default f32. */
   readonly arithmetic?: Arithmetic
+  /** Default none. */
+  readonly recompute?: JobSpec['recompute']
   readonly data: RecordSpec
   /** Records of a global step. */
   readonly batch: number

@@ -123,6 +123,8 @@ export const JOB = struct({
   seed: u64,
   /** Arithmetic profile: the order of every contraction; that of other operations is the same in all of them. */
   arithmetic: oneOf(['f32', 'q16', 'q24']),
+  /** Activations that training computes again in the backward pass rather than keep; never changes the weights. */
+  recompute: oneOf(['none', 'blocks']),
   /** Replicas that the plan asks for; the result never depends on it. */
   replicas: u16(1, MAX_LANES),
   /** Steps of an entry (k); the last may be shorter. */
@@ -138,8 +140,8 @@ export const JOB = struct({
 export type JobSpec = Of<typeof JOB>
 
 /** A job as a caller states it: fields that have a default may be left out, numbers need not be binary32. */
-export type JobDraft = Omit<JobSpec, 'version' | 'arithmetic' | 'lanes'> &
-  Partial<Pick<JobSpec, 'version' | 'arithmetic' | 'lanes'>>
+export type JobDraft = Omit<JobSpec, 'version' | 'arithmetic' | 'recompute' | 'lanes'> &
+  Partial<Pick<JobSpec, 'version' | 'arithmetic' | 'recompute' | 'lanes'>>
 
 /** Whole job from a draft: defaults filled in, real numbers rounded to binary32, every rule checked. Throws `bad-job`. */
 export function createJob(draft: JobDraft): JobSpec {
@@ -147,6 +149,7 @@ export function createJob(draft: JobDraft): JobSpec {
     ...draft,
     version: draft.version ?? JOB_VERSION,
     arithmetic: draft.arithmetic ?? 'f32',
+    recompute: draft.recompute ?? 'none',
     lanes: draft.lanes ?? defaultLanes(draft.microBatches),
   }
   return decodeJob(encodeJob(JOB.round?.(spec) ?? spec))

@@ -42,6 +42,7 @@ const JOBS: Readonly<Record<string, () => JobSpec>> = {
   'a cnn': () =>
     imageJob({ model: { type: 'cnn', channels: [8, 16], kernel: 3, hidden: 64, activation: 'relu' }, batch: 32 }),
   'a gpt of 0.84 million parameters': () => textJob(128, 4, 4, 128, 8),
+  'a gpt that computes its blocks again': () => ({ ...textJob(128, 4, 4, 128, 8), recompute: 'blocks' }),
 }
 
 /** Peak measured over peak predicted, of one whole step. */

@@ -60,6 +60,7 @@ export function assemble(file: JobFile, { bytes, layout }: Intake): LoadedJob {
     ...(lanes === undefined ? {} : { lanes }),
     optimizer: file.optimizer,
     arithmetic: file.arithmetic,
+    recompute: file.recompute,
     seed: BigInt(file.seed),
     ...plan,
     policy: { sampleRate: sampleRate(file.policy.sampleRate) },

@@ -38,6 +38,7 @@ describe('a job file', () => {
         warmup: 0,
       },
       arithmetic: 'f32',
+      recompute: 'none',
       seed: 1,
       policy: { sampleRate: 0.2, depth: 2 },
     })

@@ -125,6 +125,12 @@ export const JOB_FILE = z.strictObject({
     .enum(['f32', 'q16', 'q24'])
     .default('f32')
     .describe('How products of matrices are computed: 32-bit floats, or scaled integers of 16 or 24 bits.'),
+  recompute: z
+    .enum(['none', 'blocks'])
+    .default('none')
+    .describe(
+      'Activations computed again in the backward pass instead of kept: less memory, about a quarter more work.',
+    ),
   seed: z
     .union([whole(0, Number.MAX_SAFE_INTEGER), z.string().regex(/^\d{1,20}$/, 'must be a whole number below 2^64')])
     .default(0)
