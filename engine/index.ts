@@ -1,10 +1,11 @@
 /** Creates engines by name. */
 import { fail } from '#proto/errors.ts'
+import { nativeEngine } from './native/engine.ts'
 import { referenceEngine } from './reference/engine.ts'
 import type { Engine, EngineOptions } from './types.ts'
 import { wasmEngine } from './wasm/engine.ts'
 
-export const ENGINES = ['reference', 'wasm'] as const
+export const ENGINES = ['reference', 'wasm', 'native'] as const
 export type EngineName = (typeof ENGINES)[number]
 
 /**
@@ -17,6 +18,8 @@ export async function createEngine(name: EngineName, options: EngineOptions = {}
       return referenceEngine(options)
     case 'wasm':
       return await wasmEngine(options)
+    case 'native':
+      return await nativeEngine(options)
     default:
       return fail('no-engine', `there is no engine '${name as string}'`, {
         next: `Choose one of ${ENGINES.join(', ')}.`,

@@ -1,273 +1,44 @@
-/** The WebAssembly engine: buffers in one shared memory, kernels emitted from graphs, run by a pool of threads. */
-import type { TensorType } from '#arith/types.ts'
-import { elementsOf, sameType, showType } from '#graph/shape.ts'
-import type { Graph } from '#graph/types.ts'
+/** The WebAssembly engine: needs nothing but Node. */
 import { fail } from '#proto/errors.ts'
-import { type Plan, planOf } from '../kernel/plan.ts'
-import type { Buffer, Engine, EngineOptions, Kernel } from '../types.ts'
+import type { Backend, Run } from '../compiled/backend.ts'
+import { CompiledEngine } from '../compiled/engine.ts'
+import type { EngineOptions } from '../types.ts'
 import { type FmaMode, fuses } from './fma.ts'
-import { wasm } from './host.ts'
-import { link } from './link.ts'
-import { Memory } from './memory.ts'
-import { Pool } from './pool.ts'
+import { type SharedMemory, wasm } from './host.ts'
+import { link, TARGET } from './link.ts'
 
 export interface WasmOptions extends EngineOptions {
   /** Default: `fused` where the host's relaxed SIMD rounds once, else `emulated`. Never changes a bit. */
   readonly fma?: FmaMode
 }
 
-type Run = (thread: number, scratch: number, arena: number, table: number) => void
-
-/** A plan's code, ready to run on the addresses of its inputs' buffers, then its outputs'. */
-export interface Installed {
-  readonly run: (addresses: readonly number[]) => void
-  readonly tasks: readonly { readonly kind: string; readonly run: (addresses: readonly number[]) => void }[]
-}
-
-class WasmBuffer implements Buffer {
-  readonly type: TensorType
-  readonly address: number
-  readonly #memory: Memory
-
-  constructor(type: TensorType, memory: Memory) {
-    this.type = type
-    this.#memory = memory
-    this.address = memory.alloc(4 * elementsOf(type.shape))
-  }
-
-  words(): Uint32Array {
-    return this.#memory.words(this.address, elementsOf(this.type.shape))
-  }
-}
-
-/** A block of engine memory that only ever grows; its content does not survive growth. */
-class Region {
-  readonly #memory: Memory
-  #address = 0
-  #bytes = 0
-
-  constructor(memory: Memory) {
-    this.#memory = memory
-  }
-
-  get address(): number {
-    return this.#address
-  }
-
-  reserve(bytes: number): void {
-    if (bytes <= this.#bytes) return
-    if (this.#bytes > 0) this.#memory.free(this.#address)
-    this.#bytes = 0
-    this.#address = this.#memory.alloc(bytes)
-    this.#bytes = bytes
-  }
-}
-
-export class WasmEngine implements Engine {
-  readonly name = 'wasm'
-  readonly threads: number
-  readonly fma: FmaMode
-  readonly #memory = new Memory()
-  readonly #buffers = new Set<Buffer>()
-  readonly #arena = new Region(this.#memory)
-  readonly #scratch = new Region(this.#memory)
-  readonly #table = new Region(this.#memory)
-  #pool: Pool | null = null
-  #kernels = 0
-  #closed = false
-  #scratchPitch = 0
-
-  private constructor(threads: number, fma: FmaMode) {
-    this.threads = threads
-    this.fma = fma
-  }
-
-  static async start(threads: number, fma: FmaMode): Promise<WasmEngine> {
-    const engine = new WasmEngine(threads, fma)
-    if (threads > 1) engine.#pool = await Pool.start(engine.#memory.shared, threads)
-    return engine
-  }
-
-  alloc(type: TensorType): Buffer {
-    const buffer = new WasmBuffer(type, this.#memory)
-    this.#buffers.add(buffer)
-    return buffer
-  }
-
-  free(buffer: Buffer): void {
-    if (!this.#buffers.delete(buffer)) fail('bad-input', 'this buffer is not held by this engine')
-    this.#memory.free((buffer as WasmBuffer).address)
-  }
-
-  compile(graph: Graph): Kernel {
-    return this.#compile(graph, this.threads)
-  }
-
-  memory(): number {
-    return this.#memory.bytes
-  }
-
-  peak(): number {
-    return this.#memory.peak
-  }
-
-  async close(): Promise<void> {
-    this.#closed = true
-    this.#buffers.clear()
-    await this.#pool?.close()
-    this.#pool = null
-  }
-
-  #compile(graph: Graph, threads: number): Kernel {
-    const plan = planOf(graph)
-    return new WasmKernel(this, graph, plan, this.install(plan, graph.inputs.length, graph.outputs.length, threads).run)
-  }
-
-  /** Loads a plan's module. `singly` prepares `tasks`; they run on the calling thread and need `threads` to be 1. */
-  install(plan: Plan, inputs: number, outputs: number, threads = this.threads, singly = false): Installed {
-    if (this.#closed) fail('bad-input', 'this engine is closed')
-    const linked = link(plan, inputs, threads, this.fma, singly)
-    const module = new wasm.Module(linked.bytes)
-    const { exports } = new wasm.Instance(module, { env: { memory: this.#memory.shared } })
-    const kernel = this.#kernels++
-    if (threads > 1) this.#pool?.install(kernel, module)
-    this.#arena.reserve(plan.arenaBytes)
-    // Threads never write to the same cache line, and a vector read past the end of a scratch is harmless.
-    this.#scratchPitch = Math.max(this.#scratchPitch, Math.ceil(linked.scratch / 64) * 64 + 64)
-    this.#scratch.reserve(this.#scratchPitch * this.threads)
-    this.#table.reserve(4 * (inputs + outputs))
-    const entry = (name: string) => (addresses: readonly number[]) => {
-      if (this.#closed) fail('bad-input', 'this engine is closed')
-      const [scratch, arena, table] = [this.#scratch.address, this.#arena.address, this.#table.address]
-      this.#memory.words(table, addresses.length).set(addresses)
-      const run = exports[name] as Run
-      const pool = threads > 1 ? this.#pool : null
-      if (!pool) return run(0, scratch, arena, table)
-      if (pool.failed) fail('worker-lost', 'a thread of this engine has ended')
-      pool.call({ kernel, scratch, scratchPitch: this.#scratchPitch, arena, table })
-      try {
-        run(0, scratch, arena, table)
-      } catch (cause) {
-        pool.fault()
-        fail('worker-lost', 'a thread of this engine has failed', { cause })
-      }
-    }
-    const tasks = linked.kinds.map((kind, i) => ({ kind, run: entry(`task${i}`) }))
-    return { run: entry('run'), tasks: singly ? tasks : [] }
-  }
-
-  /** The words of value `id` of a graph, computed by a kernel for it alone. */
-  tap(graph: Graph, inputs: readonly Buffer[], id: number): Uint32Array {
-    const values = graph.inputs.length + graph.nodes.length
-    if (!Number.isInteger(id) || id < 0 || id >= values) fail('bad-input', `graph '${graph.name}' has no value ${id}`)
-    const kernel = this.#compile(needed(graph, id), 1)
-    const type = [...graph.inputs, ...graph.nodes][id]!.type
-    const buffer = this.alloc(type)
-    try {
-      kernel.run(inputs, [buffer])
-      return buffer.words().slice()
-    } finally {
-      this.free(buffer)
-    }
-  }
-
-  addressOf(buffer: Buffer | undefined, type: TensorType, what: string): number {
-    if (!buffer || !this.#buffers.has(buffer)) fail('bad-input', `${what} has no buffer of this engine`)
-    if (!sameType(buffer.type, type)) {
-      fail('bad-shape', `${what} is ${showType(type)}, its buffer ${showType(buffer.type)}`)
-    }
-    return (buffer as WasmBuffer).address
-  }
-}
-
-/** The graph of what value `id` depends on, with all inputs and `id` as the only output. */
-function needed(graph: Graph, id: number): Graph {
-  const inputs = graph.inputs.length
-  const keep = new Set([id])
-  for (let i = graph.nodes.length - 1; i >= 0; i--) {
-    if (keep.has(inputs + i)) for (const input of graph.nodes[i]!.inputs) keep.add(input)
-  }
-  const renumbered = new Map(graph.inputs.map((_, i) => [i, i]))
-  const nodes = graph.nodes.filter((_, i) => {
-    if (!keep.has(inputs + i)) return false
-    renumbered.set(inputs + i, renumbered.size)
-    return true
-  })
-  const renumber = (value: number): number => renumbered.get(value)!
+function backend(memory: SharedMemory, fma: FmaMode): Backend {
   return {
-    name: graph.name,
-    inputs: graph.inputs,
-    nodes: nodes.map((node) => ({ ...node, inputs: node.inputs.map(renumber) })),
-    outputs: [{ name: 'value', value: renumber(id) }],
-  }
-}
-
-class WasmKernel implements Kernel {
-  readonly graph: Graph
-  readonly #engine: WasmEngine
-  readonly #plan: Plan
-  readonly #run: (addresses: readonly number[]) => void
-  readonly #types: readonly TensorType[]
-  /** Answers of `inPlace` for the pairs that came up. */
-  readonly #shares = new Map<string, boolean>()
-
-  constructor(engine: WasmEngine, graph: Graph, plan: Plan, run: (addresses: readonly number[]) => void) {
-    this.#engine = engine
-    this.graph = graph
-    this.#plan = plan
-    this.#run = run
-    const types = [...graph.inputs, ...graph.nodes].map(({ type }) => type)
-    this.#types = graph.outputs.map(({ value }) => types[value]!)
-  }
-
-  run(inputs: readonly Buffer[], outputs: readonly Buffer[]): void {
-    const { graph } = this
-    const engine = this.#engine
-    if (inputs.length !== graph.inputs.length || outputs.length !== graph.outputs.length) {
-      const wanted = `${graph.inputs.length} inputs and ${graph.outputs.length} outputs`
-      fail('bad-input', `graph '${graph.name}' has ${wanted}, got ${inputs.length} and ${outputs.length} buffers`)
-    }
-    const from = graph.inputs.map(({ name, type }, i) => engine.addressOf(inputs[i], type, `input '${name}'`))
-    const to = graph.outputs.map(({ name }, i) => engine.addressOf(outputs[i], this.#types[i]!, `output '${name}'`))
-    if (new Set(to).size !== to.length) fail('bad-input', `two outputs of graph '${graph.name}' share a buffer`)
-
-    // An output that would overwrite an input which is still needed goes to a buffer of its own first.
-    const staged: { readonly buffer: Buffer; readonly port: number }[] = []
-    const readers = Map.groupBy(from.keys(), (input) => from[input]!)
-    const written = to.map((address, port) => {
-      if ((readers.get(address) ?? []).every((input) => this.#mayShare(input, port))) return address
-      const buffer = engine.alloc(this.#types[port]!)
-      staged.push({ buffer, port })
-      return engine.addressOf(buffer, buffer.type, 'staging')
-    })
-    this.#run([...from, ...written])
-    for (const { buffer, port } of staged) {
-      outputs[port]!.words().set(buffer.words())
-      engine.free(buffer)
-    }
-  }
-
-  #mayShare(input: number, output: number): boolean {
-    const key = `${input} ${output}`
-    const known = this.#shares.get(key) ?? this.#plan.inPlace(input, output)
-    this.#shares.set(key, known)
-    return known
-  }
-
-  tap(inputs: readonly Buffer[], id: number): Uint32Array {
-    return this.#engine.tap(this.graph, inputs, id)
+    name: 'wasm',
+    variant: fma,
+    target: TARGET,
+    worker: new URL('./worker.ts', import.meta.url),
+    load(kernels, threads) {
+      const module = new wasm.Module(link(kernels, threads, fma))
+      const { exports } = new wasm.Instance(module, { env: { memory } })
+      return {
+        run: exports['run'] as Run,
+        tasks: kernels.tasks.map((_, i) => exports[`task${i}`] as Run),
+        portable: module,
+      }
+    },
+    close() {},
   }
 }
 
 /**
  * A WebAssembly engine.
- * @throws bad-input for a thread count that is not an integer in 1..64
+ * @throws bad-input for a thread count that is not an integer in 1..64; unsupported for a fused multiply-add that the host
+ *   does not have
  */
-export async function wasmEngine({ threads = 1, fma }: WasmOptions = {}): Promise<WasmEngine> {
-  if (!Number.isInteger(threads) || threads < 1 || threads > 64) {
-    fail('bad-input', `${threads} threads: choose an integer in 1..64`)
-  }
+export async function wasmEngine({ fma, ...options }: WasmOptions = {}): Promise<CompiledEngine> {
   const fused = fuses()
   if (fma === 'fused' && !fused) fail('unsupported', 'this host has no relaxed SIMD that rounds a * b + c once')
-  return await WasmEngine.start(threads, fma ?? (fused ? 'fused' : 'emulated'))
+  const mode = fma ?? (fused ? 'fused' : 'emulated')
+  return await CompiledEngine.start(options, ({ shared }) => backend(shared, mode))
 }

@@ -1,34 +1,25 @@
 /** Kernel modules as WebAssembly: their functions encoded, with the barrier and the fused multiply-add that hosts lack. */
+
+import { BARRIER_COUNT, BARRIER_TURN, FAULT } from '../compiled/control.ts'
+import { MAX_PAGES } from '../compiled/memory.ts'
 import { Body, type Expr, i32, raw } from '../kernel/ir.ts'
-import { moduleOf } from '../kernel/module.ts'
-import type { Plan } from '../kernel/plan.ts'
+import type { KernelModule } from '../kernel/module.ts'
 import type { Target } from '../kernel/target.ts'
-import { BARRIER_COUNT, BARRIER_TURN, FAULT } from './control.ts'
 import { encode, type Fma, LANES } from './encode.ts'
 import { emulatedFma, type FmaMode } from './fma.ts'
-import { MAX_PAGES } from './memory.ts'
 import { type FunctionBody, ModuleBuilder } from './module.ts'
 
 /** 12 sums, 2 columns and 1 row value fill the 15 registers V8 has. */
 export const TARGET: Target = { lanes: LANES, tileRows: () => 6, tileVectors: 2 }
 
-export interface Linked {
-  readonly bytes: Uint8Array<ArrayBuffer>
-  /** Bytes of scratch memory each thread needs. */
-  readonly scratch: number
-  /** For each task, the kind of kernel that computes it. */
-  readonly kinds: readonly string[]
-}
-
 /** Looks at the other threads this often before it sleeps. */
 const SPINS = 2000
 
 /**
- * The WebAssembly module exports `run(thread, scratch, arena, table)`: see `KernelModule`.
- * @param profile also exports `task0`, `task1`, ...: each task alone, same parameters
+ * The bytes of a module that exports `run(thread, scratch, arena, table)`, see `KernelModule`, and `task0`, `task1`, ... with
+ * the same parameters.
  */
-export function link(plan: Plan, inputs: number, threads: number, mode: FmaMode, profile = false): Linked {
-  const { functions, run, tasks, kinds, scratch } = moduleOf(plan, inputs, threads, TARGET, profile)
+export function link({ functions, run, tasks }: KernelModule, threads: number, mode: FmaMode): Uint8Array<ArrayBuffer> {
   const module = new ModuleBuilder({ initial: 1, maximum: MAX_PAGES })
   for (const body of functions)
     module.declare(
@@ -44,7 +35,7 @@ export function link(plan: Plan, inputs: number, threads: number, mode: FmaMode,
   tasks.forEach((index, task) => {
     module.export(`task${task}`, index)
   })
-  return { bytes: module.build(), scratch, kinds }
+  return module.build()
 }
 
 const atomic = (code: number): number[] => [0xfe, code, 0x02, 0x00]

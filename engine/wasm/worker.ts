@@ -1,66 +1,9 @@
-/** A thread of the pool: sleeps on the command word, runs the kernel it names with its own thread number. */
-import { type MessagePort, receiveMessageOnPort, workerData } from 'node:worker_threads'
-import { ARENA, COMMAND, EXIT, fault, KERNEL, SCRATCH, SCRATCH_PITCH, TABLE } from './control.ts'
-import { type CompiledModule, type SharedMemory, wasm } from './host.ts'
+/** A thread of the WebAssembly engine: an instance of its own of every kernel. */
+import type { Run } from '../compiled/backend.ts'
+import { serve } from '../compiled/serve.ts'
+import { type CompiledModule, wasm } from './host.ts'
 
-/** What the pool gives a thread at its start. */
-export interface ThreadStart {
-  readonly thread: number
-  readonly memory: SharedMemory
-  readonly port: MessagePort
-}
-
-/** A kernel that every thread instantiates for itself. */
-export interface KernelMessage {
-  readonly kernel: number
-  readonly module: CompiledModule
-}
-
-type Run = (thread: number, scratch: number, arena: number, table: number) => void
-
-/** Looks at the command word this often before it sleeps. */
-const SPINS = 4000
-
-function main({ thread, memory, port }: ThreadStart): void {
-  const words = new Int32Array(memory.buffer)
-  const kernels = new Map<number, Run>()
-
-  const kernelOf = (kernel: number): Run => {
-    for (;;) {
-      const run = kernels.get(kernel)
-      if (run) return run
-      const received = receiveMessageOnPort(port)?.message as KernelMessage | undefined
-      if (!received) continue
-      const { exports } = new wasm.Instance(received.module, { env: { memory } })
-      kernels.set(received.kernel, exports['run'] as Run)
-    }
-  }
-  const next = (seen: number): number => {
-    for (let spin = 0; spin < SPINS; spin++) {
-      const command = Atomics.load(words, COMMAND / 4)
-      if (command !== seen) return command
-    }
-    Atomics.wait(words, COMMAND / 4, seen)
-    return Atomics.load(words, COMMAND / 4)
-  }
-
-  // Commands count from 0, the value of fresh memory; the pool sends none before this thread has said it is ready.
-  let seen = 0
-  port.postMessage('ready')
-  for (;;) {
-    const command = next(seen)
-    if (command === seen) continue
-    seen = command
-    const kernel = words[KERNEL / 4]!
-    if (kernel === EXIT) return
-    const scratch = words[SCRATCH / 4]! + thread * words[SCRATCH_PITCH / 4]!
-    try {
-      kernelOf(kernel)(thread, scratch, words[ARENA / 4]!, words[TABLE / 4]!)
-    } catch {
-      fault(words)
-      return
-    }
-  }
-}
-
-main(workerData as ThreadStart)
+await serve(
+  async (memory) => (portable) =>
+    new wasm.Instance(portable as CompiledModule, { env: { memory } }).exports['run'] as Run,
+)

@@ -1,9 +1,9 @@
 /** Benchmark: how fast the WebAssembly engine trains a small GPT, where the time goes, and how far that is from the peak. */
 
 import { loadavg } from 'node:os'
+import { profile, type TaskTime } from '#engine/compiled/profile.ts'
 import { Replica } from '#engine/testing.ts'
 import { wasmEngine } from '#engine/wasm/engine.ts'
-import { profile, type TaskTime } from '#engine/wasm/profile.ts'
 import { buildProgram } from '#graph/program.ts'
 import { machine, report } from '../lib/figures.ts'
 import { peak } from './peak.ts'

@@ -1,0 +1,586 @@
+/** Instruction selection for vectors and masks, with AVX2 and FMA (8 words) or AVX-512 F, BW, DQ and VL (16 words). */
+import { NAN } from '#arith/blocks.ts'
+import type { Expr, Op } from '../kernel/ir.ts'
+import type { Assembler, Vector } from './assembler.ts'
+import { broadcast, imm, type Mem, merged, RAX, zeroed } from './x86/operands.ts'
+
+type Registers = (virtual: number) => number
+
+/** Memory whose address hangs on virtual registers. */
+export interface Place {
+  readonly uses: readonly number[]
+  readonly memory: (asm: Assembler, r: Registers) => Mem
+}
+
+/** What an instruction reads as its last operand. */
+type Source = { readonly virtual: number } | Place
+
+/** Where instructions go: select.ts. */
+export interface Sink {
+  readonly avx512: boolean
+  temporary(type: 'vec' | 'mask' | 'i32'): number
+  /** The value in a virtual register; in `into` if given. */
+  value(expr: Expr, into?: number): number
+  /** Memory at `address + offset`. */
+  memory(address: Expr, offset: number): Place
+  emit(
+    uses: readonly number[],
+    defs: readonly number[],
+    emit: (asm: Assembler, r: Registers) => void,
+    early?: boolean,
+  ): void
+}
+
+const SIGN = 0x80000000
+const MAGNITUDE = 0x7fffffff
+const SMALLEST_NORMAL = 0x00800000
+/** Opmask registers that selection uses inside one instruction; allocation leaves them alone. */
+const [K6, K7] = [6, 7] as const
+
+/** Predicates of vcmpps, none of which signals. */
+const [EQ, UNORDERED, LT, LE, GE, ORDERED] = [0x00, 0x03, 0x11, 0x12, 0x1d, 0x07] as const
+/** Classes of vfpclassps. */
+const [DENORMAL, ANY_NAN] = [0x20, 0x81] as const
+
+/** The same memory, `bytes` further on. */
+const offset = (place: Mem, bytes: number): Mem => ({ ...place, disp: place.disp + bytes })
+const bytesOf = (words: readonly number[]): Uint8Array => new Uint8Array(Uint32Array.from(words).buffer)
+
+interface Binary {
+  readonly vex: Vector
+  readonly evex: Vector
+  readonly commutes: boolean
+}
+
+const same = (name: Vector, commutes: boolean): Binary => ({ vex: name, evex: name, commutes })
+const BINARY: Partial<Record<Op, Binary>> = {
+  'vec.fadd': same('vaddps', true),
+  'vec.fsub': same('vsubps', false),
+  'vec.fmul': same('vmulps', true),
+  'vec.fdiv': same('vdivps', false),
+  'vec.iadd': same('vpaddd', true),
+  'vec.isub': same('vpsubd', false),
+  'vec.imul': same('vpmulld', true),
+  'vec.and': { vex: 'vpand', evex: 'vpandd', commutes: true },
+  'vec.or': { vex: 'vpor', evex: 'vpord', commutes: true },
+  'vec.xor': { vex: 'vpxor', evex: 'vpxord', commutes: true },
+}
+const UNARY: Partial<Record<Op, Vector>> = { 'vec.fsqrt': 'vsqrtps', 'vec.i2f': 'vcvtdq2ps' }
+const FLOAT_COMPARISON: Partial<Record<Op, number>> = { 'mask.feq': EQ, 'mask.flt': LT, 'mask.fle': LE }
+const MASK_LOGIC = {
+  'mask.and': ['kandw', 'vpand'],
+  'mask.or': ['korw', 'vpor'],
+  'mask.xor': ['kxorw', 'vpxor'],
+} as const
+
+export class Vectors {
+  readonly #sink: Sink
+  readonly #avx512: boolean
+  readonly #bits: 256 | 512
+  readonly lanes: 8 | 16
+
+  constructor(sink: Sink) {
+    this.#sink = sink
+    this.#avx512 = sink.avx512
+    this.#bits = sink.avx512 ? 512 : 256
+    this.lanes = sink.avx512 ? 16 : 8
+  }
+
+  /** Emits the value of a vector or mask expression, other than a local, into `to`. */
+  value(expr: Expr, to: number): void {
+    const { op, args, imm: imms } = expr
+    const [a, b, c] = args as readonly [Expr, Expr, Expr]
+    const bits = this.#bits
+    const binary = BINARY[op]
+    if (binary) {
+      this.#binary(binary, a, b, to)
+      return
+    }
+    const unary = UNARY[op]
+    if (unary) {
+      this.#take(this.#source(a, true), (asm, r, from) => asm.vec(unary, bits, r(to), from), [], [to])
+      return
+    }
+    const predicate = FLOAT_COMPARISON[op]
+    if (predicate !== undefined) {
+      this.#compareFloats(predicate, a, b, to)
+      return
+    }
+    switch (op) {
+      case 'vec.const':
+      case 'vec.ramp':
+        this.#constant(expr, to)
+        break
+      case 'vec.splat':
+        this.#splat(this.#sink.value(a), to)
+        break
+      case 'vec.load':
+        this.#take(this.#sink.memory(a, imms[0]!), (asm, r, from) => asm.vec('vmovups', bits, r(to), from), [], [to])
+        break
+      case 'vec.load.splat': {
+        const from = this.#sink.memory(a, imms[0]!)
+        this.#take(from, (asm, r, place) => asm.vec('vbroadcastss', bits, r(to), place), [], [to])
+        break
+      }
+      case 'vec.gather':
+        this.#gather(expr, to)
+        break
+      case 'vec.select':
+        this.#select(a, b, c, to)
+        break
+      case 'vec.down':
+        this.#down(this.#sink.value(a), imms[0]!, to)
+        break
+      case 'vec.of.mask':
+        this.#ofMask(this.#sink.value(a), to)
+        break
+      case 'vec.fma':
+        this.#fma(a, b, c, to)
+        break
+      case 'vec.fmax':
+        this.#fmax(this.#sink.value(a), this.#sink.value(b), to)
+        break
+      case 'vec.canon':
+        this.#canon(this.#sink.value(a), to)
+        break
+      case 'vec.f2i':
+        this.#f2i(this.#sink.value(a), to)
+        break
+      case 'vec.u2f':
+        this.#u2f(this.#sink.value(a), to)
+        break
+      case 'vec.shl':
+      case 'vec.shr': {
+        const from = this.#sink.value(a)
+        const name = op === 'vec.shl' ? 'vpslld' : 'vpsrld'
+        this.#sink.emit([from], [to], (asm, r) => asm.vec(name, bits, r(to), r(from), imm(imms[0]!)))
+        break
+      }
+      case 'vec.shlv':
+      case 'vec.shrv': {
+        const [from, by] = [this.#sink.value(a), this.#sink.value(b)]
+        const name = op === 'vec.shlv' ? 'vpsllvd' : 'vpsrlvd'
+        const amount = this.#sink.temporary('vec')
+        this.#early([from, by], [to, amount], (asm, r) => {
+          asm.vec(this.#avx512 ? 'vpandd' : 'vpand', bits, r(amount), r(by), this.#word(asm, 31))
+          asm.vec(name, bits, r(to), r(from), r(amount))
+        })
+        break
+      }
+      case 'mask.ieq':
+      case 'mask.ilt':
+      case 'mask.iltU':
+        this.#compareIntegers(op, a, b, to)
+        break
+      case 'mask.and':
+      case 'mask.or':
+      case 'mask.xor': {
+        const [x, y] = [this.#sink.value(a), this.#sink.value(b)]
+        const [opmask, vector] = MASK_LOGIC[op]
+        this.#sink.emit([x, y], [to], (asm, r) => {
+          if (this.#avx512) asm.fix(opmask, r(to), r(x), r(y))
+          else asm.vec(vector, bits, r(to), r(x), r(y))
+        })
+        break
+      }
+      case 'mask.not': {
+        const from = this.#sink.value(a)
+        this.#sink.emit([from], [to], (asm, r) => {
+          if (this.#avx512) asm.fix('knotw', r(to), r(from))
+          else asm.vec('vpxor', bits, r(to), r(from), this.#word(asm, 0xffffffff))
+        })
+        break
+      }
+      case 'mask.all': {
+        const from = this.#sink.value(a)
+        this.#sink.emit([from], [to], (asm, r) => {
+          asm.gpr('mov', 32, RAX, r(from))
+          asm.gpr('neg', 32, RAX)
+          if (this.#avx512) {
+            asm.fix('kmovw.kr', r(to), RAX)
+          } else {
+            asm.fix('vmovd.xr', r(to), RAX)
+            asm.vec('vpbroadcastd', bits, r(to), r(to))
+          }
+        })
+        break
+      }
+      case 'mask.first':
+        this.#sink.emit([], [to], (asm, r) => this.#first(asm, r(to), imms[0]!))
+        break
+      default:
+        throw new Error(`x86-64 has no code for ${op}`)
+    }
+  }
+
+  /** An i32 that is not 0 if any lane of the mask is set. */
+  any(mask: number, to: number): void {
+    this.#sink.emit([mask], [to], (asm, r) => {
+      if (this.#avx512) asm.fix('kmovw.rk', r(to), r(mask))
+      else asm.vec('vmovmskps', 256, r(to), r(mask))
+    })
+  }
+
+  /** Stores the first `lanes` words. */
+  store(value: number, place: Place, lanes: number): void {
+    const scratch = !this.#avx512 && lanes > 1 && lanes < this.lanes ? [this.#sink.temporary('vec')] : []
+    this.#early([value, ...place.uses], scratch, (asm, r) => {
+      const to = place.memory(asm, r)
+      if (lanes === this.lanes) {
+        asm.vec('vmovups', this.#bits, to, r(value))
+      } else if (lanes === 1) {
+        asm.fix('vmovss', to, r(value))
+      } else if (this.#avx512) {
+        this.#first(asm, K6, lanes)
+        asm.vec('vmovups', 512, merged(to, K6), r(value))
+      } else {
+        const mask = r(scratch[0]!)
+        this.#first(asm, mask, lanes)
+        asm.vec('vmaskmovps', 256, to, mask, r(value))
+      }
+    })
+  }
+
+  /** Word r of the vectors at `from` becomes the vector at `to + r * pitch`, by blocks of four words. */
+  transpose(from: readonly Place[], to: Place, pitch: number): void {
+    const { lanes } = this
+    const bits = this.#bits
+    const vector = (): number => this.#sink.temporary('vec')
+    for (let words = 0; words < lanes; words += 4) {
+      const rows = [0, 1, 2, 3].map((i) => {
+        const row = vector()
+        for (let part = 0; part < lanes / 4; part++) {
+          const source = from[i + 4 * part]!
+          this.#sink.emit(part === 0 ? source.uses : [...source.uses, row], [row], (asm, r) => {
+            const place = offset(source.memory(asm, r), 4 * words)
+            if (part === 0) asm.vec('vmovups', 128, r(row), place)
+            else if (this.#avx512) asm.vec('vinsertf32x4', 512, r(row), r(row), place, imm(part))
+            else asm.vec('vinsertf128', 256, r(row), r(row), place, imm(1))
+          })
+        }
+        return row
+      })
+      const mix = (name: Vector, x: number, y: number): number => {
+        const mixed = vector()
+        this.#sink.emit([x, y], [mixed], (asm, r) => asm.vec(name, bits, r(mixed), r(x), r(y)))
+        return mixed
+      }
+      const [a, b, c, d] = rows as [number, number, number, number]
+      const [ab, cd] = [mix('vunpcklps', a, b), mix('vunpcklps', c, d)]
+      const [AB, CD] = [mix('vunpckhps', a, b), mix('vunpckhps', c, d)]
+      const out = [
+        mix('vunpcklpd', ab, cd),
+        mix('vunpckhpd', ab, cd),
+        mix('vunpcklpd', AB, CD),
+        mix('vunpckhpd', AB, CD),
+      ]
+      out.forEach((value, i) => {
+        this.#sink.emit([value, ...to.uses], [], (asm, r) => {
+          asm.vec('vmovups', bits, offset(to.memory(asm, r), (words + i) * pitch), r(value))
+        })
+      })
+    }
+  }
+
+  move(from: number, to: number, mask: boolean): void {
+    this.#sink.emit([from], [to], (asm, r) => {
+      if (r(from) === r(to)) return
+      if (mask && this.#avx512) asm.fix('kmovw', r(to), r(from))
+      else asm.vec('vmovaps', this.#bits, r(to), r(from))
+    })
+  }
+
+  zero(asm: Assembler, register: number, mask: boolean): void {
+    if (mask && this.#avx512) asm.fix('kxorw', register, register, register)
+    else if (register < 16) asm.vec('vxorps', 128, register, register, register)
+    else asm.vec('vpxord', 512, register, register, register)
+  }
+
+  /** The same word in every lane, as a memory operand. */
+  #word(asm: Assembler, bits: number): Mem {
+    if (this.#avx512) return broadcast(asm.constant(bytesOf([bits])))
+    return asm.constant(bytesOf(Array.from({ length: 8 }, () => bits)))
+  }
+
+  /** @param broadcasts whether the instruction takes one word of memory for all lanes */
+  #source(expr: Expr, broadcasts: boolean): Source {
+    const { op, args, imm: imms } = expr
+    if (op === 'vec.load') return this.#sink.memory(args[0]!, imms[0]!)
+    if (op === 'vec.const' && (broadcasts || !this.#avx512)) {
+      return { uses: [], memory: (asm) => this.#word(asm, imms[0]!) }
+    }
+    if (op === 'vec.load.splat' && this.#avx512 && broadcasts) {
+      const { uses, memory } = this.#sink.memory(args[0]!, imms[0]!)
+      return { uses, memory: (asm, r) => broadcast(memory(asm, r)) }
+    }
+    return { virtual: this.#sink.value(expr) }
+  }
+
+  /** Emits an instruction that reads `source` as its last operand. */
+  #take(
+    source: Source,
+    emit: (asm: Assembler, r: Registers, last: number | Mem) => void,
+    uses: readonly number[],
+    defs: readonly number[],
+    early = false,
+  ): void {
+    const read = 'virtual' in source ? [source.virtual] : source.uses
+    this.#sink.emit(
+      [...uses, ...read],
+      defs,
+      (asm, r) => emit(asm, r, 'virtual' in source ? r(source.virtual) : source.memory(asm, r)),
+      early,
+    )
+  }
+
+  #early(uses: readonly number[], defs: readonly number[], emit: (asm: Assembler, r: Registers) => void): void {
+    this.#sink.emit(uses, defs, emit, true)
+  }
+
+  #binary({ vex, evex, commutes }: Binary, a: Expr, b: Expr, to: number): void {
+    const folds = ({ op }: Expr): boolean => op === 'vec.load' || op === 'vec.const' || op === 'vec.load.splat'
+    const [x, y] = commutes && folds(a) && !folds(b) ? [b, a] : [a, b]
+    const left = this.#sink.value(x)
+    const name = this.#avx512 ? evex : vex
+    this.#take(this.#source(y, true), (asm, r, last) => asm.vec(name, this.#bits, r(to), r(left), last), [left], [to])
+  }
+
+  #constant({ op, imm: imms }: Expr, to: number): void {
+    const [start, step] = op === 'vec.ramp' ? (imms as readonly [number, number]) : [imms[0]!, 0]
+    this.#sink.emit([], [to], (asm, r) => {
+      const words = Array.from({ length: this.lanes }, (_, lane) => start + lane * step)
+      if (start === 0 && step === 0) this.zero(asm, r(to), false)
+      else if (step === 0) asm.vec('vbroadcastss', this.#bits, r(to), asm.constant(bytesOf([start])))
+      else asm.vec('vmovups', this.#bits, r(to), asm.constant(bytesOf(words)))
+    })
+  }
+
+  #splat(from: number, to: number): void {
+    this.#sink.emit([from], [to], (asm, r) => {
+      if (this.#avx512) {
+        asm.vec('vpbroadcastd.r', 512, r(to), r(from))
+      } else {
+        asm.fix('vmovd.xr', r(to), r(from))
+        asm.vec('vpbroadcastd', 256, r(to), r(to))
+      }
+    })
+  }
+
+  #first(asm: Assembler, to: number, lanes: number): void {
+    if (this.#avx512) {
+      asm.gpr('mov', 32, RAX, imm((1 << lanes) - 1))
+      asm.fix('kmovw.kr', to, RAX)
+    } else {
+      const words = Array.from({ length: this.lanes }, (_, lane) => (lane < lanes ? 0xffffffff : 0))
+      asm.vec('vmovups', 256, to, asm.constant(bytesOf(words)))
+    }
+  }
+
+  #gather({ args, imm: imms }: Expr, to: number): void {
+    const [base, index, inside, fill] = args as readonly [Expr, Expr, Expr | undefined, Expr | undefined]
+    const place = this.#sink.memory(base, 0)
+    const words = this.#sink.value(index)
+    const set = inside && this.#sink.value(inside)
+    const other = fill && this.#sink.value(fill)
+    const uses = [...place.uses, words, ...(set === undefined ? [] : [set]), ...(other === undefined ? [] : [other])]
+    const mask = this.#avx512 ? [] : [this.#sink.temporary('vec')]
+    this.#early(uses, [to, ...mask], (asm, r) => {
+      const lanes = this.#avx512 ? K6 : r(mask[0]!)
+      if (set === undefined) this.#first(asm, lanes, imms[0]!)
+      else if (this.#avx512) asm.fix('kmovw', lanes, r(set))
+      else asm.vec('vmovaps', 256, lanes, r(set))
+      if (other === undefined) this.zero(asm, r(to), false)
+      else asm.vec('vmovaps', this.#bits, r(to), r(other))
+      asm.gpr('lea', 64, RAX, place.memory(asm, r))
+      const at: Mem = { base: RAX, index: r(words), scale: 4, disp: 0 }
+      if (this.#avx512) asm.vec('vgatherdps', 512, merged(r(to), K6), at)
+      else asm.vec('vgatherdps', 256, r(to), at, lanes)
+    })
+  }
+
+  #select(mask: Expr, yes: Expr, no: Expr, to: number): void {
+    const set = this.#sink.value(mask)
+    const other = this.#sink.value(no)
+    const chosen = this.#source(yes, true)
+    this.#take(
+      chosen,
+      (asm, r, last) => {
+        if (this.#avx512) asm.vec('vblendmps', 512, merged(r(to), r(set)), r(other), last)
+        else asm.vec('vblendvps', 256, r(to), r(other), last, r(set))
+      },
+      [set, other],
+      [to],
+    )
+  }
+
+  #down(from: number, by: number, to: number): void {
+    this.#sink.emit([from], [to], (asm, r) => {
+      if (by === 8) asm.vec('vextractf64x4', 512, r(to), r(from), imm(1))
+      else if (by === 4 && this.#avx512) asm.vec('vextractf32x4', 256, r(to), r(from), imm(1))
+      else if (by === 4) asm.vec('vextractf128', 256, r(to), r(from), imm(1))
+      else asm.vec('vpshufd', 128, r(to), r(from), imm(by === 2 ? 0xee : 0x55))
+    })
+  }
+
+  #ofMask(from: number, to: number): void {
+    this.#sink.emit([from], [to], (asm, r) => {
+      if (this.#avx512) asm.vec('vpbroadcastd', 512, zeroed(r(to), r(from)), asm.constant(bytesOf([1])))
+      else asm.vec('vpand', 256, r(to), r(from), this.#word(asm, 1))
+    })
+  }
+
+  #fma(a: Expr, b: Expr, c: Expr, to: number): void {
+    const bits = this.#bits
+    const folds = ({ op }: Expr): boolean => op === 'vec.load' || op === 'vec.const' || op === 'vec.load.splat'
+    if (folds(c) && !(folds(a) && folds(b))) {
+      // x * y + memory: the product's register becomes the sum.
+      const [x, y] = [this.#sink.value(a), this.#sink.value(b)]
+      this.#take(
+        this.#source(c, true),
+        (asm, r, last) => {
+          const [p, q] = r(to) === r(y) ? [y, x] : [x, y]
+          if (r(to) !== r(p)) asm.vec('vmovaps', bits, r(to), r(p))
+          asm.vec('vfmadd213ps', bits, r(to), r(q), last)
+        },
+        [x, y],
+        [to],
+      )
+      return
+    }
+    const [x, y] = folds(a) && !folds(b) ? [b, a] : [a, b]
+    const left = this.#sink.value(x)
+    const right = this.#source(y, true)
+    const sum = this.#sink.value(c)
+    this.#take(
+      right,
+      (asm, r, last) => {
+        const d = r(to)
+        if (d === r(sum)) {
+          asm.vec('vfmadd231ps', bits, d, r(left), last)
+        } else if (d === r(left)) {
+          asm.vec('vfmadd132ps', bits, d, r(sum), last)
+        } else if (d === last) {
+          asm.vec('vfmadd213ps', bits, d, r(left), r(sum))
+        } else {
+          asm.vec('vmovaps', bits, d, r(sum))
+          asm.vec('vfmadd231ps', bits, d, r(left), last)
+        }
+      },
+      [left, sum],
+      [to],
+    )
+  }
+
+  /** vmaxps gives its second operand for a NaN or two zeros: both orders together tell, and the sum of zeros is +0. */
+  #fmax(a: number, b: number, to: number): void {
+    const other = this.#sink.temporary('vec')
+    this.#early([a, b], [to, other], (asm, r) => {
+      const bits = this.#bits
+      asm.vec('vmaxps', bits, r(to), r(a), r(b))
+      asm.vec('vmaxps', bits, r(other), r(b), r(a))
+      asm.vec('vandps', bits, r(to), r(to), r(other))
+      if (this.#avx512) {
+        asm.vec('vcmpps.k', bits, K6, r(a), r(b), imm(UNORDERED))
+        asm.vec('vpbroadcastd', bits, merged(r(to), K6), asm.constant(bytesOf([NAN])))
+      } else {
+        asm.vec('vcmpps', bits, r(other), r(a), r(b), imm(UNORDERED))
+        asm.vec('vorps', bits, r(to), r(to), r(other))
+      }
+    })
+  }
+
+  #canon(from: number, to: number): void {
+    const bits = this.#bits
+    if (this.#avx512) {
+      this.#sink.emit([from], [to], (asm, r) => {
+        asm.vec('vfpclassps', bits, K6, r(from), imm(DENORMAL))
+        asm.vec('vfpclassps', bits, K7, r(from), imm(ANY_NAN))
+        if (r(to) !== r(from)) asm.vec('vmovaps', bits, r(to), r(from))
+        asm.vec('vpandd', bits, merged(r(to), K6), r(to), this.#word(asm, SIGN))
+        asm.vec('vpbroadcastd', bits, merged(r(to), K7), asm.constant(bytesOf([NAN])))
+      })
+      return
+    }
+    const spare = this.#sink.temporary('vec')
+    this.#early([from], [to, spare], (asm, r) => {
+      asm.vec('vandps', bits, r(to), r(from), this.#word(asm, MAGNITUDE))
+      asm.vec('vcmpps', bits, r(to), r(to), this.#word(asm, SMALLEST_NORMAL), imm(GE))
+      asm.vec('vorps', bits, r(to), r(to), this.#word(asm, SIGN))
+      asm.vec('vandps', bits, r(to), r(to), r(from))
+      asm.vec('vcmpps', bits, r(spare), r(from), r(from), imm(UNORDERED))
+      asm.vec('vblendvps', bits, r(to), r(to), this.#word(asm, NAN), r(spare))
+    })
+  }
+
+  /** vcvttps2dq gives 0x80000000 for what does not fit: turned over where it is too large, cleared where it is NaN. */
+  #f2i(from: number, to: number): void {
+    const bits = this.#bits
+    const spare = this.#sink.temporary('vec')
+    const limit = 0x4f000000
+    this.#early([from], [to, spare], (asm, r) => {
+      asm.vec('vcvttps2dq', bits, r(to), r(from))
+      if (this.#avx512) {
+        asm.vec('vcmpps.k', bits, K6, r(from), this.#word(asm, limit), imm(GE))
+        asm.vec('vpbroadcastd', bits, merged(r(to), K6), asm.constant(bytesOf([MAGNITUDE])))
+        asm.vec('vcmpps.k', bits, K7, r(from), r(from), imm(UNORDERED))
+        asm.vec('vpxord', bits, merged(r(to), K7), r(to), r(to))
+      } else {
+        asm.vec('vcmpps', bits, r(spare), r(from), this.#word(asm, limit), imm(GE))
+        asm.vec('vpxor', bits, r(to), r(to), r(spare))
+        asm.vec('vcmpps', bits, r(spare), r(from), r(from), imm(ORDERED))
+        asm.vec('vpand', bits, r(to), r(to), r(spare))
+      }
+    })
+  }
+
+  #u2f(from: number, to: number): void {
+    const bits = this.#bits
+    if (this.#avx512) {
+      this.#sink.emit([from], [to], (asm, r) => asm.vec('vcvtudq2ps', bits, r(to), r(from)))
+      return
+    }
+    // Both halves are exact, and so is their product with 2^16: the sum alone is rounded.
+    const low = this.#sink.temporary('vec')
+    this.#early([from], [to, low], (asm, r) => {
+      asm.vec('vpsrld', bits, r(to), r(from), imm(16))
+      asm.vec('vpand', bits, r(low), r(from), this.#word(asm, 0xffff))
+      asm.vec('vcvtdq2ps', bits, r(to), r(to))
+      asm.vec('vcvtdq2ps', bits, r(low), r(low))
+      asm.vec('vfmadd132ps', bits, r(to), r(low), this.#word(asm, 0x47800000))
+    })
+  }
+
+  #compareFloats(predicate: number, a: Expr, b: Expr, to: number): void {
+    const left = this.#sink.value(a)
+    const name = this.#avx512 ? 'vcmpps.k' : 'vcmpps'
+    const source = this.#source(b, true)
+    this.#take(source, (asm, r, last) => asm.vec(name, this.#bits, r(to), r(left), last, imm(predicate)), [left], [to])
+  }
+
+  #compareIntegers(op: 'mask.ieq' | 'mask.ilt' | 'mask.iltU', a: Expr, b: Expr, to: number): void {
+    const bits = this.#bits
+    if (this.#avx512) {
+      const left = this.#sink.value(a)
+      const name = op === 'mask.iltU' ? 'vpcmpud' : 'vpcmpd'
+      const predicate = imm(op === 'mask.ieq' ? 0 : 1)
+      const source = this.#source(b, true)
+      this.#take(source, (asm, r, last) => asm.vec(name, bits, r(to), r(left), last, predicate), [left], [to])
+      return
+    }
+    const [x, y] = [this.#sink.value(a), this.#sink.value(b)]
+    if (op !== 'mask.iltU') {
+      this.#sink.emit([x, y], [to], (asm, r) => {
+        if (op === 'mask.ieq') asm.vec('vpcmpeqd', bits, r(to), r(x), r(y))
+        else asm.vec('vpcmpgtd', bits, r(to), r(y), r(x))
+      })
+      return
+    }
+    // With their highest bits turned over, unsigned integers are in the order of signed ones.
+    const spare = this.#sink.temporary('vec')
+    this.#early([x, y], [to, spare], (asm, r) => {
+      asm.vec('vpxor', bits, r(to), r(x), this.#word(asm, SIGN))
+      asm.vec('vpxor', bits, r(spare), r(y), this.#word(asm, SIGN))
+      asm.vec('vpcmpgtd', bits, r(to), r(spare), r(to))
+    })
+  }
+}
