@@ -14,6 +14,7 @@ export type Op =
   | `vec.${'const' | 'ramp' | 'splat' | 'load' | 'load.splat' | 'gather' | 'select' | 'down' | 'of.mask'}`
   | `vec.${'fadd' | 'fsub' | 'fmul' | 'fdiv' | 'fsqrt' | 'fma' | 'fmax' | 'canon' | 'f2i' | 'i2f' | 'u2f'}`
   | `vec.${'iadd' | 'isub' | 'imul' | 'and' | 'or' | 'xor' | 'shl' | 'shr' | 'shlv' | 'shrv'}`
+  | `vec.${'dot16' | 'q2f'}`
   | `mask.${'feq' | 'flt' | 'fle' | 'ieq' | 'ilt' | 'iltU' | 'and' | 'or' | 'xor' | 'not' | 'all' | 'first' | 'any'}`
   | 'raw'
 
@@ -145,6 +146,14 @@ export const vec = {
   iadd: binary('vec', 'vec.iadd'),
   isub: binary('vec', 'vec.isub'),
   imul: binary('vec', 'vec.imul'),
+  /** Of words as two signed 16-bit integers each: the product of the low ones plus that of the high ones. */
+  dot16: binary('vec', 'vec.dot16'),
+  /**
+   * The float nearest to `sum(digits[i] * 2^(bits * (last - i))) * 2^exponent`, ties to even; +0 for a sum of 0. Digits and
+   * exponents (-1022..1023) are signed; the sum, taken from the first digit on, must be exact in binary64.
+   */
+  q2f: (digits: readonly Expr[], bits: number, exponent: Expr): Expr =>
+    expr('vec', 'vec.q2f', [...digits, exponent], bits),
   and: binary('vec', 'vec.and'),
   or: binary('vec', 'vec.or'),
   xor: binary('vec', 'vec.xor'),

@@ -3,6 +3,7 @@ import { elementsOf } from '#graph/shape.ts'
 import type { Frame } from './elements.ts'
 import { Body, type Expr, i32, type ValType } from './ir.ts'
 import type { Place, Plan, Task } from './plan.ts'
+import { emitQuantisedTile } from './quantised-tile.ts'
 import { methodOf } from './select.ts'
 import type { Target } from './target.ts'
 import { emitTile, TILE_PARAMS, type Tiles } from './tile.ts'
@@ -92,7 +93,8 @@ function tileFunctions(add: (body: Body) => number, target: Target): Tiles {
     let index = known.get(name)
     if (index === undefined) {
       const body = new Body(TILE_PARAMS, { tight: true })
-      emitTile(body, target, key)
+      if ('order' in key) emitQuantisedTile(body, target, key)
+      else emitTile(body, target, key)
       index = add(body)
       known.set(name, index)
     }

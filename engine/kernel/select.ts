@@ -1,10 +1,12 @@
 /** Chooses how an element program is computed. */
+import { isQuantised } from '#arith/quantised.ts'
 import type { ElementProgram } from '#arith/types.ts'
 import { acrossScratch, emitAcross } from './across.ts'
 import { emitAlong, fitsAlong } from './along.ts'
 import { contractionOf } from './contraction.ts'
 import type { Frame } from './elements.ts'
 import { emitGemm, gemmScratch } from './gemm.ts'
+import { emitQuantised, quantisedOf, quantisedScratch } from './quantised.ts'
 import { emitScatter, scatterOf, scatterScratch } from './scatter.ts'
 import type { Target } from './target.ts'
 import type { Tiles } from './tile.ts'
@@ -19,6 +21,15 @@ export interface Method {
 
 /** The fastest method that fits; all give the same bits. */
 export function methodOf(p: ElementProgram, target: Target): Method {
+  const { order } = p
+  if (isQuantised(order)) {
+    const g = quantisedOf(p)
+    return {
+      name: order,
+      scratch: quantisedScratch(order, g, target),
+      emit: (frame, tiles) => emitQuantised(frame, order, g, tiles),
+    }
+  }
   const contraction = contractionOf(p)
   if (contraction) {
     return {

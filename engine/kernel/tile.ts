@@ -1,12 +1,13 @@
 /** The register tile of contractions: a few rows of a few vectors of results, a chain of fused multiply-adds each. */
 import { type Body, type Expr, i32, type Local, vec } from './ir.ts'
+import type { QuantisedTileKey } from './quantised-tile.ts'
 import type { Target } from './target.ts'
 
 const WORD = 4
 const c = i32.const
 
 /** A function of the register tile, specialised by its shape and strides; parameters as `TILE_PARAMS`. */
-export type Tiles = (key: TileKey) => number
+export type Tiles = (key: TileKey | QuantisedTileKey) => number
 
 export interface TileKey {
   readonly rows: number

@@ -20,6 +20,11 @@ const memarg = (align: number, offset: number): number[] => [align, ...u32(offse
 const fourBytes = (bits: number): number[] => [bits & 0xff, (bits >>> 8) & 0xff, (bits >>> 16) & 0xff, bits >>> 24]
 export const v128const = (...words: readonly [number, number, number, number]): number[] =>
   simd(0x0c, ...words.flatMap(fourBytes))
+/** The same power of two in both binary64 lanes. */
+const f64const = (value: number): number[] => {
+  const high = (1023 + 31 - Math.clz32(value)) << 20
+  return v128const(0, high, 0, high)
+}
 /** Chooses four words of the eight of two vectors. */
 export const shuffle = (...lanes: readonly [number, number, number, number]): number[] =>
   simd(0x0d, ...lanes.flatMap((lane) => [0, 1, 2, 3].map((byte) => 4 * lane + byte)))
@@ -31,6 +36,15 @@ const LANESELECT = simd(0x10b)
 const RELAXED_MADD = simd(0x105)
 const F32_EQ = simd(0x41)
 const F32_GE = simd(0x46)
+const F64_ADD = simd(0xf0)
+const F64_MUL = simd(0xf2)
+/** Signed words 0 and 1. */
+const F64_CONVERT = simd(0xfe)
+const F64_DEMOTE = simd(0x5e)
+const I64_EXTEND_LOW = simd(0xc7)
+const I64_EXTEND_HIGH = simd(0xc8)
+const I64_SHL = simd(0xcb)
+const I64_ADD = simd(0xce)
 const LOAD = 0x00
 const LOAD_SPLAT = 0x09
 const LOAD_LANE = 0x56
@@ -66,6 +80,7 @@ const PLAIN: Partial<Record<Op, readonly number[]>> = {
   'vec.iadd': simd(0xae),
   'vec.isub': simd(0xb1),
   'vec.imul': simd(0xb5),
+  'vec.dot16': simd(0xba),
   'vec.and': AND,
   'vec.or': OR,
   'vec.xor': simd(0x51),
@@ -302,6 +317,9 @@ class Encoder {
       case 'vec.shrv':
         this.#shift(a, b, op === 'vec.shlv' ? 0x74 : 0x76)
         break
+      case 'vec.q2f':
+        this.#fromDigits(args.slice(0, -1), first, args.at(-1)!)
+        break
       case 'mask.all':
         this.#push([0x41, 0x00])
         this.#value(a)
@@ -339,6 +357,34 @@ class Encoder {
       this.#push(F32_EQ)
       this.#push(this.#choose)
     })
+  }
+
+  /** Two lanes at a time in binary64, where the sum and its scale are exact; the demotion rounds. */
+  #fromDigits(digits: readonly Expr[], bits: number, exponent: Expr): void {
+    const words = [...digits, exponent].map((value) => this.#hold(value))
+    const step = 2 ** bits
+    const halves = [false, true].map((high) => {
+      const take = (word: number): void => {
+        this.#get(word)
+        if (high) {
+          this.#get(word)
+          this.#push(shuffle(2, 3, 2, 3))
+        }
+      }
+      words.slice(0, -1).forEach((word, i) => {
+        if (i > 0) this.#push([...f64const(step), ...F64_MUL])
+        take(word)
+        this.#push(F64_CONVERT)
+        if (i > 0) this.#push(F64_ADD)
+      })
+      this.#get(words.at(-1)!)
+      this.#push([...(high ? I64_EXTEND_HIGH : I64_EXTEND_LOW), ...v128const(1023, 0, 1023, 0), ...I64_ADD])
+      this.#push([0x41, ...s32(52), ...I64_SHL, ...F64_MUL, ...F64_DEMOTE])
+      return this.#keep()
+    })
+    for (const half of halves) this.#get(half)
+    this.#push(shuffle(0, 1, 4, 5))
+    this.#spare.push(...words, ...halves)
   }
 
   /** WebAssembly shifts all lanes by one amount: these go lane by lane. Amounts are mod 32, as in the definition. */
