@@ -7,6 +7,7 @@ import { afterAll, describe, expect, it } from 'vitest'
 import { summaryOf } from './gemm-figures.ts'
 import { contractionFlops, MODELS, parametersOf } from './models.ts'
 import { benchOptions, engineOrMissing } from './options.ts'
+import { SPIN_FLOPS } from './peak.ts'
 import { findOpenblas, orMissing, Peer, startOpenblas, startTorch } from './peers.ts'
 import { callsFor, geometricMean, inRounds, median, ratioOf, type Sample } from './rounds.ts'
 import { flopsOf, operand, parseShape, probes, SHAPES } from './shapes.ts'
@@ -93,9 +94,8 @@ describe('figures', () => {
   })
 
   it('of bench:gemm take the peak of all cores, and of large squares alone', () => {
-    // One operation a nanosecond and core; the contraction runs at half of what two cores can do.
-    const seconds = flopsOf(shape) / 1e9
-    const times = { wasm: samples(seconds), peak: samples(1e-9) }
+    // A core spins once a second; the contraction takes as long as one core would at that rate, on two.
+    const times = { wasm: samples(flopsOf(shape) / SPIN_FLOPS), peak: samples(1) }
     expect(summaryOf([{ shape, threads: 2, times }]).figures['wasmVsFmaPeak']).toBeCloseTo(0.5)
     expect(summaryOf([{ shape: parseShape('256'), threads: 2, times }]).figures).toEqual({})
     expect(summaryOf([{ shape: parseShape('512NT'), threads: 2, times }]).figures).toEqual({})

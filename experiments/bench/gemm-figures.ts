@@ -1,9 +1,10 @@
 /** From times of contractions to the figures of `bench:gemm`: ratios of each shape, their geometric means, the claims. */
 import type { Figure, Threshold } from '../lib/figures.ts'
+import { SPIN_FLOPS } from './peak.ts'
 import { geometricMean, median, type Ratio, ratioOf, rounded, type Times, tableOf } from './rounds.ts'
 import { flopsOf, isLargeSquare, type Shape } from './shapes.ts'
 
-/** Rounds of one shape on one thread count. `peak` is the time of one floating-point operation of one core. */
+/** Rounds of one shape on one thread count. `peak` is one run of the loop of peak.ts, on one core. */
 export interface Measured {
   readonly shape: Shape
   readonly threads: number
@@ -35,10 +36,10 @@ const COMPARED = [
 /** The ratios of one shape; the peak counts all threads. */
 function ratiosOf({ shape, threads, times }: Measured): Record<string, Ratio> {
   // A contraction at the peak of every core takes this long.
-  const scale = flopsOf(shape) / threads
-  const ideal = times['peak']?.map((sample) => ({
-    seconds: sample.seconds * scale,
-    cpuSeconds: sample.cpuSeconds * flopsOf(shape),
+  const scale = flopsOf(shape) / SPIN_FLOPS
+  const ideal = times['peak']?.map(({ seconds, cpuSeconds }) => ({
+    seconds: (seconds * scale) / threads,
+    cpuSeconds: cpuSeconds * scale,
   }))
   const all = ideal ? { ...times, peak: ideal } : times
   return Object.fromEntries(

@@ -8,13 +8,12 @@ import { Builder } from '#graph/builder.ts'
 import { jsonOnly, report } from '../lib/figures.ts'
 import { type Measured, summaryOf } from './gemm-figures.ts'
 import { benchOptions, engineOrMissing, pauseOf } from './options.ts'
-import { peak } from './peak.ts'
+import { SPIN_FLOPS, spinner } from './peak.ts'
 import { orMissing, type Peer, startOpenblas, startTorch } from './peers.ts'
-import { type Contender, inRounds, median, processorSeconds, timed } from './rounds.ts'
+import { type Contender, inRounds, median, timed } from './rounds.ts'
 import { flopsOf, operand, parseShape, probes, SHAPES, type Shape } from './shapes.ts'
 
 const MIN_ROUNDS = 5
-const seconds = (): number => performance.now() / 1000
 const say = (line: string): void => {
   if (!jsonOnly()) console.log(line)
 }
@@ -64,9 +63,8 @@ async function measure(shape: Shape, engines: readonly Engine[], peers: readonly
   }
   const contenders = all.map(({ contender }) => contender)
   if (engines.some(({ name }) => name === 'wasm')) {
-    // A clock that stands still while others have the processor finds the same peak on a busy machine.
-    const sample = async () => ({ seconds: 1 / (peak(seconds) * 1e9), cpuSeconds: 1 / (peak(processorSeconds) * 1e9) })
-    contenders.push({ name: 'peak', sample })
+    const spin = spinner()
+    contenders.push({ name: 'peak', sample: async (calls) => timed(spin, calls) })
   }
   const pause = pauseOf(options.threads)
   const times = await inRounds(contenders, { seconds: options.seconds, minRounds: MIN_ROUNDS, pause })
@@ -100,7 +98,8 @@ for (const threads of options.threads) {
     const times = await measure(shape, engines, peers, { threads, seconds: options.seconds })
     measured.push({ shape, threads, times })
     const rates = Object.entries(times).map(([name, each]) => {
-      const gflops = (name === 'peak' ? threads : flopsOf(shape)) / median(each.map((sample) => sample.seconds)) / 1e9
+      const gflops =
+        (name === 'peak' ? threads * SPIN_FLOPS : flopsOf(shape)) / median(each.map((sample) => sample.seconds)) / 1e9
       return `${name} ${gflops.toFixed(1)}`
     })
     say(`  ${shape.label.padEnd(16)} ${rates.join('  ')} GFLOP/s`)

@@ -30,8 +30,7 @@ const SAMPLE_SECONDS = 0.02
 const WARM_SECONDS = 0.25
 const WARM_SAMPLES = 3
 
-/** Processor seconds of this process so far. */
-export const processorSeconds = (): number => {
+const processorSeconds = (): number => {
   const { user, system } = process.cpuUsage()
   return (user + system) / 1e6
 }
