@@ -1,7 +1,12 @@
-/** Benchmark: how fast the WebAssembly engine trains a small GPT, where the time goes, and how far that is from the peak. */
+/**
+ * Benchmark: how fast an engine trains a small GPT, where the time goes, and how far that is from WebAssembly's peak.
+ *
+ *     node experiments/bench/engine.ts [--native] [--json]
+ */
 
 import { loadavg } from 'node:os'
 import { profile, type TaskTime } from '#engine/compiled/profile.ts'
+import { nativeEngine } from '#engine/native/engine.ts'
 import { Replica } from '#engine/testing.ts'
 import { wasmEngine } from '#engine/wasm/engine.ts'
 import { buildProgram } from '#graph/program.ts'
@@ -38,7 +43,7 @@ const say = (line: string): void => {
 const median = (values: readonly number[]): number => [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)]!
 
 async function train(threads: number) {
-  const engine = await wasmEngine({ threads })
+  const engine = await (process.argv.includes('--native') ? nativeEngine : wasmEngine)({ threads })
   const compiling = now()
   const replica = new Replica(engine, program, { batch: BATCH, microBatches: MICRO, below: 256 }, 1)
   const compileSeconds = now() - compiling
