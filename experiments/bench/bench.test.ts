@@ -86,7 +86,7 @@ describe('figures', () => {
   it('of bench:gemm are geometric means, the least over thread counts first', () => {
     const other = { ...one, shape: parseShape('8192x64x64'), times: { wasm: samples(1), openblas: samples(2) } }
     const two = { ...one, threads: 2, times: { wasm: samples(4), openblas: samples(1) } }
-    const { figures, thresholds, details } = summaryOf([one, other, two])
+    const { figures, thresholds, details } = summaryOf([one, other, two], true)
     expect(figures).toEqual({ wasmVsOpenblas1: 1, wasmVsOpenblas2: 0.25, wasmVsOpenblas: 0.25 })
     expect(thresholds).toEqual({ wasmVsOpenblas: { min: 0.33 } })
     expect(details).toMatchObject({ nativeVsOpenblas: null, q16VsOpenblas: null, wasmVsFmaPeak: null })
@@ -96,9 +96,20 @@ describe('figures', () => {
   it('of bench:gemm take the peak of all cores, and of large squares alone', () => {
     // A core spins once a second; the contraction takes as long as one core would at that rate, on two.
     const times = { wasm: samples(flopsOf(shape) / SPIN_FLOPS), peak: samples(1) }
-    expect(summaryOf([{ shape, threads: 2, times }]).figures['wasmVsFmaPeak']).toBeCloseTo(0.5)
-    expect(summaryOf([{ shape: parseShape('256'), threads: 2, times }]).figures).toEqual({})
-    expect(summaryOf([{ shape: parseShape('512NT'), threads: 2, times }]).figures).toEqual({})
+    expect(summaryOf([{ shape, threads: 2, times }], true).figures['wasmVsFmaPeak']).toBeCloseTo(0.5)
+    expect(summaryOf([{ shape: parseShape('256'), threads: 2, times }], true).figures).toEqual({})
+    expect(summaryOf([{ shape: parseShape('512NT'), threads: 2, times }], true).figures).toEqual({})
+  })
+
+  it('of q16 are claimed of processors with tiles, on shapes that are deep enough', () => {
+    const times = { nativeQ16: samples(1), openblas: samples(2), torch: samples(4) }
+    const all = [one, { ...one, shape: parseShape('8192x64x64') }].map((each) => ({ ...each, times }))
+    expect(summaryOf(all, false)).toMatchObject({ figures: { q16VsOpenblas: 2 }, thresholds: {} })
+    expect(summaryOf(all, true).thresholds).toEqual({ q16VsOpenblas: { min: 3.5 } })
+    expect(summaryOf(all.slice(1), true).figures).toEqual({})
+    const step = [{ model: 'gpt-10m', threads: 1, times, overhead: {} }]
+    expect(stepSummary(step, true).thresholds).toEqual({ 'nativeQ16VsTorch.gpt-10m': { min: 1.5 } })
+    expect(stepSummary(step, false).thresholds).toEqual({})
   })
 
   it('of bench:step are the least of models and thread counts', () => {
@@ -108,7 +119,10 @@ describe('figures', () => {
       times: { wasm: samples(wasm), torch: samples(1) },
       overhead: { wasm: wasm / 100 },
     })
-    const { figures, thresholds, details } = stepSummary([step('mlp', 1, 2), step('mlp', 2, 4), step('cnn', 1, 1)])
+    const { figures, thresholds, details } = stepSummary(
+      [step('mlp', 1, 2), step('mlp', 2, 4), step('cnn', 1, 1)],
+      true,
+    )
     expect(figures).toEqual({
       wasmVsTorchMin: 0.25,
       wasmVsTorchMin1: 0.5,
@@ -123,8 +137,8 @@ describe('figures', () => {
 })
 
 it('the models have the sizes of their names', () => {
-  expect(parametersOf(MODELS.mlp())).toBe(784 * 256 + 256 + 2560 + 10)
-  const gpt = MODELS['gpt-10m']()
+  expect(parametersOf(MODELS.mlp('f32'))).toBe(784 * 256 + 256 + 2560 + 10)
+  const gpt = MODELS['gpt-10m']('f32')
   expect(parametersOf(gpt) / 1e6).toBeCloseTo(10.9, 1)
   // Forward and backward take six operations for each weight of a matrix and token, attention a bit more.
   const tokens = gpt.spec.batch * 256
@@ -134,11 +148,19 @@ it('the models have the sizes of their names', () => {
 
 describe('options', () => {
   const parse = (...args: string[]) =>
-    benchOptions(args, 'shapes', { only: ['256'], seconds: 3 }, { ASSAY_BENCH_PYTHON: '/opt/python' })
+    benchOptions(
+      args,
+      'shapes',
+      { engines: 'wasm,native:q16', only: ['256'], seconds: 3 },
+      { ASSAY_BENCH_PYTHON: '/opt/python' },
+    )
 
   it('come from the command line, the environment, defaults', () => {
     expect(parse()).toEqual({
-      engines: ['wasm', 'native'],
+      engines: [
+        { label: 'wasm', engine: 'wasm', arithmetic: 'f32' },
+        { label: 'nativeQ16', engine: 'native', arithmetic: 'q16' },
+      ],
       threads: [1, 2],
       only: ['256'],
       seconds: 3,
@@ -155,12 +177,16 @@ describe('options', () => {
     })
   })
 
-  it.each([['--threads', '0'], ['--threads', '1.5'], ['--seconds', 'x'], ['--models', 'mlp'], ['surplus']])(
-    'refuse %s %s',
-    (...args) => {
-      expect(() => parse(...args)).toThrow()
-    },
-  )
+  it.each([
+    ['--threads', '0'],
+    ['--threads', '1.5'],
+    ['--seconds', 'x'],
+    ['--models', 'mlp'],
+    ['--engines', 'wasm:q61'],
+    ['surplus'],
+  ])('refuse %s %s', (...args) => {
+    expect(() => parse(...args)).toThrow()
+  })
 })
 
 describe('what is missing', () => {

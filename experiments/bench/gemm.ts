@@ -7,7 +7,7 @@ import type { Engine } from '#engine/types.ts'
 import { Builder } from '#graph/builder.ts'
 import { jsonOnly, report } from '../lib/figures.ts'
 import { type Measured, summaryOf } from './gemm-figures.ts'
-import { benchOptions, engineOrMissing, pauseOf } from './options.ts'
+import { benchOptions, type Choice, engineOrMissing, hasTiles, pauseOf } from './options.ts'
 import { SPIN_FLOPS, spinner } from './peak.ts'
 import { orMissing, type Peer, startOpenblas, startTorch } from './peers.ts'
 import { type Contender, inRounds, median, timed } from './rounds.ts'
@@ -18,14 +18,20 @@ const say = (line: string): void => {
   if (!jsonOnly()) console.log(line)
 }
 
+/** One of our contenders on its engine. */
+interface Own {
+  readonly choice: Choice
+  readonly engine: Engine
+}
+
 /** A contraction on one of our engines; `probes` are elements of its result. */
-function own(engine: Engine, shape: Shape): { contender: Contender; probes: number[]; free: () => void } {
+function own({ choice, engine }: Own, shape: Shape): { contender: Contender; probes: number[]; free: () => void } {
   const { batch, m, k, n, transposeA, transposeB } = shape
   const rows = batch > 1 ? [batch] : []
   const b = new Builder()
   const left = b.input('a', 'f32', [...rows, ...(transposeA ? [k, m] : [m, k])])
   const right = b.input('b', 'f32', [...rows, ...(transposeB ? [n, k] : [k, n])])
-  const product = b.matmul(left, right, { transposeA, transposeB })
+  const product = b.matmul(left, right, { transposeA, transposeB, arithmetic: choice.arithmetic })
   b.output('c', product)
   const kernel = engine.compile(b.finish('gemm'))
   const inputs = [left, right].map(({ type }) => engine.alloc(type))
@@ -39,7 +45,7 @@ function own(engine: Engine, shape: Shape): { contender: Contender; probes: numb
   const words = output.words()
   const result = new Float32Array(words.buffer, words.byteOffset, words.length)
   return {
-    contender: { name: engine.name, sample: async (calls) => timed(run, calls) },
+    contender: { name: choice.label, sample: async (calls) => timed(run, calls) },
     probes: probes(shape).map((at) => result[at] as number),
     free: () => {
       for (const buffer of [...inputs, output]) engine.free(buffer)
@@ -53,7 +59,7 @@ async function theirs(peer: Peer, shape: Shape): Promise<{ contender: Contender;
   return { contender: { name: peer.name, sample: (calls) => peer.time(calls) }, probes: answer['probes'] as number[] }
 }
 
-async function measure(shape: Shape, engines: readonly Engine[], peers: readonly Peer[], options: Limits) {
+async function measure(shape: Shape, engines: readonly Own[], peers: readonly Peer[], options: Limits) {
   const ours = engines.map((engine) => own(engine, shape))
   const others = await Promise.all(peers.map((peer) => theirs(peer, shape)))
   const all = [...ours, ...others]
@@ -62,7 +68,7 @@ async function measure(shape: Shape, engines: readonly Engine[], peers: readonly
     if (probes.some((value, i) => value !== all[0]?.probes[i])) throw new Error(`${contender.name} differs: ${probes}`)
   }
   const contenders = all.map(({ contender }) => contender)
-  if (engines.some(({ name }) => name === 'wasm')) {
+  if (engines.some(({ choice }) => choice.label === 'wasm')) {
     const spin = spinner()
     contenders.push({ name: 'peak', sample: async (calls) => timed(spin, calls) })
   }
@@ -77,7 +83,11 @@ interface Limits {
   readonly seconds: number
 }
 
-const options = benchOptions(process.argv.slice(2), 'shapes', { only: SHAPES, seconds: 3 })
+const options = benchOptions(process.argv.slice(2), 'shapes', {
+  engines: 'wasm,native,wasm:q16,native:q16',
+  only: SHAPES,
+  seconds: 3,
+})
 const shapes = options.only.map(parseShape)
 const about: Record<string, Record<string, unknown>> = {}
 const loads: (number | undefined)[] = [loadavg()[0]]
@@ -85,9 +95,11 @@ const measured: Measured[] = []
 
 for (const threads of options.threads) {
   say(`threads: ${threads}`)
-  const engines = (await Promise.all(options.engines.map((name) => engineOrMissing(name, threads, say)))).flatMap(
-    (engine) => engine ?? [],
-  )
+  const engines: Own[] = []
+  for (const choice of options.engines) {
+    const engine = await engineOrMissing(choice.engine, threads, say)
+    if (engine) engines.push({ choice, engine })
+  }
   const found = {
     openblas: await orMissing('openblas', startOpenblas({ ...options, threads }), say),
     torch: await orMissing('torch', startTorch({ ...options, threads }), say),
@@ -105,9 +117,9 @@ for (const threads of options.threads) {
     say(`  ${shape.label.padEnd(16)} ${rates.join('  ')} GFLOP/s`)
   }
   for (const peer of peers) peer.close()
-  await Promise.all(engines.map((engine) => engine.close()))
+  await Promise.all(engines.map(({ engine }) => engine.close()))
   loads.push(loadavg()[0])
 }
 
-const { figures, thresholds, details } = summaryOf(measured)
+const { figures, thresholds, details } = summaryOf(measured, await hasTiles())
 report({ name: 'gemm', figures, thresholds, details: { ...details, peers: about, loadAverages: loads } })

@@ -2,24 +2,33 @@
 import type { LoadedJob } from '#app/job/load.ts'
 import { nodeCosts } from '#graph/cost.ts'
 import { elementsOf } from '#graph/shape.ts'
+import type { Arithmetic } from '#graph/spec.ts'
 import { imageJob, textJob } from './jobs.ts'
 
 const RECORDS = 1024
 const optimizer = { type: 'adamw', learningRate: 0.001 }
 
-const gpt = (width: number, layers: number, heads: number, context: number, batch: number): LoadedJob =>
-  textJob({ model: { type: 'gpt', width, layers, heads, context }, steps: 1e6, batch, optimizer }, context, RECORDS)
+type Make = (arithmetic: Arithmetic) => LoadedJob
+
+const gpt =
+  (width: number, layers: number, heads: number, context: number, batch: number): Make =>
+  (arithmetic) => {
+    const model = { type: 'gpt', width, layers, heads, context }
+    return textJob({ model, steps: 1e6, batch, optimizer, arithmetic }, context, RECORDS)
+  }
+
+const image =
+  (model: object, batch: number): Make =>
+  (arithmetic) =>
+    imageJob({ model, steps: 1e6, batch, optimizer, arithmetic }, RECORDS)
 
 /** By name; all cut a batch into four micro-batches, as job files do that do not say. */
 export const MODELS = {
-  mlp: () => imageJob({ model: { type: 'mlp', hidden: [256] }, steps: 1e6, batch: 64, optimizer }, RECORDS),
-  cnn: () => {
-    const model = { type: 'cnn', channels: [8, 16], kernel: 3, hidden: 64 }
-    return imageJob({ model, steps: 1e6, batch: 32, optimizer }, RECORDS)
-  },
-  'gpt-0.84m': () => gpt(128, 4, 4, 128, 8),
-  'gpt-10m': () => gpt(384, 6, 6, 256, 4),
-} as const satisfies Record<string, () => LoadedJob>
+  mlp: image({ type: 'mlp', hidden: [256] }, 64),
+  cnn: image({ type: 'cnn', channels: [8, 16], kernel: 3, hidden: 64 }, 32),
+  'gpt-0.84m': gpt(128, 4, 4, 128, 8),
+  'gpt-10m': gpt(384, 6, 6, 256, 4),
+} as const satisfies Record<string, Make>
 
 export type ModelName = keyof typeof MODELS
 

@@ -1,10 +1,21 @@
 /** What `bench:gemm` and `bench:step` have in common: their options, and engines by name. */
 import { parseArgs } from 'node:util'
 import { createEngine, ENGINES, type EngineName } from '#engine/index.ts'
+import { probe } from '#engine/native/features.ts'
 import type { Engine } from '#engine/types.ts'
+import type { Arithmetic } from '#graph/spec.ts'
+
+/** One of our contenders. */
+export interface Choice {
+  /** Name among the contenders: `wasm`, `nativeQ16`. */
+  readonly label: string
+  readonly engine: string
+  /** Of its contractions. */
+  readonly arithmetic: Arithmetic
+}
 
 export interface BenchOptions {
-  readonly engines: readonly string[]
+  readonly engines: readonly Choice[]
   readonly threads: readonly number[]
   /** Shapes or models: what is measured. */
   readonly only: readonly string[]
@@ -22,6 +33,15 @@ function positive(text: string, name: string): number {
   return value
 }
 
+/** `wasm` or `wasm:q16`. @throws Error for an arithmetic that does not exist */
+export function parseChoice(text: string): Choice {
+  const [engine = '', arithmetic = 'f32', ...rest] = text.split(':')
+  const known = (['f32', 'q16', 'q24'] as const).find((name) => name === arithmetic)
+  if (engine === '' || known === undefined || rest.length > 0)
+    throw new Error(`--engines ${text}: write wasm or wasm:q16`)
+  return { label: known === 'f32' ? engine : `${engine}${known.toUpperCase()}`, engine, arithmetic: known }
+}
+
 /**
  * Options of the command line, then of the environment (`ASSAY_BENCH_PYTHON`, `ASSAY_BENCH_OPENBLAS`), then defaults.
  * @param what name of the option that chooses what is measured
@@ -30,7 +50,7 @@ function positive(text: string, name: string): number {
 export function benchOptions(
   args: readonly string[],
   what: string,
-  defaults: { readonly only: readonly string[]; readonly seconds: number },
+  defaults: { readonly engines: string; readonly only: readonly string[]; readonly seconds: number },
   environment: NodeJS.ProcessEnv = process.env,
 ): BenchOptions {
   const text = { type: 'string' } as const
@@ -49,13 +69,19 @@ export function benchOptions(
   const threads = list(values['threads'] ?? '1,2').map((item) => positive(item, 'threads'))
   if (!threads.every((count) => Number.isInteger(count) && count <= 64)) throw new Error('--threads: integers in 1..64')
   return {
-    engines: list(values['engines'] ?? 'wasm,native'),
+    engines: list(values['engines'] ?? defaults.engines).map(parseChoice),
     threads,
     only: values[what] === undefined ? defaults.only : list(values[what]),
     seconds: values['seconds'] === undefined ? defaults.seconds : positive(values['seconds'], 'seconds'),
     python: values['python'] ?? environment['ASSAY_BENCH_PYTHON'] ?? 'python3',
     openblas: values['openblas'] ?? environment['ASSAY_BENCH_OPENBLAS'],
   }
+}
+
+/** Whether the processor has matrix tiles: what is claimed of `q16` is claimed of them. */
+export async function hasTiles(): Promise<boolean> {
+  const found = await probe()
+  return found.ok && found.features.amx
 }
 
 /** The engine, or null after a line that says why it is not measured. */

@@ -9,7 +9,7 @@ import { Dataset } from '#runtime/dataset.ts'
 import { Trainer } from '#runtime/trainer.ts'
 import { jsonOnly, report } from '../lib/figures.ts'
 import { contractionFlops, isModel, MODELS, parametersOf } from './models.ts'
-import { benchOptions, engineOrMissing, pauseOf } from './options.ts'
+import { benchOptions, engineOrMissing, hasTiles, pauseOf } from './options.ts'
 import { orMissing, type Peer, startTorch } from './peers.ts'
 import { type Contender, inRounds, median, timed } from './rounds.ts'
 import { type MeasuredStep, stepSummary } from './step-figures.ts'
@@ -45,7 +45,11 @@ function watched(engine: Engine): { readonly engine: Engine; readonly kernelSeco
 }
 
 /** A solver's training step on one of our engines. */
-function own(bare: Engine, { spec, program, data }: LoadedJob): { contender: Contender; overhead: () => number } {
+function own(
+  name: string,
+  bare: Engine,
+  { spec, program, data }: LoadedJob,
+): { contender: Contender; overhead: () => number } {
   const { engine, kernelSeconds } = watched(bare)
   const trainer = new Trainer(engine, program, spec, new Dataset(spec.data, data))
   trainer.init()
@@ -55,12 +59,12 @@ function own(bare: Engine, { spec, program, data }: LoadedJob): { contender: Con
     const [start, before] = [performance.now(), kernelSeconds()]
     trainer.sum(step, 0, 1)
     const metrics = trainer.update(step++)
-    if (!Number.isFinite(metrics[0])) throw new Error(`the loss of step ${step - 1} on ${engine.name} is ${metrics[0]}`)
+    if (!Number.isFinite(metrics[0])) throw new Error(`the loss of step ${step - 1} on ${name} is ${metrics[0]}`)
     shares.push(1 - (kernelSeconds() - before) / ((performance.now() - start) / 1e3))
   }
   // The first steps compile; the median does not see them.
   return {
-    contender: { name: engine.name, sample: async (calls) => timed(run, calls) },
+    contender: { name, sample: async (calls) => timed(run, calls) },
     overhead: () => median(shares),
   }
 }
@@ -89,7 +93,11 @@ async function theirs(peer: Peer, model: string, job: LoadedJob): Promise<Conten
   return contenders
 }
 
-const options = benchOptions(process.argv.slice(2), 'models', { only: Object.keys(MODELS), seconds: 20 })
+const options = benchOptions(process.argv.slice(2), 'models', {
+  engines: 'wasm,native,native:q16',
+  only: Object.keys(MODELS),
+  seconds: 20,
+})
 const facts: Record<string, Record<string, number>> = {}
 const about: Record<string, unknown> = {}
 const loads: (number | undefined)[] = [loadavg()[0]]
@@ -101,11 +109,13 @@ for (const threads of options.threads) {
   about[threads] = torch?.about ?? null
   for (const model of options.only) {
     if (!isModel(model)) throw new Error(`--models ${model}: choose among ${Object.keys(MODELS).join(', ')}`)
-    const job = MODELS[model]()
+    const job = MODELS[model]('f32')
     facts[model] = { parameters: parametersOf(job), flops: contractionFlops(job), ...facts[model] }
-    const found = await Promise.all(options.engines.map((name) => engineOrMissing(name, threads, say)))
-    const engines = found.flatMap((engine) => engine ?? [])
-    const ours = engines.map((engine) => ({ name: engine.name, ...own(engine, job) }))
+    const ours: ({ readonly engine: Engine } & ReturnType<typeof own>)[] = []
+    for (const { label, engine: name, arithmetic } of options.engines) {
+      const engine = await engineOrMissing(name, threads, say)
+      if (engine) ours.push({ engine, ...own(label, engine, MODELS[model](arithmetic)) })
+    }
     const others = torch ? await theirs(torch, model, job) : []
     say(`  ${model}: ${JSON.stringify(facts[model])}`)
     const times = await inRounds([...ours.map(({ contender }) => contender), ...others], {
@@ -113,19 +123,19 @@ for (const threads of options.threads) {
       minRounds: MIN_ROUNDS,
       pause: pauseOf(threads),
     })
-    const overhead = Object.fromEntries(ours.map((each) => [each.name, each.overhead()]))
+    const overhead = Object.fromEntries(ours.map((each) => [each.contender.name, each.overhead()]))
     measured.push({ model, threads, times, overhead })
     const steps = Object.entries(times).map(([name, samples]) => {
       return `${name} ${(1e3 * median(samples.map(({ seconds }) => seconds))).toFixed(2)} ms`
     })
     say(`  ${model}: ${steps.join(', ')}`)
-    await Promise.all(engines.map((engine) => engine.close()))
+    await Promise.all(ours.map(({ engine }) => engine.close()))
   }
   torch?.close()
   loads.push(loadavg()[0])
 }
 
-const { figures, thresholds, details } = stepSummary(measured)
+const { figures, thresholds, details } = stepSummary(measured, await hasTiles())
 report({
   name: 'step',
   figures,
