@@ -146,8 +146,8 @@ export const vec = {
   iadd: binary('vec', 'vec.iadd'),
   isub: binary('vec', 'vec.isub'),
   imul: binary('vec', 'vec.imul'),
-  /** Of words as two signed 16-bit integers each: the product of the low ones plus that of the high ones. */
-  dot16: binary('vec', 'vec.dot16'),
+  /** `c` plus, of words as two signed 16-bit integers each, the product of the low ones and that of the high ones. */
+  dot16: (a: Expr, b: Expr, c: Expr): Expr => expr('vec', 'vec.dot16', [a, b, c]),
   /**
    * The float nearest to `sum(digits[i] * 2^(bits * (last - i))) * 2^exponent`, ties to even; +0 for a sum of 0. Digits and
    * exponents (-1022..1023) are signed; the sum, taken from the first digit on, must be exact in binary64.

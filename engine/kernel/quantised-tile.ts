@@ -63,7 +63,7 @@ export function emitQuantisedTile(body: Body, { lanes }: Target, key: QuantisedT
           for (const { v, sums: into } of row) {
             factors.forEach((plane, p) => {
               const sum = into[digit + p]!
-              body.set(sum, vec.iadd(sum, vec.dot16(factor, plane[v]!)))
+              body.set(sum, vec.dot16(factor, plane[v]!, sum))
             })
           }
         }

@@ -17,6 +17,8 @@ const EARLY = new Set([
   'vec.fmax',
   'vec.canon',
   'vec.f2i',
+  'vec.dot16',
+  'vec.q2f',
   'vec.u2f',
   'vec.shlv',
   'vec.shrv',

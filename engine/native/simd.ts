@@ -2,6 +2,7 @@
 import { NAN } from '#arith/blocks.ts'
 import type { Expr, Op } from '../kernel/ir.ts'
 import type { Assembler, Vector } from './assembler.ts'
+import { emitFromDigits } from './digits.ts'
 import { broadcast, imm, type Mem, merged, RAX, zeroed } from './x86/operands.ts'
 
 type Registers = (virtual: number) => number
@@ -136,6 +137,12 @@ export class Vectors {
         break
       case 'vec.fma':
         this.#fma(a, b, c, to)
+        break
+      case 'vec.dot16':
+        this.#dot16(a, b, c, to)
+        break
+      case 'vec.q2f':
+        this.#fromDigits(args, imms[0]!, to)
         break
       case 'vec.fmax':
         this.#fmax(this.#sink.value(a), this.#sink.value(b), to)
@@ -486,6 +493,38 @@ export class Vectors {
         asm.vec('vcmpps', bits, r(other), r(a), r(b), imm(UNORDERED))
         asm.vec('vorps', bits, r(to), r(to), r(other))
       }
+    })
+  }
+
+  #dot16(a: Expr, b: Expr, c: Expr, to: number): void {
+    const [left, sum] = [this.#sink.value(a), this.#sink.value(c)]
+    const products = this.#sink.temporary('vec')
+    // The sum is read last; what is written before it is a register of its own.
+    this.#take(
+      this.#source(b, false),
+      (asm, r, last) => {
+        asm.vec('vpmaddwd', this.#bits, r(products), r(left), last)
+        asm.vec('vpaddd', this.#bits, r(to), r(sum), r(products))
+      },
+      [left, sum],
+      [to, products],
+      true,
+    )
+  }
+
+  #fromDigits(args: readonly Expr[], bits: number, to: number): void {
+    const values = args.map((arg) => this.#sink.value(arg))
+    const spare = [0, 1, 2].map(() => this.#sink.temporary('vec'))
+    this.#early(values, [to, ...spare], (asm, r) => {
+      const words = values.map(r)
+      emitFromDigits(
+        asm,
+        this.#bits,
+        { digits: words.slice(0, -1), exponent: words.at(-1)! },
+        bits,
+        r(to),
+        spare.map(r),
+      )
     })
   }
 

@@ -36,6 +36,8 @@ const LANESELECT = simd(0x10b)
 const RELAXED_MADD = simd(0x105)
 const F32_EQ = simd(0x41)
 const F32_GE = simd(0x46)
+const I32_ADD = simd(0xae)
+const I32_DOT16 = simd(0xba)
 const F64_ADD = simd(0xf0)
 const F64_MUL = simd(0xf2)
 /** Signed words 0 and 1. */
@@ -80,7 +82,6 @@ const PLAIN: Partial<Record<Op, readonly number[]>> = {
   'vec.iadd': simd(0xae),
   'vec.isub': simd(0xb1),
   'vec.imul': simd(0xb5),
-  'vec.dot16': simd(0xba),
   'vec.and': AND,
   'vec.or': OR,
   'vec.xor': simd(0x51),
@@ -316,6 +317,10 @@ class Encoder {
       case 'vec.shlv':
       case 'vec.shrv':
         this.#shift(a, b, op === 'vec.shlv' ? 0x74 : 0x76)
+        break
+      case 'vec.dot16':
+        this.#values(c, a, b)
+        this.#push([...I32_DOT16, ...I32_ADD])
         break
       case 'vec.q2f':
         this.#fromDigits(args.slice(0, -1), first, args.at(-1)!)
