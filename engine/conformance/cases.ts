@@ -7,6 +7,7 @@ import type { ElementwiseOp } from '#graph/elementwise.ts'
 import { crossEntropy, layerNorm, softmax } from '#graph/nn/layers.ts'
 import { elementIndex, random24, threefry } from '#graph/nn/random.ts'
 import { adamw } from '#graph/optimizers/adamw.ts'
+import type { Arithmetic } from '#graph/spec.ts'
 import { type Suite, SuiteBuilder } from './suite.ts'
 
 /** Odd, so that vectors of every width leave a remainder. */
@@ -79,19 +80,23 @@ const FORMS = [
   { name: 'nt', transposeA: false, transposeB: true },
   { name: 'tt', transposeA: true, transposeB: true },
 ] as const
-type Form = (typeof FORMS)[number]
+interface Form {
+  readonly transposeA: boolean
+  readonly transposeB: boolean
+  readonly arithmetic?: Arithmetic
+}
 
 /** A product of batches of [m, k] and [k, n] in a form. */
 function product(
   b: SuiteBuilder,
   draw: 'hard' | 'real',
-  { transposeA, transposeB }: Form,
+  form: Form,
   [m, k, n]: readonly [number, number, number],
   batch: readonly (readonly number[])[] = [[], []],
 ): Value {
-  const left = b.draw(draw, 'f32', ...batch[0]!, ...(transposeA ? [k, m] : [m, k]))
-  const right = b.draw(draw, 'f32', ...batch[1]!, ...(transposeB ? [n, k] : [k, n]))
-  return b.matmul(left, right, { transposeA, transposeB })
+  const left = b.draw(draw, 'f32', ...batch[0]!, ...(form.transposeA ? [k, m] : [m, k]))
+  const right = b.draw(draw, 'f32', ...batch[1]!, ...(form.transposeB ? [n, k] : [k, n]))
+  return b.matmul(left, right, form)
 }
 
 /** Single elements, tiles and their remainders, vectors, both sides of a block of 512 k, several blocks. */
@@ -109,6 +114,14 @@ const PRODUCTS = [
   [6, 513, 33],
   [3, 1700, 19],
   [64, 80, 64],
+] as const
+
+const QUANTISED = [
+  [1, 1, 1],
+  [7, 33, 18],
+  [16, 256, 32],
+  [5, 257, 40],
+  [17, 600, 9],
 ] as const
 
 const matmul = (b: SuiteBuilder): void => {
@@ -162,6 +175,20 @@ const REDUCTIONS: readonly (readonly [shape: readonly number[], axes: readonly n
     [0, 1],
   ],
 ]
+
+/** Quantised contractions: integers in any order, scales by block of 256 k, words that no scale fits. */
+const quantised = (b: SuiteBuilder): void => {
+  for (const arithmetic of ['q16', 'q24'] as const) {
+    for (const form of FORMS) {
+      for (const [m, k, n] of QUANTISED) {
+        const name = `${arithmetic}-${form.name}-${m}x${k}x${n}`
+        b.output(name, product(b, 'real', { ...form, arithmetic }, [m, k, n]))
+        b.output(`${name}-hard`, product(b, 'hard', { ...form, arithmetic }, [m, k, n]))
+      }
+    }
+    b.output(`${arithmetic}-batch`, product(b, 'real', { ...FORMS[0], arithmetic }, [9, 40, 18], [[2, 3], [3]]))
+  }
+}
 
 const reduce = (b: SuiteBuilder): void => {
   for (const [shape, axes] of REDUCTIONS) {
@@ -289,15 +316,12 @@ const quick = (b: SuiteBuilder): void => {
   b.output('conversions', mixed(b, CONVERSIONS, words))
   hardFma(b, FEW)
   const x = b.draw('real', 'f32', 13, 48)
-  const row = b.draw('real', 'f32', 48)
   b.output('matmul-nn', product(b, 'real', FORMS[0], [7, 530, 17]))
-  b.output('matmul-tn', product(b, 'hard', FORMS[1], [13, 9, 17]))
-  b.output('matmul-nt', product(b, 'real', FORMS[2], [7, 33, 9]))
+  b.output('matmul-nt', product(b, 'hard', FORMS[2], [7, 33, 9]))
   b.output('softmax', softmax(b, x))
-  b.output('layer-norm', layerNorm(b, x, row, row))
-  b.output('gelu', b.gelu(b.draw('dense', 'f32', FEW)))
   b.output('sum-columns', b.sum(x, [0]))
-  b.output('sum-blocks', b.sum(b.sqrt(b.toFloat(b.iota([16_401], 0)))))
+  const ascending = b.straight([{ block: 'i2f', args: [{ from: 'axis', n: 0 }] }], 'f32', [16_401], [])
+  b.output('sum-blocks', b.sum(ascending))
   b.output('transpose', b.transpose(x, [1, 0]))
   const index = b.draw({ below: 48 }, 'i32', 13)
   b.output('gather', b.gather(x, index))
@@ -318,6 +342,7 @@ const SUITES: readonly (readonly [name: string, fill: (b: SuiteBuilder) => void,
   ['window', windows, 'plain'],
   ['random', random, 'fused'],
   ['layers', layers, 'fused'],
+  ['quantised', quantised, 'plain'],
 ]
 
 function build(name: string, fill: (b: SuiteBuilder) => void, keep: 'plain' | 'fused', seed: number): Suite {
