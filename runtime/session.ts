@@ -1,6 +1,6 @@
 /** An open job: its spec, program and data, brought and proven. */
 
-import type { EngineName } from '#engine/index.ts'
+import type { ExactEngineName } from '#engine/conformance/exact.ts'
 import { fromHex, to0x } from '#proto/bytes.ts'
 import { check } from '#proto/errors.ts'
 import { decodeJob, type JobSpec } from '#proto/job.ts'
@@ -13,7 +13,7 @@ import { Calls } from '#runtime/rpc.ts'
 import type { ContentStore } from '#runtime/store.ts'
 
 export interface EngineChoice {
-  readonly engine: EngineName
+  readonly engine: ExactEngineName
   readonly threads: number
 }
 

@@ -1,7 +1,7 @@
 /** After a job has settled: pull its weights, evaluate them, generate text, write them. */
 import { exportWeights } from '#app/weights/export.ts'
 import { sampleText } from '#app/weights/generate.ts'
-import { createEngine } from '#engine/index.ts'
+import { createExactEngine } from '#engine/conformance/exact.ts'
 import type { JobView } from '#proto/machines/job-view.ts'
 import { Dataset } from '#runtime/dataset.ts'
 import { evaluate, type Metrics } from '#runtime/evaluate.ts'
@@ -22,7 +22,7 @@ export async function finishJob(
   signal: AbortSignal,
 ): Promise<Finished> {
   const { spec, program, state, data } = await pullJob(network, job, signal)
-  const engine = await createEngine('wasm')
+  const engine = await createExactEngine('auto')
   try {
     const held = [spec.data.evalFrom, spec.data.evalTo] as const
     const metrics = evaluate(engine, program, new Dataset(spec.data, data), state, held)

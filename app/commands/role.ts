@@ -4,7 +4,7 @@ import { type Command, InvalidArgumentError, Option } from 'commander'
 import { networkOption, passwordOption, whole } from '#app/client/options.ts'
 import { isDevnet } from '#app/client/readers.ts'
 import { givenPassphrase, passphraseFrom } from '#app/terminal/passphrase.ts'
-import { ENGINES, type EngineName } from '#engine/index.ts'
+import { ENGINE_CHOICES, type ExactEngineName } from '#engine/conformance/exact.ts'
 import type { Role } from '#proto/messages.ts'
 import { describeKey } from '#runtime/keys.ts'
 import { readNetwork } from '#runtime/network.ts'
@@ -22,7 +22,7 @@ export interface RoleOptions {
 }
 
 export interface ComputeOptions extends RoleOptions {
-  readonly engine: EngineName
+  readonly engine: ExactEngineName
   readonly threads: number
 }
 
@@ -50,7 +50,7 @@ function gibibytes(text: string): number {
 /** Adds the options of roles that compute. */
 export function engineOptions(command: Command): Command {
   return command
-    .addOption(new Option('--engine <name>', 'engine that computes').choices(ENGINES).default('wasm'))
+    .addOption(new Option('--engine <name>', 'engine that computes').choices(ENGINE_CHOICES).default('auto'))
     .option('--threads <n>', 'threads of the engine; never changes the result', whole(1, 256), 1)
 }
 

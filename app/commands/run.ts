@@ -11,8 +11,7 @@ import { type Terminal, terminalOf } from '#app/terminal/terminal.ts'
 import { train } from '#app/train.ts'
 import { exportWeights } from '#app/weights/export.ts'
 import { sampleText } from '#app/weights/generate.ts'
-import { createExactEngine } from '#engine/conformance/exact.ts'
-import { ENGINES, type EngineName } from '#engine/index.ts'
+import { createExactEngine, ENGINE_CHOICES, type ExactEngineName } from '#engine/conformance/exact.ts'
 import type { Engine } from '#engine/types.ts'
 import { toHex } from '#proto/bytes.ts'
 import { isAssayError } from '#proto/errors.ts'
@@ -22,7 +21,7 @@ import { listRoot } from '#runtime/tensors.ts'
 
 interface Options {
   readonly replicas: number
-  readonly engine: EngineName
+  readonly engine: ExactEngineName
   readonly threads: number
   readonly out?: string
   readonly data?: string
@@ -65,7 +64,7 @@ export function define(command: Command): void {
   command
     .argument('<file>', 'job file, YAML or JSON (docs/job-file.md)')
     .option('--replicas <n>', 'replicas in this process, a power of two; never changes the result', whole(1, 256), 1)
-    .addOption(new Option('--engine <name>', 'engine that computes').choices(ENGINES).default('wasm'))
+    .addOption(new Option('--engine <name>', 'engine that computes').choices(ENGINE_CHOICES).default('auto'))
     .option(
       '--threads <n>',
       'threads of the engine; never changes the result',

@@ -14,7 +14,7 @@ import { auditJob } from '#app/verify/job.ts'
 import { checkLines, verdictLines } from '#app/verify/report.ts'
 import { openSource } from '#app/verify/source.ts'
 import { auditWeights } from '#app/verify/weights.ts'
-import { ENGINES, type EngineName } from '#engine/index.ts'
+import { ENGINE_CHOICES, type ExactEngineName } from '#engine/conformance/exact.ts'
 import { AssayError } from '#proto/errors.ts'
 import type { Hex } from '#proto/terms.ts'
 
@@ -24,7 +24,7 @@ interface Options {
   readonly contract?: Hex
   readonly blobs?: readonly string[]
   readonly all?: boolean
-  readonly engine: EngineName
+  readonly engine: ExactEngineName
   readonly threads: number
   readonly json?: boolean
 }
@@ -35,7 +35,7 @@ export function define(command: Command): void {
     .option('--contract <address>', 'the Assay contract, instead of a network file', address)
     .option('--blobs <dir...>', "folders of roles, or of a devnet (default: the network file's folder)")
     .option('--all', 'replay every step, not only what was sampled')
-    .addOption(new Option('--engine <name>', 'engine that replays').choices(ENGINES).default('wasm'))
+    .addOption(new Option('--engine <name>', 'engine that replays').choices(ENGINE_CHOICES).default('auto'))
     .option('--threads <n>', 'threads of the engine', whole(1, 256), 1)
     .option('--json', 'print one JSON object as the last line of the output; everything else goes to stderr')
     .action((subject: string, options: Options) =>

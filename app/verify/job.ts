@@ -1,5 +1,5 @@
 /** `assay verify JOB`: all checks of a job, in order, from a chain and folders of blobs. */
-import type { EngineName } from '#engine/index.ts'
+import type { ExactEngineName } from '#engine/conformance/exact.ts'
 import { fail } from '#proto/errors.ts'
 import type { Hex } from '#proto/terms.ts'
 import { programOf } from '#runtime/program.ts'
@@ -22,7 +22,7 @@ import { checkView } from './view.ts'
 
 export interface JobAuditOptions {
   readonly all: boolean
-  readonly engine: EngineName
+  readonly engine: ExactEngineName
   readonly threads: number
   readonly signal: AbortSignal
   /** Told of each check as it is made. */

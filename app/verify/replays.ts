@@ -1,6 +1,6 @@
 /** Replays: the drawn slots, or all of them, computed again on the exact engine and compared root by root. */
 import { readFile } from 'node:fs/promises'
-import type { EngineName } from '#engine/index.ts'
+import type { ExactEngineName } from '#engine/conformance/exact.ts'
 import type { Program } from '#graph/types.ts'
 import { bytesEqual, fromHex, to0x, toHex } from '#proto/bytes.ts'
 import { drawActivation, replayDigest } from '#proto/draw.ts'
@@ -18,7 +18,7 @@ import type { History } from './history.ts'
 export interface ReplayOptions {
   /** Every slot of every final window, from the init state on; else the drawn ones alone. */
   readonly all: boolean
-  readonly engine: EngineName
+  readonly engine: ExactEngineName
   readonly threads: number
   readonly signal: AbortSignal
   /** Told of each step that was computed. */

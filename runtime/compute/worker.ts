@@ -1,6 +1,5 @@
 /** Worker thread that owns an engine and one job's trainer: all heavy arithmetic of a role happens here. */
-import { createExactEngine } from '#engine/conformance/exact.ts'
-import type { EngineName } from '#engine/index.ts'
+import { createExactEngine, type ExactEngineName } from '#engine/conformance/exact.ts'
 import type { Engine, Kernel } from '#engine/types.ts'
 import { fail } from '#proto/errors.ts'
 import { decodeJob } from '#proto/job.ts'
@@ -16,7 +15,7 @@ export interface OpenRequest {
   readonly job: Uint8Array
   /** Canonical data set bytes, in shared memory. */
   readonly data: Uint8Array
-  readonly engine: EngineName
+  readonly engine: ExactEngineName
   readonly threads: number
 }
 
