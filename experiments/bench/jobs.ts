@@ -4,14 +4,12 @@ import type { Intake } from '#app/job/data/intake.ts'
 import { textIntake } from '#app/job/data/text.ts'
 import { assemble, type LoadedJob } from '#app/job/load.ts'
 import { parseJobFile } from '#app/job/parse.ts'
-import { sha256 } from '#proto/hash.ts'
+import { words } from '#arith/testing.ts'
 
 /** `size` bytes that look like nothing. */
 function noise(size: number): Uint8Array {
-  const bytes = new Uint8Array(size)
-  for (let at = 0; at < size; at += 32)
-    bytes.set(sha256(Uint8Array.of(at, at >> 8, at >> 16)).subarray(0, size - at), at)
-  return bytes
+  const next = words(1)
+  return Uint8Array.from({ length: size }, () => next() >>> 24)
 }
 
 /** An IDX file of unsigned bytes. */

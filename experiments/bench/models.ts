@@ -5,7 +5,8 @@ import { elementsOf } from '#graph/shape.ts'
 import type { Arithmetic } from '#graph/spec.ts'
 import { imageJob, textJob } from './jobs.ts'
 
-const RECORDS = 1024
+const TEXTS = 1024
+const IMAGES = 8192
 const optimizer = { type: 'adamw', learningRate: 0.001 }
 
 type Make = (arithmetic: Arithmetic) => LoadedJob
@@ -14,13 +15,13 @@ const gpt =
   (width: number, layers: number, heads: number, context: number, batch: number): Make =>
   (arithmetic) => {
     const model = { type: 'gpt', width, layers, heads, context }
-    return textJob({ model, steps: 1e6, batch, optimizer, arithmetic }, context, RECORDS)
+    return textJob({ model, steps: 1e6, batch, optimizer, arithmetic }, context, TEXTS)
   }
 
 const image =
   (model: object, batch: number): Make =>
   (arithmetic) =>
-    imageJob({ model, steps: 1e6, batch, optimizer, arithmetic }, RECORDS)
+    imageJob({ model, steps: 1e6, batch, optimizer, arithmetic }, IMAGES)
 
 /** By name; all cut a batch into four micro-batches, as job files do that do not say. */
 export const MODELS = {

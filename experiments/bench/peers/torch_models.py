@@ -5,7 +5,8 @@ import torch.nn as nn
 import torch.nn.functional as F
 from torch.utils.flop_counter import FlopCounterMode
 
-RECORDS = 1024
+TEXTS = 1024
+IMAGES = 8192
 ACTIVATIONS = {"relu": nn.ReLU, "gelu": nn.GELU, "tanh": nn.Tanh}
 
 
@@ -77,16 +78,16 @@ def open_step(request):
     batch, parts = request["batch"], request.get("accumulate", 1)
     if spec["type"] == "gpt":
         model = Gpt(spec["width"], spec["layers"], spec["heads"], spec["context"])
-        text = torch.randint(256, (RECORDS, spec["context"] + 1))
+        text = torch.randint(256, (TEXTS, spec["context"] + 1))
         inputs, targets = text[:, :-1], text[:, 1:]
     else:
-        targets = torch.randint(data["classes"], (RECORDS,))
+        targets = torch.randint(data["classes"], (IMAGES,))
         if spec["type"] == "cnn":
             model = cnn(spec, data["height"], data["width"], data["classes"])
-            inputs = torch.rand(RECORDS, 1, data["height"], data["width"])
+            inputs = torch.rand(IMAGES, 1, data["height"], data["width"])
         else:
             model = mlp(spec, data["features"], data["classes"])
-            inputs = torch.rand(RECORDS, data["features"])
+            inputs = torch.rand(IMAGES, data["features"])
     matrices = [p for p in model.parameters() if p.dim() >= 2]
     vectors = [p for p in model.parameters() if p.dim() < 2]
     optimizer = torch.optim.AdamW(
@@ -99,13 +100,13 @@ def open_step(request):
     bf16 = bool(request.get("bf16"))
     size = batch // parts
     position = 0
-    order = torch.randperm(RECORDS)
+    order = torch.randperm(len(inputs))
 
     def step():
         nonlocal position
         total = 0.0
         for _ in range(parts):
-            rows = order[torch.arange(position, position + size) % RECORDS]
+            rows = order[torch.arange(position, position + size) % len(order)]
             position += size
             with torch.autocast("cpu", dtype=torch.bfloat16, enabled=bf16):
                 loss = F.cross_entropy(model(inputs[rows]), targets[rows].flatten()) / parts
