@@ -9,7 +9,7 @@ import { elementsOf } from '#graph/shape.ts'
 import { methodOf } from '../kernel/select.ts'
 import { compute, difference, everyEngine } from './testing.ts'
 
-const engines = await everyEngine()
+const engines = await everyEngine([['avx512-vnni', 2]])
 afterAll(() => Promise.all(engines.map((engine) => engine.close())))
 
 interface Product {

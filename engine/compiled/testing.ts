@@ -18,16 +18,20 @@ import type {
 import { isAssayError } from '#proto/errors.ts'
 import type { Plan } from '../kernel/plan.ts'
 import { nativeEngine } from '../native/engine.ts'
+import type { Isa } from '../native/machine.ts'
 import { wasmEngine } from '../wasm/engine.ts'
 import type { CompiledEngine } from './engine.ts'
 
-/** Every way in which this machine can compute: the emulated fused multiply-add, and each set of native instructions. */
-export async function everyEngine(): Promise<CompiledEngine[]> {
+type Threads = readonly (readonly [isa: Isa, threads: number])[]
+
+/**
+ * Every way in which this machine can compute: the emulated fused multiply-add, and each set of native instructions.
+ * @param more sets that differ in few operations, for tests of these
+ */
+export async function everyEngine(more: Threads = []): Promise<CompiledEngine[]> {
   const engines = [await wasmEngine({ threads: 2 }), await wasmEngine({ fma: 'emulated' })]
-  for (const [isa, threads] of [
-    ['avx2', 1],
-    ['avx512', 2],
-  ] as const) {
+  const native: Threads = [['avx2', 1], ['avx512', 2], ...more]
+  for (const [isa, threads] of native) {
     try {
       engines.push(await nativeEngine({ isa, threads }))
     } catch (error) {

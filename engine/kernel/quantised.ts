@@ -75,12 +75,30 @@ interface Cut {
   readonly raw: number
 }
 
-function cutOf(order: QuantisedOrder, g: Contraction, { lanes, tileRows, tileVectors }: Target): Cut {
+/**
+ * The rows and vectors of a tile: as many sums as registers hold beside a row of factors, a row value and a product; of
+ * those, with the fewest loads. Rows divide a vector, so that tiles divide a panel.
+ */
+function tileOf(order: QuantisedOrder, g: Contraction, { lanes, tileRows, tileVectors }: Target): [number, number] {
   const { sums, left, right } = DIGITS[order]
-  const registers = tileRows(tileVectors) * tileVectors
-  const vectors = Math.min(sums === 2 ? 3 : 2, Math.ceil(g.n / lanes))
-  const most = Math.min(lanes, Math.floor(registers / (sums * vectors)))
-  const rows = 2 ** (31 - Math.clz32(most))
+  const registers = tileRows(tileVectors) * tileVectors + tileVectors + 2
+  let best: [number, number] = [1, 1]
+  const worse = ([rows, vectors]: [number, number]): boolean => {
+    const [had, has] = [best[0] * best[1], rows * vectors]
+    return had < has || (had === has && left * best[0] + right * best[1] > left * rows + right * vectors)
+  }
+  for (let vectors = 1; vectors <= Math.min(tileVectors, Math.ceil(g.n / lanes)); vectors++) {
+    for (let rows = 1; rows <= lanes; rows *= 2) {
+      if (rows * vectors * sums + vectors * right + 2 <= registers && worse([rows, vectors])) best = [rows, vectors]
+    }
+  }
+  return best
+}
+
+function cutOf(order: QuantisedOrder, g: Contraction, target: Target): Cut {
+  const { lanes } = target
+  const { left, right } = DIGITS[order]
+  const [rows, vectors] = tileOf(order, g, target)
   const columns = vectors * lanes
   const depth = Math.min(g.k, QUANTISED_BLOCK)
   const columnPanel = panelWords(columns, depth, right)

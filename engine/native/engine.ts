@@ -7,12 +7,16 @@ import type { SharedMemory } from '../wasm/host.ts'
 import { callable } from './callable.ts'
 import { probe } from './features.ts'
 import { type CodeBlock, type Host, openHost } from './host.ts'
-import { type Isa, link, TARGETS } from './link.ts'
+import { link, TARGETS } from './link.ts'
+import type { Isa } from './machine.ts'
 
 export interface NativeOptions extends EngineOptions {
   /** Default: the widest this machine has. Never changes a bit. */
   readonly isa?: Isa
 }
+
+/** Each includes those before it. */
+const WIDTH: readonly Isa[] = ['avx2', 'avx512', 'avx512-vnni']
 
 function backend(host: Host, memory: SharedMemory, isa: Isa): Backend {
   const blocks: CodeBlock[] = []
@@ -42,8 +46,13 @@ function backend(host: Host, memory: SharedMemory, isa: Isa): Backend {
 export async function nativeEngine({ isa, ...options }: NativeOptions = {}): Promise<CompiledEngine> {
   const found = await probe()
   if (!found.ok) fail('no-engine', found.why, { next: found.next })
-  const best: Isa = found.features.avx512 ? 'avx512' : 'avx2'
-  if (isa === 'avx512' && best !== isa) fail('no-engine', 'the processor (or the system) lacks AVX-512')
+  const { avx512, vnni } = found.features
+  const best: Isa = vnni ? 'avx512-vnni' : avx512 ? 'avx512' : 'avx2'
+  if (isa !== undefined && WIDTH.indexOf(isa) > WIDTH.indexOf(best)) {
+    fail('no-engine', `the processor (or the system) lacks ${isa}`, {
+      next: 'Leave the instruction set to the engine.',
+    })
+  }
   const host = await openHost()
   return await CompiledEngine.start(options, ({ shared }) => backend(host, shared, isa ?? best))
 }

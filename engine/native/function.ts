@@ -5,7 +5,7 @@
 import type { Body } from '../kernel/ir.ts'
 import { type Allocation, allocate, type Place } from './allocate.ts'
 import type { Assembler } from './assembler.ts'
-import type { Instruction, RegisterClass, VirtualCode } from './machine.ts'
+import type { Instruction, Isa, RegisterClass, VirtualCode } from './machine.ts'
 import { select } from './select.ts'
 import { Vectors } from './simd.ts'
 import {
@@ -52,14 +52,9 @@ function registersOf(
 }
 
 /** Emits the function at `label`. @param functions labels of the functions it may call */
-export function compileFunction(
-  asm: Assembler,
-  body: Body,
-  label: Label,
-  avx512: boolean,
-  functions: readonly Label[],
-): void {
-  const code = select(body, avx512, functions)
+export function compileFunction(asm: Assembler, body: Body, label: Label, isa: Isa, functions: readonly Label[]): void {
+  const code = select(body, isa, functions)
+  const avx512 = isa !== 'avx2'
   const spills: Record<RegisterClass, boolean> = { general: true, vector: false, opmask: false }
   let registers = registersOf(avx512, spills)
   let allocation = allocate(code, registers.allocated)
@@ -76,7 +71,7 @@ export function compileFunction(
   }
   asm.align(16)
   asm.bind(label)
-  new Emission(asm, code, allocation, registers.spare, avx512, mostArguments(body)).run()
+  new Emission(asm, code, allocation, registers.spare, isa, mostArguments(body)).run()
 }
 
 /** Arguments of the call with the most of them. */
@@ -104,19 +99,12 @@ class Emission {
   readonly #slots: Readonly<Record<RegisterClass, number>>
   readonly #frame: number
 
-  constructor(
-    asm: Assembler,
-    code: VirtualCode,
-    allocation: Allocation,
-    spare: Registers,
-    avx512: boolean,
-    args: number,
-  ) {
+  constructor(asm: Assembler, code: VirtualCode, allocation: Allocation, spare: Registers, isa: Isa, args: number) {
     this.#asm = asm
     this.#code = code
     this.#allocation = allocation
     this.#spare = spare
-    this.#avx512 = avx512
+    this.#avx512 = isa !== 'avx2'
     const { slots } = allocation
     const general = WORD * args
     const opmask = general + WORD * slots.general
@@ -126,7 +114,7 @@ class Emission {
     const never = (): never => {
       throw new Error('no selection here')
     }
-    this.#vectors = new Vectors({ avx512, temporary: never, value: never, memory: never, emit: never })
+    this.#vectors = new Vectors({ isa, temporary: never, value: never, memory: never, emit: never })
   }
 
   get #vectorBytes(): number {

@@ -5,14 +5,16 @@ import type { Target } from '../kernel/target.ts'
 import { Assembler } from './assembler.ts'
 import { ARGUMENTS, enter, leave } from './frame.ts'
 import { compileFunction } from './function.ts'
+import type { Isa } from './machine.ts'
 import { imm, type Label, mem, R9, R10, R14, R15, RAX, RBP, RCX, RDI, RDX, RSI, RSP } from './x86/operands.ts'
 
-export type Isa = 'avx2' | 'avx512'
+const AVX512: Target = { lanes: 16, tileRows: (vectors) => [24, 12, 8, 6][vectors - 1]!, tileVectors: 4 }
 
 /** The sums, the columns and one row value fill the 16 or 32 vector registers. */
 export const TARGETS: Readonly<Record<Isa, Target>> = {
   avx2: { lanes: 8, tileRows: (vectors) => (vectors === 1 ? 12 : 6), tileVectors: 2 },
-  avx512: { lanes: 16, tileRows: (vectors) => [24, 12, 8, 6][vectors - 1]!, tileVectors: 4 },
+  avx512: AVX512,
+  'avx512-vnni': AVX512,
 }
 
 export interface Linked {
@@ -37,7 +39,7 @@ export function link(module: KernelModule, threads: number, isa: Isa): Linked {
   const labels = module.functions.map(() => asm.label())
   const fault = asm.label()
   module.functions.forEach((body, index) => {
-    if (body) compileFunction(asm, body, labels[index]!, isa === 'avx512', labels)
+    if (body) compileFunction(asm, body, labels[index]!, isa, labels)
     else emitBarrier(asm, labels[index]!, fault, threads)
   })
   const [run, ...tasks] = [module.run, ...module.tasks].map((index, nth) => {

@@ -1,6 +1,9 @@
 /** What instruction selection produces: instructions over virtual registers, in linear order with the regions they lie in. */
 import type { Assembler } from './assembler.ts'
 
+/** Sets of vector instructions: AVX2 with fma, AVX-512 F, BW, DQ and VL, and the latter with VNNI. */
+export type Isa = 'avx2' | 'avx512' | 'avx512-vnni'
+
 /** General (i32), vector, or opmask register. AVX2 keeps masks in vectors. */
 export type RegisterClass = 'general' | 'vector' | 'opmask'
 

@@ -4,7 +4,7 @@
  */
 import type { Body, Expr, Local, Statement, ValType } from '../kernel/ir.ts'
 import type { Assembler } from './assembler.ts'
-import type { Instruction, Region, RegisterClass, VirtualCode } from './machine.ts'
+import type { Instruction, Isa, Region, RegisterClass, VirtualCode } from './machine.ts'
 import { type Place, type Sink, Vectors } from './simd.ts'
 import type { Condition, General } from './x86/general.ts'
 import { imm, type Label, mem, R15, RAX, RCX, RDI, RDX, RSI, RSP } from './x86/operands.ts'
@@ -17,7 +17,6 @@ const EARLY = new Set([
   'vec.fmax',
   'vec.canon',
   'vec.f2i',
-  'vec.dot16',
   'vec.q2f',
   'vec.u2f',
   'vec.shlv',
@@ -41,14 +40,14 @@ const SHIFTS: Readonly<Record<string, readonly [General, General]>> = {
 }
 
 /** @param functions labels of the functions that the body may call */
-export function select(body: Body, avx512: boolean, functions: readonly Label[]): VirtualCode {
-  const selector = new Selector(body, avx512, functions)
+export function select(body: Body, isa: Isa, functions: readonly Label[]): VirtualCode {
+  const selector = new Selector(body, isa, functions)
   selector.statements(body.statements)
   return selector.finish()
 }
 
 class Selector implements Sink {
-  readonly avx512: boolean
+  readonly isa: Isa
   readonly #functions: readonly Label[]
   readonly #vectors: Vectors
   readonly #params: number
@@ -58,8 +57,8 @@ class Selector implements Sink {
   readonly #root: Region = { parent: null, loop: false, depth: 0, start: 0, end: 0 }
   #region = this.#root
 
-  constructor(body: Body, avx512: boolean, functions: readonly Label[]) {
-    this.avx512 = avx512
+  constructor(body: Body, isa: Isa, functions: readonly Label[]) {
+    this.isa = isa
     this.#functions = functions
     this.#vectors = new Vectors(this)
     this.#params = body.params.length
@@ -384,6 +383,6 @@ class Selector implements Sink {
 
   #classOf(type: ValType): RegisterClass {
     if (type === 'i32') return 'general'
-    return type === 'mask' && this.avx512 ? 'opmask' : 'vector'
+    return type === 'mask' && this.isa !== 'avx2' ? 'opmask' : 'vector'
   }
 }

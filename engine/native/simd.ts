@@ -3,6 +3,7 @@ import { NAN } from '#arith/blocks.ts'
 import type { Expr, Op } from '../kernel/ir.ts'
 import type { Assembler, Vector } from './assembler.ts'
 import { emitFromDigits } from './digits.ts'
+import type { Isa } from './machine.ts'
 import { broadcast, imm, type Mem, merged, RAX, zeroed } from './x86/operands.ts'
 
 type Registers = (virtual: number) => number
@@ -18,7 +19,7 @@ type Source = { readonly virtual: number } | Place
 
 /** Where instructions go: select.ts. */
 export interface Sink {
-  readonly avx512: boolean
+  readonly isa: Isa
   temporary(type: 'vec' | 'mask' | 'i32'): number
   /** The value in a virtual register; in `into` if given. */
   value(expr: Expr, into?: number): number
@@ -77,14 +78,16 @@ const MASK_LOGIC = {
 export class Vectors {
   readonly #sink: Sink
   readonly #avx512: boolean
+  readonly #vnni: boolean
   readonly #bits: 256 | 512
   readonly lanes: 8 | 16
 
   constructor(sink: Sink) {
     this.#sink = sink
-    this.#avx512 = sink.avx512
-    this.#bits = sink.avx512 ? 512 : 256
-    this.lanes = sink.avx512 ? 16 : 8
+    this.#avx512 = sink.isa !== 'avx2'
+    this.#vnni = sink.isa === 'avx512-vnni'
+    this.#bits = this.#avx512 ? 512 : 256
+    this.lanes = this.#avx512 ? 16 : 8
   }
 
   /** Emits the value of a vector or mask expression, other than a local, into `to`. */
@@ -498,18 +501,15 @@ export class Vectors {
 
   #dot16(a: Expr, b: Expr, c: Expr, to: number): void {
     const [left, sum] = [this.#sink.value(a), this.#sink.value(c)]
+    if (this.#vnni && sum === to) {
+      const right = this.#source(b, true)
+      this.#take(right, (asm, r, last) => asm.vec('vpdpwssd', 512, r(to), r(left), last), [left, sum], [to])
+      return
+    }
     const products = this.#sink.temporary('vec')
-    // The sum is read last; what is written before it is a register of its own.
-    this.#take(
-      this.#source(b, false),
-      (asm, r, last) => {
-        asm.vec('vpmaddwd', this.#bits, r(products), r(left), last)
-        asm.vec('vpaddd', this.#bits, r(to), r(sum), r(products))
-      },
-      [left, sum],
-      [to, products],
-      true,
-    )
+    const right = this.#source(b, false)
+    this.#take(right, (asm, r, last) => asm.vec('vpmaddwd', this.#bits, r(products), r(left), last), [left], [products])
+    this.#sink.emit([sum, products], [to], (asm, r) => asm.vec('vpaddd', this.#bits, r(to), r(sum), r(products)))
   }
 
   #fromDigits(args: readonly Expr[], bits: number, to: number): void {
