@@ -9,7 +9,7 @@ import { CHAIN } from '#arith/interpret.ts'
 import type { Contraction } from './contraction.ts'
 import { type Frame, share, unflatten } from './elements.ts'
 import { type Body, type Expr, i32, type Local, pick } from './ir.ts'
-import { packColumns, packRows, paddedDepth, type Shape } from './pack.ts'
+import { PACKED_ROWS, packColumns, packRows, paddedDepth, type Shape } from './pack.ts'
 import type { Target } from './target.ts'
 import { FIRST, LAST, type Tiles } from './tile.ts'
 
@@ -33,10 +33,10 @@ const packsRows = (g: Contraction): boolean => g.a.k !== 1
 const panelsBytes = (g: Contraction, shape: Shape): number =>
   (packedColumns(g, shape) / shape.columns) * panelBytes(shape)
 
-/** Bytes of scratch memory a thread needs: packed panels, then one packed tile of rows. */
+/** Bytes of scratch memory a thread needs: packed panels, then one packed block of rows. */
 export function gemmScratch(g: Contraction, target: Target): number {
   const shape = shapeOf(g, target)
-  return panelsBytes(g, shape) + (packsRows(g) ? (shape.depth * shape.rows + shape.lanes) * WORD : 0)
+  return panelsBytes(g, shape) + (packsRows(g) ? shape.depth * PACKED_ROWS * WORD : 0)
 }
 
 const c = i32.const
@@ -138,14 +138,25 @@ function emitBlock(frame: Frame, g: Contraction, shape: Shape, tiles: Tiles, blo
   }
   eachPanel((column) => packColumns(body, g, shape, panel, body.let(plus(block.b, column, g.b.column)), column, depth))
 
+  const packedFrom = body.let(rows.from)
+  const packed = body.let(rows.from)
   const rowTile = (row: Expr, height: number): void => {
-    const inPlace = body.let(plus(block.a, row, g.a.row))
-    if (packsRows(g)) packRows(body, g, shape, packedRows, inPlace, height, depth)
-    const a = packsRows(g) ? packedRows : inPlace
+    const a = body.local('i32')
+    if (packsRows(g)) {
+      body.if(i32.eq(row, packed), () => {
+        const to = min(body, i32.add(row, c(PACKED_ROWS)), rows.to)
+        packRows(body, g, shape, packedRows, body.let(plus(block.a, row, g.a.row)), i32.sub(to, row), depth)
+        body.set(packedFrom, row)
+        body.set(packed, to)
+      })
+      body.set(a, plus(packedRows, i32.sub(row, packedFrom), 1))
+    } else {
+      body.set(a, plus(block.a, row, g.a.row))
+    }
     const out = body.let(plus(block.out, row, g.outRow))
     const tile = (column: Expr, width: number): void => {
       const aRow = packsRows(g) ? WORD : g.a.row * WORD
-      const aDepth = packsRows(g) ? shape.rows * WORD : WORD
+      const aDepth = packsRows(g) ? PACKED_ROWS * WORD : WORD
       const key = { rows: height, columns: width, aRow, aDepth, outRow: g.outRow * WORD, panel: shape.columns }
       body.call(tiles(key), [a, panel, plus(out, column, 1), depth, mode])
     }

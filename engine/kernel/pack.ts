@@ -66,28 +66,37 @@ export function packColumns(
   })
 }
 
-/** Packs at most a tile's rows: `tile[k][0..rows - 1]`. Up to a vector of words behind them is written too. */
+/** Rows packed at a time: a multiple of every tile's rows and of the lanes. */
+export const PACKED_ROWS = 48
+
+/** Packs at most `PACKED_ROWS` rows: `block[k][row]`. */
 export function packRows(
   body: Body,
   g: Contraction,
-  { lanes, rows }: Shape,
-  tile: Expr,
+  { lanes }: Shape,
+  block: Expr,
   from: Expr,
-  height: number,
+  height: Expr,
   deep: Expr,
 ): void {
   const source = body.let(from)
-  const to = body.let(tile)
-  body.range(c(0), deep, 1, () => {
-    if (g.a.row === 1) {
-      // What is written behind the rows is written over in the next turn.
-      for (let v = 0; v < height; v += lanes) body.store(to, vec.load(source, v * WORD), lanes, v * WORD)
-    } else {
-      for (let row = 0; row < height; row++) {
-        body.store(to, i32.load(i32.add(source, c(row * g.a.row * WORD))), 1, row * WORD)
-      }
-    }
-    body.set(source, i32.add(source, c(WORD * g.a.k)))
-    body.set(to, i32.add(to, c(rows * WORD)))
+  const to = body.let(block)
+  if (g.a.row === 1) {
+    // Side by side: rows past the last are packed too, from the memory's slack in the end.
+    body.range(c(0), deep, 1, () => {
+      for (let v = 0; v < PACKED_ROWS; v += lanes) body.store(to, vec.load(source, v * WORD), lanes, v * WORD)
+      body.set(source, i32.add(source, c(WORD * g.a.k)))
+      body.set(to, i32.add(to, c(PACKED_ROWS * WORD)))
+    })
+    return
+  }
+  const rows = body.let(height)
+  body.range(c(0), deep, 1, (k) => {
+    body.range(c(0), rows, 1, (row) => {
+      const word = i32.load(i32.add(source, i32.mul(row, c(WORD * g.a.row))))
+      body.store(i32.add(to, i32.mul(row, c(WORD))), word, 1)
+    })
+    body.set(source, i32.add(from, i32.mul(i32.add(k, c(1)), c(WORD * g.a.k))))
+    body.set(to, i32.add(to, c(PACKED_ROWS * WORD)))
   })
 }
