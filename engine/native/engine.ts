@@ -2,6 +2,7 @@
 import { fail } from '#proto/errors.ts'
 import type { Backend } from '../compiled/backend.ts'
 import { CompiledEngine } from '../compiled/engine.ts'
+import { MAX_PAGES, PAGE } from '../compiled/memory.ts'
 import type { EngineOptions } from '../types.ts'
 import type { SharedMemory } from '../wasm/host.ts'
 import { callable } from './callable.ts'
@@ -20,6 +21,8 @@ const WIDTH: readonly Isa[] = ['avx2', 'avx512', 'avx512-vnni']
 
 function backend(host: Host, memory: SharedMemory, isa: Isa): Backend {
   const blocks: CodeBlock[] = []
+  // All that the memory may ever grow to.
+  host.preferLargePages(host.addressOf(new Uint8Array(memory.buffer)), MAX_PAGES * PAGE)
   return {
     name: 'native',
     variant: isa,

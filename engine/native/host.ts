@@ -6,6 +6,8 @@ const { platform, arch } = process
 /** mmap and mprotect of Linux. */
 const [READ, WRITE, EXECUTE] = [1, 2, 4] as const
 const PRIVATE_ANONYMOUS = 0x22
+/** Of madvise. */
+const HUGE_PAGES = 14
 const PAGE = 4096
 
 const INSTALL = 'Install the optional dependencies (npm install --include=optional), or use another engine.'
@@ -41,6 +43,8 @@ export interface Host {
    * grows; a view of a buffer that is not shared must have more than 64 bytes, since V8 moves smaller ones about.
    */
   addressOf(bytes: Uint8Array): number
+  /** Asks the system for large pages in a range of addresses: fewer misses of address translation. It may refuse. */
+  preferLargePages(address: number, bytes: number): void
 }
 
 /** Why machine code of this engine cannot run on such a machine, or undefined. */
@@ -77,6 +81,7 @@ function hostOf(koffi: Koffi): Host {
   const mmap = library.func('mmap', 'int64_t', ['uintptr_t', 'size_t', 'int', 'int', 'int', 'int64_t'])
   const mprotect = library.func('mprotect', 'int', ['uintptr_t', 'size_t', 'int'])
   const munmap = library.func('munmap', 'int', ['uintptr_t', 'size_t'])
+  const madvise = library.func('madvise', 'int', ['uintptr_t', 'size_t', 'int'])
   const memcpy = library.func('memcpy', 'void', ['uintptr_t', 'void *', 'size_t'])
   const prototypes = new Map<number, ReturnType<Koffi['proto']>>()
   const refuse = (what: string): never =>
@@ -118,5 +123,9 @@ function hostOf(koffi: Koffi): Host {
     },
 
     addressOf: (bytes) => Number(koffi.address(bytes)),
+
+    preferLargePages(address, bytes) {
+      madvise(address, bytes, HUGE_PAGES)
+    },
   }
 }
