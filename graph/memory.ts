@@ -1,6 +1,6 @@
 /** The memory model: bytes that running a graph or training a program takes, from types and lifetimes alone. */
 import type { TensorType } from '#arith/types.ts'
-import { elementsOf } from './shape.ts'
+import { elementsOf, sameShape } from './shape.ts'
 import type { Graph, Node, Port, Program } from './types.ts'
 
 /** Tensors start at cache lines. */
@@ -12,8 +12,9 @@ export function tensorBytes(type: TensorType): number {
 }
 
 /** Whether a node gives its operand's words in the operand's own order, so that it needs no memory of its own. */
-function renames(node: Node, operand: TensorType): boolean {
+export function renames(node: Node, operand: TensorType): boolean {
   if (node.op === 'reshape') return true
+  if (node.op === 'slice' || node.op === 'pad') return sameShape(node.type.shape, operand.shape)
   if (node.op !== 'transpose') return false
   // Axes of size 1 may go anywhere.
   const { permutation } = node.attrs as { readonly permutation: readonly number[] }

@@ -1,0 +1,210 @@
+/** Calibration: what an engine does in a second here, measured in about one on kernels of a few milliseconds. */
+import type { DType } from '#arith/types.ts'
+import type { Engine, Kernel } from '#engine/types.ts'
+import { gradients } from '#graph/autodiff.ts'
+import { Builder, type Value } from '#graph/builder.ts'
+import { layerNorm, softmax } from '#graph/nn/layers.ts'
+import { adamw } from '#graph/optimizers/adamw.ts'
+import type { MapAttrs } from '#graph/primitives/map.ts'
+import { elementsOf } from '#graph/shape.ts'
+import type { Graph } from '#graph/types.ts'
+import { elementsOfNode, nodeSeconds } from './predict.ts'
+import { GRID, type Rates } from './rates.ts'
+
+/** Seconds; any origin. */
+export type Clock = () => number
+
+const wall: Clock = () => performance.now() / 1000
+
+/** A kernel is repeated until it has run this often and this long; the fastest turn counts. */
+const TURNS = 6
+const SECONDS = 0.008
+const MOST_TURNS = 64
+/** Work of a measured contraction: small ones are measured in batches. */
+const FLOPS = 2e6
+
+/** Seconds of one run of a graph on made-up inputs, the fastest of several. Its buffers are given back. */
+export function secondsOf(engine: Engine, graph: Graph, clock: Clock = wall): number {
+  const types = [...graph.inputs, ...graph.nodes].map(({ type }) => type)
+  const inputs = graph.inputs.map(({ type }) => engine.alloc(type))
+  const outputs = graph.outputs.map(({ value }) => engine.alloc(types[value] as Graph['inputs'][number]['type']))
+  try {
+    for (const [i, buffer] of inputs.entries()) fill(buffer.words(), graph.inputs[i]?.type.dtype ?? 'f32')
+    return fastest(engine.compile(graph), inputs, outputs, clock)
+  } finally {
+    for (const buffer of [...inputs, ...outputs]) engine.free(buffer)
+  }
+}
+
+function fastest(
+  kernel: Kernel,
+  inputs: Parameters<Kernel['run']>[0],
+  outputs: Parameters<Kernel['run']>[1],
+  clock: Clock,
+) {
+  kernel.run(inputs, outputs)
+  const begun = clock()
+  let best = Number.POSITIVE_INFINITY
+  for (let turn = 0; turn < MOST_TURNS; turn++) {
+    const start = clock()
+    kernel.run(inputs, outputs)
+    const end = clock()
+    best = Math.min(best, end - start)
+    if (turn + 1 >= TURNS && end - begun >= SECONDS) break
+  }
+  return best
+}
+
+/** Reals around 0 and small integers: nothing that a core treats specially. */
+function fill(words: Uint32Array, dtype: DType): void {
+  const reals = new Float32Array(words.length)
+  for (let i = 0; i < words.length; i++) {
+    reals[i] = ((i * 37) % 64) / 64 - 0.49
+    words[i] = dtype === 'bool' ? i & 1 : (i * 13) % 64
+  }
+  if (dtype === 'f32') words.set(new Uint32Array(reals.buffer))
+}
+
+function graphOf(make: (b: Builder, input: (...shape: number[]) => Value) => Value): Graph {
+  const b = new Builder()
+  let count = 0
+  b.output(
+    'y',
+    make(b, (...shape) => b.input(`x${count++}`, 'f32', shape)),
+  )
+  return b.finish('calibration')
+}
+
+type Form = { transposeA?: boolean; transposeB?: boolean; arithmetic?: 'f32' | 'q16' | 'q24' }
+
+function contraction(m: number, n: number, k: number, form: Form = {}): { graph: Graph; flops: number } {
+  const batch = Math.max(1, Math.ceil(FLOPS / (2 * m * n * k)))
+  const left = form.transposeA ? [k, m] : [m, k]
+  const right = form.transposeB ? [n, k] : [k, n]
+  const lead = batch === 1 ? [] : [batch]
+  const graph = graphOf((b, input) => b.matmul(input(...lead, ...left), input(...lead, ...right), form))
+  return { graph, flops: 2 * batch * m * n * k }
+}
+
+/** One graph for each kind of node that is counted by its elements. */
+const ELEMENTS: readonly ((b: Builder, input: (...shape: number[]) => Value) => Value)[] = [
+  (b, input) => b.sum(input(512, 128), [1]),
+  (b, input) => b.sum(input(512, 128), [0]),
+  (b, input) => b.transpose(input(4, 128, 4, 32), [0, 2, 1, 3]),
+  (b, input) => b.transpose(input(256, 256), [1, 0]),
+  (b, input) => b.slice(input(256, 384), [0, 128], [256, 128]),
+  (b, input) => b.pad(input(256, 128), [0, 64], [0, 64]),
+  (b, input) => b.concat([input(256, 128), input(256, 128), input(256, 128)], 1),
+  (b, input) => b.gather(input(256, 128), b.toInt(input(256))),
+  (b, input) => b.scatterAdd(b.toInt(input(256)), input(256, 128), 256),
+  (b, input) => b.window(input(8, 14, 14, 8), 3, 3),
+  (b, input) => b.window(input(8, 28, 28, 1), 3, 3),
+  (b, input) => b.fold(input(8, 14, 14, 3, 3, 8)),
+]
+
+const NEAR = [64, 512] as const
+const FAR = [2048, 1024] as const
+
+/** Rates of maps, from maps that differ in what is to be known. */
+function mapRates(
+  measure: (graph: Graph) => number,
+): Pick<Rates, 'block' | 'heavyBlock' | 'word' | 'farWord' | 'node'> {
+  const count = ({ nodes }: Graph): number => (nodes[0] as { attrs: MapAttrs }).attrs.program.length
+  const sum = (shape: readonly number[]): Graph => graphOf((b, input) => b.add(input(...shape), input(...shape)))
+  const node = measure(sum([1]))
+  const few = measure(sum(NEAR))
+  const elements = elementsOf(NEAR)
+  // The longest of the functions that models apply, of blocks that a core does every cycle.
+  const many = graphOf((b, input) => b.geluGradient(b.add(input(...NEAR), input(...NEAR))))
+  const block = Math.max(1e-12, (measure(many) - few) / ((count(many) - 1) * elements))
+  const divisions = graphOf((b, input) => {
+    const [x, y] = [input(...NEAR), input(...NEAR)]
+    return [1, 2, 3, 4, 5, 6].reduce((total, i) => b.add(total, b.div(i, x)), b.add(x, y))
+  })
+  const heavyBlock = Math.max(block, (measure(divisions) - few) / (6 * elements) - block)
+  const word = Math.max(0, (few - node) / elements - block) / 3
+  const farWord = Math.max(word, ((measure(sum(FAR)) - node) / elementsOf(FAR) - block) / 3)
+  return { block, heavyBlock, word, farWord, node }
+}
+
+const ADAMW = {
+  type: 'adamw',
+  learningRate: 0.001,
+  beta1: 0.9,
+  beta2: 0.95,
+  epsilon: 1e-8,
+  weightDecay: 0.1,
+  warmup: 0,
+} as const
+
+/** Chains as models have them, forward and backward, without a contraction: what engines fuse. */
+function chains(): Graph {
+  const b = new Builder()
+  const x = b.input('x', 'f32', [128, 128])
+  const [gain, bias] = [b.input('gain', 'f32', [128]), b.input('bias', 'f32', [128])]
+  const y = softmax(b, b.gelu(layerNorm(b, x, gain, bias)))
+  const loss = b.sum(b.mul(y, y))
+  b.output('loss', loss)
+  for (const [i, gradient] of gradients(b, loss, [x, gain, bias]).entries()) b.output(`gradient${i}`, gradient)
+  return b.finish('chains')
+}
+
+/** An optimizer's step on one matrix. */
+function step(): Graph {
+  const b = new Builder()
+  const tensors = ['p', 'g', 'm', 'v'].map((name) => b.input(name, 'f32', [128, 128])) as [Value, Value, Value, Value]
+  const [p, g, m, v] = tensors
+  const next = adamw(ADAMW).step(b, [p], [g], [m, v, b.constant(0.9), b.constant(0.95)], b.constant(0.001))
+  b.output('p', next.parameters[0] as Value)
+  for (const [i, slot] of next.slots.slice(0, 2).entries()) b.output(`slot${i}`, slot)
+  return b.finish('step')
+}
+
+/**
+ * Measures an engine. Takes about a second on an idle machine; what else runs there slows the rates down as it slows training.
+ * @param clock default: the wall clock. A clock of CPU time suits one thread on a busy machine
+ */
+export function calibrate(engine: Engine, clock: Clock = wall): Rates {
+  const measure = (graph: Graph): number => secondsOf(engine, graph, clock)
+  const contractions = GRID.m.map((m) =>
+    GRID.n.map((n) =>
+      GRID.k.map((k) => {
+        const { graph, flops } = contraction(m, n, k)
+        return flops / measure(graph)
+      }),
+    ),
+  )
+  const plain = measure(contraction(256, 256, 256).graph)
+  const formOf = (form: Form): number => measure(contraction(256, 256, 256, form).graph) / plain
+  const forms = {
+    tn: formOf({ transposeA: true }),
+    nt: formOf({ transposeB: true }),
+    q16: formOf({ arithmetic: 'q16' }),
+    q24: formOf({ arithmetic: 'q24' }),
+  }
+  const maps = mapRates(measure)
+  const element = Object.fromEntries(
+    ELEMENTS.map((make) => {
+      const graph = graphOf(make)
+      const types = [...graph.inputs, ...graph.nodes].map(({ type }) => type)
+      const node = graph.nodes.at(-1) as Graph['nodes'][number]
+      const [kind, count] = elementsOfNode(
+        node,
+        node.inputs.map((id) => types[id] as Graph['inputs'][number]['type']),
+      )
+      return [kind, Math.max(0, measure(graph) - maps.node) / count]
+    }),
+  )
+  const rates: Rates = {
+    engine: engine.name,
+    threads: engine.threads,
+    contraction: contractions,
+    forms,
+    ...maps,
+    element,
+    fused: { micro: 1, update: 1 },
+  }
+  const share = (graph: Graph): number =>
+    measure(graph) / nodeSeconds(rates, graph).reduce((sum, node) => sum + node, 0)
+  return { ...rates, fused: { micro: share(chains()), update: share(step()) } }
+}
