@@ -251,44 +251,45 @@ export class Vectors {
     })
   }
 
-  /** Word r of the vectors at `from` becomes the vector at `to + r * pitch`, by blocks of four words. */
+  /** Word r of the vectors at `from` becomes the vector at `to + r * pitch`. */
   transpose(from: readonly Place[], to: Place, pitch: number): void {
-    const { lanes } = this
     const bits = this.#bits
-    const vector = (): number => this.#sink.temporary('vec')
-    for (let words = 0; words < lanes; words += 4) {
-      const rows = [0, 1, 2, 3].map((i) => {
-        const row = vector()
-        for (let part = 0; part < lanes / 4; part++) {
-          const source = from[i + 4 * part]!
-          this.#sink.emit(part === 0 ? source.uses : [...source.uses, row], [row], (asm, r) => {
-            const place = offset(source.memory(asm, r), 4 * words)
-            if (part === 0) asm.vec('vmovups', 128, r(row), place)
-            else if (this.#avx512) asm.vec('vinsertf32x4', 512, r(row), r(row), place, imm(part))
-            else asm.vec('vinsertf128', 256, r(row), r(row), place, imm(1))
-          })
-        }
+    const mix = (name: Vector, x: number, y: number, ...which: readonly number[]): number => {
+      const mixed = this.#sink.temporary('vec')
+      this.#sink.emit([x, y], [mixed], (asm, r) => asm.vec(name, bits, r(mixed), r(x), r(y), ...which.map(imm)))
+      return mixed
+    }
+    // Of four rows each: words in blocks of four, block l of result r holding their words 4 l + r.
+    const groups = Array.from({ length: this.lanes / 4 }, (_, g) => {
+      const [a, b, c, d] = from.slice(4 * g, 4 * g + 4).map((place) => {
+        const row = this.#sink.temporary('vec')
+        this.#sink.emit(place.uses, [row], (asm, r) => asm.vec('vmovups', bits, r(row), place.memory(asm, r)))
         return row
-      })
-      const mix = (name: Vector, x: number, y: number): number => {
-        const mixed = vector()
-        this.#sink.emit([x, y], [mixed], (asm, r) => asm.vec(name, bits, r(mixed), r(x), r(y)))
-        return mixed
-      }
-      const [a, b, c, d] = rows as [number, number, number, number]
+      }) as [number, number, number, number]
       const [ab, cd] = [mix('vunpcklps', a, b), mix('vunpcklps', c, d)]
       const [AB, CD] = [mix('vunpckhps', a, b), mix('vunpckhps', c, d)]
-      const out = [
-        mix('vunpcklpd', ab, cd),
-        mix('vunpckhpd', ab, cd),
-        mix('vunpcklpd', AB, CD),
-        mix('vunpckhpd', AB, CD),
-      ]
-      out.forEach((value, i) => {
-        this.#sink.emit([value, ...to.uses], [], (asm, r) => {
-          asm.vec('vmovups', bits, offset(to.memory(asm, r), (words + i) * pitch), r(value))
-        })
-      })
+      return [mix('vunpcklpd', ab, cd), mix('vunpckhpd', ab, cd), mix('vunpcklpd', AB, CD), mix('vunpckhpd', AB, CD)]
+    })
+    const store = (word: number, value: number): void => {
+      this.#sink.emit([value, ...to.uses], [], (asm, r) =>
+        asm.vec('vmovups', bits, offset(to.memory(asm, r), word * pitch), r(value)),
+      )
+    }
+    // Then block l of all groups side by side.
+    for (let r = 0; r < 4; r++) {
+      const [a, b, c, d] = groups.map((group) => group[r]!) as [number, number, number, number]
+      if (this.#avx512) {
+        const [even, odd] = [0x88, 0xdd] as const
+        const [low, high] = [mix('vshuff32x4', a, b, even), mix('vshuff32x4', c, d, even)]
+        const [LOW, HIGH] = [mix('vshuff32x4', a, b, odd), mix('vshuff32x4', c, d, odd)]
+        store(r, mix('vshuff32x4', low, high, even))
+        store(4 + r, mix('vshuff32x4', LOW, HIGH, even))
+        store(8 + r, mix('vshuff32x4', low, high, odd))
+        store(12 + r, mix('vshuff32x4', LOW, HIGH, odd))
+      } else {
+        store(r, mix('vperm2f128', a, b, 0x20))
+        store(4 + r, mix('vperm2f128', a, b, 0x31))
+      }
     }
   }
 
@@ -532,11 +533,15 @@ export class Vectors {
     const bits = this.#bits
     if (this.#avx512) {
       this.#sink.emit([from], [to], (asm, r) => {
-        asm.vec('vfpclassps', bits, K6, r(from), imm(DENORMAL))
-        asm.vec('vfpclassps', bits, K7, r(from), imm(ANY_NAN))
+        const done = asm.label()
+        asm.vec('vfpclassps', bits, K6, r(from), imm(DENORMAL | ANY_NAN))
         if (r(to) !== r(from)) asm.vec('vmovaps', bits, r(to), r(from))
+        asm.fix('kortestw', K6, K6)
+        asm.jcc('e', done)
+        asm.vec('vfpclassps', bits, K7, r(to), imm(ANY_NAN))
         asm.vec('vpandd', bits, merged(r(to), K6), r(to), this.#word(asm, SIGN))
         asm.vec('vpbroadcastd', bits, merged(r(to), K7), asm.constant(bytesOf([NAN])))
+        asm.bind(done)
       })
       return
     }
