@@ -60,6 +60,9 @@ const gpt = { type: 'gpt', width: 16, layers: 1, heads: 2, context: 8, dropout: 
 const JOBS: Readonly<Record<string, () => { spec: JobSpec; bytes: Uint8Array }>> = {
   'gpt, dropout, adamw': () => tinyJob({ ...PLAN, model: gpt }),
   'mlp, sgd': () => imageJob({ model: { type: 'mlp', hidden: [24], activation: 'tanh' }, optimizer: sgd }),
+  'mlp, sgd, q16': () =>
+    imageJob({ model: { type: 'mlp', hidden: [24], activation: 'tanh' }, optimizer: sgd, arithmetic: 'q16' }),
+  'gpt, dropout, adamw, q24': () => tinyJob({ ...PLAN, model: gpt, arithmetic: 'q24' }),
   'cnn, sgd': () =>
     imageJob({ model: { type: 'cnn', channels: [4], kernel: 3, hidden: 12, activation: 'gelu' }, optimizer: sgd }),
 }

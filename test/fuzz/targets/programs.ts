@@ -1,7 +1,7 @@
 /** Decoders of arith and graph: element programs and step graphs. */
 import { decodeProgram, encodeProgram } from '#arith/encode.ts'
 import { checkProgram } from '#arith/program.ts'
-import { randomProgram } from '#arith/testing-programs.ts'
+import { quantised, randomProgram } from '#arith/testing-programs.ts'
 import type { ElementProgram } from '#arith/types.ts'
 import { Builder, type Value } from '#graph/builder.ts'
 import { decodeGraph, encodeGraph } from '#graph/encode.ts'
@@ -45,6 +45,7 @@ const FIXED: readonly ElementProgram[] = [
   axisSum([8], [8], [8, 1]),
   axisSum([2, 4], [2, 4], [32, 8, 4, 1]),
   axisSum([], [64], [1]),
+  quantised('q16', 2, 4, 8),
 ]
 
 /** A few primitives of every kind over small tensors. */
@@ -53,7 +54,7 @@ function aGraph(random: SeededRandom): Graph {
   let x: Value = b.input('x', 'f32', [2, 3])
   const index = b.input('i', 'i32', [4])
   const steps: readonly (() => Value)[] = [
-    () => b.matmul(x, x, { transposeB: true }),
+    () => b.matmul(x, x, { transposeB: true, arithmetic: random.pick(['f32', 'q16', 'q24'] as const) }),
     () => b.sum(x),
     () => b.elementwise('add', [x, x]),
     () => b.elementwise('tanh', [x]),
