@@ -9,6 +9,7 @@ import { train } from '#app/train.ts'
 import { createEngine, ENGINES, type EngineName } from '#engine/index.ts'
 import { fuses } from '#engine/wasm/fma.ts'
 import { toHex } from '#proto/bytes.ts'
+import { isAssayError } from '#proto/errors.ts'
 import { Dataset } from '#runtime/dataset.ts'
 import { listRoot } from '#runtime/tensors.ts'
 
@@ -68,6 +69,10 @@ export async function checkEngines(): Promise<Check[]> {
             ),
       )
     } catch (error) {
+      if (trial.engine !== 'wasm' && isAssayError(error, 'no-engine')) {
+        checks.push(warn(trial.name, error.message, error.next ?? 'Train with the wasm engine.'))
+        continue
+      }
       checks.push(
         failed(trial.name, `does not run: ${(error as Error).message}`, 'Update Node; if it stays, please report it.'),
       )

@@ -8,7 +8,7 @@ import { adamw } from '#graph/optimizers/adamw.ts'
 import type { MapAttrs } from '#graph/primitives/map.ts'
 import { elementsOf } from '#graph/shape.ts'
 import type { Graph } from '#graph/types.ts'
-import { elementsOfNode, nodeSeconds } from './predict.ts'
+import { elementsOfNode, graphSeconds } from './predict.ts'
 import { GRID, type Rates } from './rates.ts'
 
 /** Seconds; any origin. */
@@ -88,8 +88,8 @@ function contraction(m: number, n: number, k: number, form: Form = {}): { graph:
 
 /** One graph for each kind of node that is counted by its elements. */
 const ELEMENTS: readonly ((b: Builder, input: (...shape: number[]) => Value) => Value)[] = [
-  (b, input) => b.sum(input(512, 128), [1]),
-  (b, input) => b.sum(input(512, 128), [0]),
+  (b, input) => b.sum(input(1024, 256), [1]),
+  (b, input) => b.sum(input(1024, 256), [0]),
   (b, input) => b.transpose(input(4, 128, 4, 32), [0, 2, 1, 3]),
   (b, input) => b.transpose(input(256, 256), [1, 0]),
   (b, input) => b.slice(input(256, 384), [0, 128], [256, 128]),
@@ -140,8 +140,8 @@ const ADAMW = {
 /** Chains as models have them, forward and backward, without a contraction: what engines fuse. */
 function chains(): Graph {
   const b = new Builder()
-  const x = b.input('x', 'f32', [128, 128])
-  const [gain, bias] = [b.input('gain', 'f32', [128]), b.input('bias', 'f32', [128])]
+  const x = b.input('x', 'f32', [512, 256])
+  const [gain, bias] = [b.input('gain', 'f32', [256]), b.input('bias', 'f32', [256])]
   const y = softmax(b, b.gelu(layerNorm(b, x, gain, bias)))
   const loss = b.sum(b.mul(y, y))
   b.output('loss', loss)
@@ -159,6 +159,9 @@ function step(): Graph {
   for (const [i, slot] of next.slots.slice(0, 2).entries()) b.output(`slot${i}`, slot)
   return b.finish('step')
 }
+
+/** What a kernel takes beyond the cost of any node; at least half, since small costs are lost in the noise. */
+const beyond = (seconds: number, node: number): number => Math.max(seconds - node, seconds / 2)
 
 /**
  * Measures an engine. Takes about a second on an idle machine; what else runs there slows the rates down as it slows training.
@@ -192,7 +195,7 @@ export function calibrate(engine: Engine, clock: Clock = wall): Rates {
         node,
         node.inputs.map((id) => types[id] as Graph['inputs'][number]['type']),
       )
-      return [kind, Math.max(0, measure(graph) - maps.node) / count]
+      return [kind, beyond(measure(graph), maps.node) / count]
     }),
   )
   const rates: Rates = {
@@ -204,7 +207,6 @@ export function calibrate(engine: Engine, clock: Clock = wall): Rates {
     element,
     fused: { micro: 1, update: 1 },
   }
-  const share = (graph: Graph): number =>
-    measure(graph) / nodeSeconds(rates, graph).reduce((sum, node) => sum + node, 0)
+  const share = (graph: Graph): number => measure(graph) / graphSeconds(rates, graph, 1)
   return { ...rates, fused: { micro: share(chains()), update: share(step()) } }
 }

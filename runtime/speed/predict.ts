@@ -120,14 +120,13 @@ export function nodeSeconds(rates: Rates, graph: Graph): number[] {
   })
 }
 
-/** Seconds of a graph's contractions, and of all its other nodes. */
-export function split(graph: Graph, seconds: readonly number[]): { contractions: number; others: number } {
-  let [contractions, others] = [0, 0]
-  for (const [i, { op }] of graph.nodes.entries()) {
-    if (op === 'matmul') contractions += seconds[i] as number
-    else others += seconds[i] as number
-  }
-  return { contractions, others }
+/** Primitives that engines compute together, one after the other in one pass. */
+const CHAINED = ['map', 'reduce']
+
+/** Seconds of a graph: its nodes, those of chains for the share that is left of them once they are fused. */
+export function graphSeconds(rates: Rates, graph: Graph, fused: number): number {
+  const seconds = nodeSeconds(rates, graph)
+  return graph.nodes.reduce((sum, { op }, i) => sum + (seconds[i] as number) * (CHAINED.includes(op) ? fused : 1), 0)
 }
 
 export interface Prediction {
@@ -141,12 +140,8 @@ export interface Prediction {
 
 /** Predicted times of training a program; they hold for the engine and the threads of the rates. */
 export function predict(program: Program, microBatches: number, rates: Rates): Prediction {
-  const seconds = (graph: Graph, fused: number): number => {
-    const { contractions, others } = split(graph, nodeSeconds(rates, graph))
-    return contractions + fused * others
-  }
-  const micro = seconds(program.micro, rates.fused.micro)
-  const combine = seconds(program.combine, 1)
-  const update = seconds(program.update, rates.fused.update)
+  const micro = graphSeconds(rates, program.micro, rates.fused.micro)
+  const combine = graphSeconds(rates, program.combine, 1)
+  const update = graphSeconds(rates, program.update, rates.fused.update)
   return { micro, combine, update, step: microBatches * micro + (microBatches - 1) * combine + update }
 }

@@ -1,7 +1,7 @@
 /** What an engine does in a second here: the measured figures from which times are predicted. */
 
 /** Sizes at which contractions are measured; rates between them are interpolated. Each list ascends. */
-export const GRID = { m: [8, 64, 256], n: [8, 64, 256], k: [8, 64, 512] } as const
+export const GRID = { m: [8, 64, 512], n: [8, 64, 256], k: [9, 64, 512] } as const
 
 export interface Rates {
   readonly engine: string
@@ -21,6 +21,6 @@ export interface Rates {
   readonly element: Readonly<Record<string, number>>
   /** Seconds for a node, however small. */
   readonly node: number
-  /** Time of a model's graph, contractions aside, over that of its nodes one by one: what fusing them saves. */
+  /** Time of chains of maps and reductions over that of their nodes one by one: what fusing them saves. */
   readonly fused: { readonly micro: number; readonly update: number }
 }
