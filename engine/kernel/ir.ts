@@ -14,7 +14,7 @@ export type Op =
   | `vec.${'const' | 'ramp' | 'splat' | 'load' | 'load.splat' | 'gather' | 'select' | 'down' | 'of.mask'}`
   | `vec.${'fadd' | 'fsub' | 'fmul' | 'fdiv' | 'fsqrt' | 'fma' | 'fmax' | 'canon' | 'f2i' | 'i2f' | 'u2f'}`
   | `vec.${'iadd' | 'isub' | 'imul' | 'and' | 'or' | 'xor' | 'shl' | 'shr' | 'shlv' | 'shrv'}`
-  | `vec.${'dot16' | 'q2f'}`
+  | `vec.${'imax' | 'dot16' | 'q2f'}`
   | `mask.${'feq' | 'flt' | 'fle' | 'ieq' | 'ilt' | 'iltU' | 'and' | 'or' | 'xor' | 'not' | 'all' | 'first' | 'any'}`
   | 'raw'
 
@@ -146,6 +146,8 @@ export const vec = {
   iadd: binary('vec', 'vec.iadd'),
   isub: binary('vec', 'vec.isub'),
   imul: binary('vec', 'vec.imul'),
+  /** The larger of signed integers. */
+  imax: binary('vec', 'vec.imax'),
   /** `c` plus, of words as two signed 16-bit integers each, the product of the low ones and that of the high ones. */
   dot16: (a: Expr, b: Expr, c: Expr): Expr => expr('vec', 'vec.dot16', [a, b, c]),
   /**

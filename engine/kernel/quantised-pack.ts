@@ -39,49 +39,64 @@ export interface PanelKind {
   readonly width: number
 }
 
+/** Where the floats lie: words of neighbouring columns side by side, `pitch` bytes from one k to the next. */
+export interface Floats {
+  readonly at: Expr
+  readonly pitch: number
+}
+
 /**
- * Reads `raw[0..depth-1][0..width-1]`, writes a row of zeros behind it, and then the panel: minus the shifts, the factors 1.0
- * or NaN, and for each pair of k, for each plane, a word a column with the even k in its low half.
+ * Reads `width` columns of `depth` floats and writes the panel: minus the shifts, the factors 1.0 or NaN, and for each pair of
+ * k, for each plane, a word a column with the even k in its low half. A missing odd k counts as 0.
  */
-export function emitQuantise(body: Body, target: Target, kind: PanelKind, raw: Expr, panel: Expr, depth: Expr): void {
+export function emitQuantise(
+  body: Body,
+  target: Target,
+  kind: PanelKind,
+  from: Floats,
+  panel: Expr,
+  depth: Expr,
+): void {
   const { lanes } = target
-  const { width } = kind
-  const pitch = WORD * width
+  const { pitch } = from
+  const row = WORD * kind.width
+  const pairs = body.let(i32.and(depth, c(-2)))
   // One vector of columns after the other: few registers are needed.
-  body.range(c(0), c(pitch), WORD * lanes, (at) => {
-    const start = body.let(i32.add(raw, at))
-    const to = body.let(i32.add(panel, at))
-    const largest = largestOf(body, start, pitch, depth, lanes)
+  body.range(c(0), c(row), WORD * lanes, (column) => {
+    const start = body.let(i32.add(from.at, column))
+    const to = body.let(i32.add(panel, column))
+    const largest = largestOf(body, start, pitch, pairs, depth)
     const shift = shiftOf(body, largest, kind.order)
     body.store(to, vec.isub(vec.const(0), shift), lanes)
-    body.store(to, vec.select(mask.ilt(largest, vec.const(INFINITY)), vec.const(ONE), vec.const(NAN)), lanes, pitch)
+    body.store(to, vec.select(mask.ilt(largest, vec.const(INFINITY)), vec.const(ONE), vec.const(NAN)), lanes, row)
 
-    const scale = scaling(body, shift, kind.order)
+    const { scaled, bias } = scaling(body, shift, kind.order)
     const source = body.let(start)
-    body.set(to, i32.add(to, c(HEADER * pitch)))
-    body.range(c(0), depth, 2, () => {
-      const even = body.let(scale(vec.load(source)))
-      const odd = body.let(scale(vec.load(source, pitch)))
-      planesOf(body, kind, even, odd).forEach((words, plane) => {
-        body.store(to, words, lanes, plane * pitch)
+    body.set(to, i32.add(to, c(HEADER * row)))
+    const pair = (even: Expr, odd: Expr): void => {
+      planesOf(body, kind, bias, body.let(even), body.let(odd)).forEach((words, plane) => {
+        body.store(to, words, lanes, plane * row)
       })
       body.set(source, i32.add(source, c(2 * pitch)))
-      body.set(to, i32.add(to, c(kind.planes * pitch)))
-    })
+      body.set(to, i32.add(to, c(kind.planes * row)))
+    }
+    body.range(c(0), pairs, 2, () => pair(scaled(vec.load(source)), scaled(vec.load(source, pitch))))
+    body.if(i32.ltS(pairs, depth), () => pair(scaled(vec.load(source)), vec.const(bias)))
   })
 }
 
 /** The largest magnitude of each column, compared as integers: whatever is not finite is above all that is. */
-function largestOf(body: Body, start: Expr, pitch: number, depth: Expr, lanes: number): Local {
-  const largest = body.let(vec.const(0))
-  const x = body.local('vec')
+function largestOf(body: Body, start: Expr, pitch: number, pairs: Expr, depth: Expr): Local {
+  const [largest, other] = [body.let(vec.const(0)), body.let(vec.const(0))]
   const at = body.let(start)
-  body.range(c(0), depth, 1, () => {
-    body.set(x, vec.and(vec.load(at), vec.const(MAGNITUDE)))
-    body.set(largest, vec.select(mask.ilt(largest, x), x, largest))
-    body.set(at, i32.add(at, c(pitch)))
+  const magnitude = (offset: number): Expr => vec.and(vec.load(at, offset), vec.const(MAGNITUDE))
+  body.range(c(0), pairs, 2, () => {
+    body.set(largest, vec.imax(largest, magnitude(0)))
+    body.set(other, vec.imax(other, magnitude(pitch)))
+    body.set(at, i32.add(at, c(2 * pitch)))
   })
-  body.store(at, vec.const(0), lanes)
+  body.if(i32.ltS(pairs, depth), () => body.set(largest, vec.imax(largest, magnitude(0))))
+  body.set(largest, vec.imax(largest, other))
   return largest
 }
 
@@ -101,32 +116,36 @@ function shiftOf(body: Body, largest: Expr, order: QuantisedOrder): Local {
   return shift
 }
 
-/** From floats to integers: x * 2^shift, rounded to nearest, ties to even; anything for what is not finite. */
-function scaling(body: Body, shift: Expr, order: QuantisedOrder): (x: Expr) => Expr {
+/** From floats to integers: x * 2^shift, rounded to nearest, ties to even, plus `bias`; anything for what is not finite. */
+function scaling(body: Body, shift: Expr, order: QuantisedOrder): { scaled: (x: Expr) => Expr; bias: number } {
   // 2^shift may be no float; its two halves are. What the first product loses of small numbers, the second rounds to 0.
   const half = body.let(vec.isub(vec.shr(vec.iadd(shift, vec.const(1024)), 1), vec.const(512)))
   const power = (n: Expr): Local => body.let(vec.shl(vec.iadd(n, vec.const(127)), 23))
   const [first, second] = [power(half), power(vec.isub(shift, half))]
-  const scaled = (x: Expr): Expr => vec.fmul(vec.fmul(x, first), second)
+  const product = (x: Expr): Expr => vec.fmul(vec.fmul(x, first), second)
   if (QUANTISED_BOUND[order] < 2 ** 22) {
-    return (x) => vec.isub(vec.fadd(scaled(x), vec.const(MAGIC)), vec.const(MAGIC))
+    return { scaled: (x) => vec.fadd(product(x), vec.const(MAGIC)), bias: MAGIC }
   }
-  return (x) => {
-    const y = body.let(scaled(x))
+  const scaled = (x: Expr): Expr => {
+    const y = body.let(product(x))
     const magic = body.let(vec.or(vec.and(y, vec.const(SIGN)), vec.const(TWO_TO_23)))
     return vec.f2i(vec.fsub(vec.fadd(y, magic), magic))
   }
+  return { scaled, bias: 0 }
 }
 
-/** The words of a pair of values for each plane. */
-function planesOf(body: Body, { bits, planes }: PanelKind, even: Expr, odd: Expr): Expr[] {
+/** The words of a pair of values, which are `bias` too large, for each plane. The bias has no low 16 bits. */
+function planesOf(body: Body, { order, bits, planes }: PanelKind, bias: number, even: Expr, odd: Expr): Expr[] {
   const low = vec.const(0xffff)
   const high = vec.const(0xffff0000)
   if (planes === 1) return [vec.or(vec.and(even, low), vec.shl(odd, 16))]
-  // v = upper * 2^bits + lower with -half <= lower < half; the upper digit's sign reaches its 16th bit.
-  const half = vec.const(1 << (bits - 1))
-  const [e, o] = [body.let(vec.iadd(even, half)), body.let(vec.iadd(odd, half))]
+  // v = upper * 2^bits + lower, with 0 <= lower < 2^bits in q16, -half <= lower < half in q24, where sums leave less room.
+  const half = order === 'q16' ? 0 : 1 << (bits - 1)
+  const moved = (v: Expr): Local => body.let(vec.iadd(v, vec.const(half - bias)))
+  const [e, o] = [moved(even), moved(odd)]
   const upper = vec.or(vec.and(vec.shr(e, bits), low), vec.and(vec.shl(o, 16 - bits), high))
-  const lower = (v: Expr): Expr => vec.isub(vec.and(v, vec.const((1 << bits) - 1)), half)
+  const digit = (v: Expr): Expr => vec.and(v, vec.const((1 << bits) - 1))
+  if (half === 0) return [upper, vec.or(digit(e), vec.shl(digit(o), 16))]
+  const lower = (v: Expr): Expr => vec.isub(digit(v), vec.const(half))
   return [upper, vec.or(vec.and(lower(e), low), vec.shl(lower(o), 16))]
 }

@@ -9,8 +9,8 @@ const WORD = 4
 const c = i32.const
 
 /**
- * How values are cut into 16-bit digits, so that no sum over a block of 256 leaves 32 bits. q16: the left side in digits of 8
- * bits, the right side whole. q24: both sides in digits of 12 bits. A sum of upper times lower stands 2^bits above the next.
+ * How values are cut into 16-bit digits, so that no sum over a block of 256 leaves 32 bits. q16: the left side in a signed and
+ * an unsigned digit of 8 bits, the right side whole: 256 * 255 * 32639 < 2^31. q24: both sides in signed digits of 12 bits. A sum of upper times lower stands 2^bits above the next.
  */
 export const DIGITS: Readonly<
   Record<QuantisedOrder, { readonly left: 2; readonly right: 1 | 2; readonly bits: number; readonly sums: 2 | 3 }>

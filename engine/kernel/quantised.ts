@@ -110,8 +110,8 @@ function cutOf(order: QuantisedOrder, g: Contraction, target: Target): Cut {
     packed: Math.min(panels, Math.ceil(g.n / columns)) * columns,
     rowPanel: panelWords(lanes, depth, left),
     columnPanel,
-    // Transposing writes a vector of k at a time; a row of zeros follows.
-    raw: (Math.ceil(depth / lanes) * lanes + 1) * columns,
+    // Transposing writes a vector of k at a time.
+    raw: Math.ceil(depth / lanes) * lanes * columns,
   }
 }
 
@@ -213,18 +213,20 @@ function emitBlock(frame: Frame, order: QuantisedOrder, g: Contraction, cut: Cut
       body.set(panel, i32.add(panel, c(cut.columnPanel * WORD)))
     })
   }
-  const scaled = (to: Expr, width: number, planes: number): void =>
-    emitQuantise(body, target, { order, bits, planes, width }, raw, to, depth)
-  const shape = { lanes, rows: cut.rows, depth: 0 }
-  eachPanel((column) => {
-    packColumns(body, g, { ...shape, columns: cut.columns }, raw, plus(block.b, column, g.b.column), column, depth)
-    scaled(panel, cut.columns, right)
-  })
+  /** Scales the columns of a side from its column `at` on; words that do not lie side by side are packed first. */
+  const scaled = (side: Contraction, start: Expr, at: Expr, to: Expr, width: number, planes: number): void => {
+    const { column, k } = side.b
+    const from = plus(start, at, column)
+    const packs = column !== 1
+    if (packs) packColumns(body, side, { lanes, rows: cut.rows, depth: 0, columns: width }, raw, from, at, depth)
+    const floats = packs ? { at: raw, pitch: WORD * width } : { at: body.let(from), pitch: WORD * k }
+    emitQuantise(body, target, { order, bits, planes, width }, floats, to, depth)
+  }
+  eachPanel((column) => scaled(g, block.b, column, panel, cut.columns, right))
   // Rows are packed as columns of the transposed side.
   const turned: Contraction = { ...g, n: g.m, b: { ...g.a, column: g.a.row } }
   const rowTile = (row: Expr, height: number): void => {
-    packColumns(body, turned, { ...shape, columns: lanes }, raw, plus(block.a, row, g.a.row), row, depth)
-    scaled(rowPanel, lanes, left)
+    scaled(turned, block.a, row, rowPanel, lanes, left)
     const out = body.let(plus(block.out, row, g.outRow))
     const tilesAt = (column: Expr, width: number): void => {
       for (let top = 0; top < height; top += cut.rows) {

@@ -63,6 +63,7 @@ const BINARY: Partial<Record<Op, Binary>> = {
   'vec.iadd': same('vpaddd', true),
   'vec.isub': same('vpsubd', false),
   'vec.imul': same('vpmulld', true),
+  'vec.imax': same('vpmaxsd', true),
   'vec.and': { vex: 'vpand', evex: 'vpandd', commutes: true },
   'vec.or': { vex: 'vpor', evex: 'vpord', commutes: true },
   'vec.xor': { vex: 'vpxor', evex: 'vpxord', commutes: true },

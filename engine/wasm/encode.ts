@@ -82,6 +82,7 @@ const PLAIN: Partial<Record<Op, readonly number[]>> = {
   'vec.iadd': simd(0xae),
   'vec.isub': simd(0xb1),
   'vec.imul': simd(0xb5),
+  'vec.imax': simd(0xb8),
   'vec.and': AND,
   'vec.or': OR,
   'vec.xor': simd(0x51),
