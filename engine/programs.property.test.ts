@@ -1,16 +1,16 @@
-/** Whole programs: the WebAssembly engine trains to the same state bits as the reference, with any number of threads. */
+/** Whole programs: every engine trains to the same state bits as the reference, with any number of threads. */
 import { afterAll, expect, test } from 'vitest'
+import { everyEngine } from './compiled/testing.ts'
 import { createEngine } from './index.ts'
 import { ADAMW, GPT, IMAGE, SGD, trainingDifference } from './testing.ts'
 import { wasmEngine } from './wasm/engine.ts'
 
 const reference = await createEngine('reference')
-const engines = {
-  'one thread': await wasmEngine(),
-  'two threads': await wasmEngine({ threads: 2 }),
-  'emulated fma': await wasmEngine({ fma: 'emulated' }),
-}
-afterAll(() => Promise.all(Object.values(engines).map((engine) => engine.close())))
+const compiled = [await wasmEngine(), ...(await everyEngine())]
+const engines = Object.fromEntries(
+  compiled.map((engine) => [`${engine.name} ${engine.variant}, ${engine.threads} thread(s)`, engine]),
+)
+afterAll(() => Promise.all(compiled.map((engine) => engine.close())))
 
 const SIZE = { batch: 4, microBatches: 2 }
 

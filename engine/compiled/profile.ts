@@ -3,6 +3,7 @@ import type { TensorType } from '#arith/types.ts'
 import { showType } from '#graph/shape.ts'
 import type { Graph } from '#graph/types.ts'
 import { contractionOf } from '../kernel/contraction.ts'
+import { unitsOf } from '../kernel/module.ts'
 import { planOf } from '../kernel/plan.ts'
 import type { Buffer } from '../types.ts'
 import type { CompiledEngine } from './engine.ts'
@@ -40,12 +41,15 @@ export function profile(
       best[i] = Math.min(best[i]!, clock() - start)
     })
   }
-  return plan.tasks.map(({ program, type }, i) => {
+  return unitsOf(plan).map((together, i) => {
+    const { program, type } = together.at(-1)!
     const gemm = program && contractionOf(program)
     const batches = gemm?.batch.reduce((product, { size }) => product * size, 1) ?? 0
     return {
       kind: tasks[i]!.kind,
-      shape: shapeOf(type, program?.loop ?? [], program?.finish.length ?? 0),
+      shape:
+        shapeOf(type, program?.loop ?? [], program?.finish.length ?? 0) +
+        (together.length > 1 ? ` and ${together.length - 1} more` : ''),
       time: best[i]!,
       flops: gemm ? 2 * batches * gemm.m * gemm.n * gemm.k : 0,
     }

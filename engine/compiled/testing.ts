@@ -57,6 +57,7 @@ export function compute(
         out: { in: 'output', port: 0 },
         serial: false,
         barrier: false,
+        pass: null,
       },
     ],
     arenaBytes: 0,

@@ -32,7 +32,7 @@ export function emitAcross(frame: Frame, program: ElementProgram): void {
   const inner = e.nest.out.at(-1) ?? 1
   const outer = e.nest.out.slice(0, -1)
   const rows = e.size / inner
-  const byRows = rows >= 2 * frame.threads
+  const byRows = frame.part ? rows % frame.part.of === 0 : rows >= 2 * frame.threads
   const row = byRows ? share(frame, rows, 1) : { from: i32.const(0), to: i32.const(rows) }
   const column = byRows ? { from: i32.const(0), to: i32.const(inner) } : share(frame, inner, 16)
 

@@ -21,11 +21,17 @@ export interface Frame {
   /** Address of the result. */
   readonly out: Expr
   readonly operands: readonly Expr[]
+  /** Of the result's rows, those to compute, instead of a share of all; `of` rows are all of them. */
+  readonly part?: { readonly from: Expr; readonly to: Expr; readonly of: number }
 }
 
-/** This thread's part of `0..total-1`, in multiples of `grain`. */
+/** This thread's part of `0..total-1`, in multiples of `grain`; where the frame names rows, what they are of `total`. */
 export function share(frame: Frame, total: number, grain: number): { from: Expr; to: Expr } {
-  const { body, threads, thread, serial } = frame
+  const { body, threads, thread, serial, part: rows } = frame
+  if (rows) {
+    const each = i32.const(total / rows.of)
+    return { from: body.let(i32.mul(rows.from, each)), to: body.let(i32.mul(rows.to, each)) }
+  }
   if (threads === 1) return { from: i32.const(0), to: i32.const(total) }
   const part = serial ? total : Math.ceil(total / threads / grain) * grain
   const limit = i32.const(total)

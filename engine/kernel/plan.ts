@@ -4,6 +4,8 @@ import { elementOf } from '#graph/primitives/index.ts'
 import { elementsOf } from '#graph/shape.ts'
 import type { Graph } from '#graph/types.ts'
 import { isIdentity } from './identity.ts'
+import { type Pass, scheduleOf } from './passes.ts'
+import { worksByRows } from './select.ts'
 
 /** Where a value lies: an input's or output's buffer, or a fixed place of the arena. */
 export type Place =
@@ -21,6 +23,8 @@ export interface Task {
   readonly serial: boolean
   /** All threads must have ended every task before this one first. */
   readonly barrier: boolean
+  /** Tasks that follow each other with the same pass are computed together, a few rows at a time. */
+  readonly pass: Pass | null
 }
 
 export interface Plan {
@@ -67,35 +71,49 @@ export function planOf(graph: Graph): Plan {
     outputOf.get(roots[value]!) === port ? [] : [{ value: roots[value]!, port }],
   )
 
-  const lastUse: number[] = []
-  graph.nodes.forEach((node, i) => {
-    if (roots[inputs + i] === inputs + i) for (const id of node.inputs) lastUse[roots[id]!] = i
+  const units = scheduleOf(
+    graph.nodes.flatMap((node, i) => {
+      const id = inputs + i
+      if (roots[id] !== id) return []
+      const operands = node.inputs.map((input) => roots[input]!)
+      return [{ id, program: programs[i]!, operands, byRows: worksByRows(programs[i]!) }]
+    }),
+  )
+  /** Of each value the unit that reads it last. */
+  const lastUse = new Map<number, number>()
+  units.forEach(({ tasks }, at) => {
+    for (const { operands } of tasks) for (const id of operands) lastUse.set(id, at)
   })
-  for (const { value } of copies) lastUse[value] = graph.nodes.length
+  for (const { value } of copies) lastUse.set(value, units.length)
 
   const arena = new Arena()
-  const places: Place[] = graph.inputs.map((_, port) => ({ in: 'input', port }))
+  const places = new Map<number, Place>(graph.inputs.map((_, port) => [port, { in: 'input', port }]))
   const drafts: Omit<Task, 'barrier'>[] = []
-  graph.nodes.forEach((node, i) => {
-    const id = inputs + i
-    if (roots[id] !== id) {
-      places.push(places[roots[id]!]!)
-      return
+  units.forEach(({ tasks, pass }, at) => {
+    for (const { id, program, operands } of tasks) {
+      const type = types[id]!
+      const port = outputOf.get(id)
+      const bytes = bytesOf(type)
+      const out: Place = port === undefined ? { in: 'arena', offset: arena.take(bytes), bytes } : { in: 'output', port }
+      places.set(id, out)
+      drafts.push({
+        program,
+        type,
+        operands: operands.map((from) => places.get(from)!),
+        out,
+        serial: isSerial(program),
+        pass,
+      })
     }
-    const port = outputOf.get(id)
-    const bytes = bytesOf(node.type)
-    const out: Place = port === undefined ? { in: 'arena', offset: arena.take(bytes), bytes } : { in: 'output', port }
-    places.push(out)
-    const operands = node.inputs.map((input) => places[input]!)
-    drafts.push({ program: programs[i]!, type: node.type, operands, out, serial: isSerial(programs[i]!) })
-    for (const root of new Set([id, ...node.inputs.map((input) => roots[input]!)])) {
-      const place = places[root]!
-      if (place.in === 'arena' && (lastUse[root] ?? i) <= i) arena.give(place.offset, place.bytes)
+    // Of a pass all tasks run at the same time, as far as memory goes.
+    for (const id of new Set(tasks.flatMap(({ id, operands }) => [id, ...operands]))) {
+      const place = places.get(id)!
+      if (place.in === 'arena' && (lastUse.get(id) ?? at) <= at) arena.give(place.offset, place.bytes)
     }
   })
   for (const { value, port } of copies) {
     const out: Place = { in: 'output', port }
-    drafts.push({ program: null, type: types[value]!, operands: [places[value]!], out, serial: true })
+    drafts.push({ program: null, type: types[value]!, operands: [places.get(value)!], out, serial: true, pass: null })
   }
   const tasks = withBarriers(drafts)
   return { tasks, arenaBytes: arena.size, inPlace: (input, output) => safeInPlace(tasks, input, output) }
@@ -111,8 +129,12 @@ function safeInPlace(tasks: readonly Task[], input: number, port: number): boole
   return tasks.every(({ operands, program }, i) =>
     operands.every((place, operand) => {
       if (place.in !== 'input' || place.port !== input || i < lastBarrier) return true
-      if (i < writer && tasks[i]!.serial && tasks[writer]!.serial) return true
-      return i === writer && (program === null || readsOwnElement(program, operand))
+      const together = tasks[i]!.pass !== null && tasks[i]!.pass === tasks[writer]!.pass
+      if (i < writer && !together && tasks[i]!.serial && tasks[writer]!.serial) return true
+      if (i !== writer && !(i < writer && together)) return false
+      // Whoever reads the rows that the writer replaces has the same rows, and has had its turn.
+      const alike = elementsOf(tasks[i]!.type.shape) === elementsOf(tasks[writer]!.type.shape)
+      return program === null || (alike && readsOwnElement(program, operand))
     }),
   )
 }
@@ -139,21 +161,32 @@ function overlap(a: Place, b: Place): boolean {
 
 /**
  * Puts a barrier before each task that touches what another one wrote, or writes what another one touched, since the
- * last barrier. Two tasks of thread 0 alone are in order anyway.
+ * last barrier; of a pass, before its first. Two tasks of thread 0 alone are in order anyway.
  */
 function withBarriers(drafts: readonly Omit<Task, 'barrier'>[]): Task[] {
+  const tasks: Task[] = []
   let since: Omit<Task, 'barrier'>[] = []
-  return drafts.map((task) => {
-    const barrier = since.some((earlier) => {
-      if (earlier.serial && task.serial) return false
-      const uses = [...earlier.operands, earlier.out]
-      return (
-        uses.some((place) => overlap(place, task.out)) || task.operands.some((place) => overlap(place, earlier.out))
-      )
-    })
-    since = barrier ? [task] : [...since, task]
-    return { ...task, barrier }
-  })
+  for (let at = 0; at < drafts.length; ) {
+    const { pass } = drafts[at]!
+    const after = pass === null ? at + 1 : drafts.findIndex((task, i) => i > at && task.pass !== pass)
+    const together = drafts.slice(at, after < 0 ? drafts.length : after)
+    // A pass is split among threads unless there is too little work in all of it.
+    const serial = together.every((task) => task.serial)
+    const barrier = together.some((task) =>
+      since.some((earlier) => {
+        if (earlier.serial && serial) return false
+        const uses = [...earlier.operands, earlier.out]
+        return (
+          uses.some((place) => overlap(place, task.out)) || task.operands.some((place) => overlap(place, earlier.out))
+        )
+      }),
+    )
+    const placed = together.map((task, nth) => ({ ...task, serial, barrier: barrier && nth === 0 }))
+    since = barrier ? placed : [...since, ...placed]
+    tasks.push(...placed)
+    at += together.length
+  }
+  return tasks
 }
 
 /** Places in the arena, best fit first; it grows at its end. */

@@ -46,3 +46,7 @@ export function methodOf(p: ElementProgram, target: Target): Method {
   const name = p.loop.length === 0 ? 'map' : p.order === 'chain512' ? 'chain' : 'reduce-general'
   return { name, scratch: acrossScratch(p, target), emit: (frame) => emitAcross(frame, p) }
 }
+
+/** Whether the kernel of a program can compute any range of rows of its result. */
+export const worksByRows = (p: ElementProgram): boolean =>
+  !isQuantised(p.order) && contractionOf(p) === null && scatterOf(p) === null
