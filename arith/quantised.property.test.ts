@@ -115,6 +115,19 @@ test('sums of whole blocks at the bound are exact', () => {
   }
 })
 
+test('a largest value halfway above the bound rounds to the even integer beyond it: the shift is one less', () => {
+  for (const bound of [...Object.values(QUANTISED_BOUND), 6]) {
+    const even = bound % 2 === 0
+    for (const exponent of [-140, -40, 0, 90]) {
+      const shift = (value: number): number => evaluateQuantised('qshift', [word(value * 2 ** exponent), bound]) | 0
+      const none = 0 - exponent
+      expect(shift(bound)).toBe(none)
+      expect(shift(bound + 0.5)).toBe(even ? none : none - 1)
+      expect(shift(bound + 1)).toBe(none - 1)
+    }
+  }
+})
+
 test('loads of any kind, an empty loop and a finish', () => {
   const p: ElementProgram = {
     ...quantised('q16', 1, 1, 4),

@@ -69,6 +69,8 @@ export const INDEPENDENT_QUANTISED: Readonly<Record<QuantisedBlock, (a: Word, b:
 }
 
 const KINDS = 8
+/** 32639.5 * 2^-15 and 5931641.5 * 2^-23, and their neighbours. */
+const TIES: readonly Word[] = [0x3f7eff00, 0x3f7efeff, 0x3f7eff01, 0x3f3504f3, 0x3f3504f2, 0x3f3504f4]
 
 /** Words that are hard for a quantised block; `kind` walks through the cases. */
 export function hardVector(next: () => Word, count: number, kind: number): Uint32Array {
@@ -81,8 +83,9 @@ export function hardVector(next: () => Word, count: number, kind: number): Uint3
         return i === count >> 1 ? spread(170, 30) : spread(110, 20)
       case 2: // Zeros of both signs.
         return next() & 0x80000000
-      case 3: // Half integers below a power of two: ties, and a largest value around the bound.
-        return ((next() & 0x807fffff & (i % 2 === 0 ? 0xffffff00 : 0xfffff000)) | (126 << 23)) >>> 0
+      case 3: // Half integers, below a largest value that lies halfway above the bound of q16 or q24.
+        if (i === count >> 1) return TIES[next() % TIES.length]!
+        return ((next() & 0x807fffff & (i % 2 === 0 ? 0xffffff00 : 0xfffff000)) | (125 << 23)) >>> 0
       case 4: // All that is subnormal, or nearly.
         return spread(0, 3)
       case 5: // The end of the range.
