@@ -7,7 +7,6 @@ import { afterAll, describe, expect, it } from 'vitest'
 import { summaryOf } from './gemm-figures.ts'
 import { contractionFlops, MODELS, parametersOf } from './models.ts'
 import { benchOptions, engineOrMissing } from './options.ts'
-import { SPIN_FLOPS } from './peak.ts'
 import { findOpenblas, orMissing, Peer, startOpenblas, startTorch } from './peers.ts'
 import { callsFor, geometricMean, inRounds, median, ratioOf, type Sample } from './rounds.ts'
 import { flopsOf, operand, parseShape, probes, SHAPES } from './shapes.ts'
@@ -81,7 +80,7 @@ describe('shapes', () => {
 
 describe('figures', () => {
   const shape = parseShape('512')
-  const one = { shape, threads: 1, times: { wasm: samples(4, 4), openblas: samples(2, 2) } }
+  const one = { shape, threads: 1, peaks: {}, times: { wasm: samples(4, 4), openblas: samples(2, 2) } }
 
   it('of bench:gemm are geometric means, the least over thread counts first', () => {
     const other = { ...one, shape: parseShape('8192x64x64'), times: { wasm: samples(1), openblas: samples(2) } }
@@ -95,10 +94,11 @@ describe('figures', () => {
 
   it('of bench:gemm take the peak of all cores, and of large squares alone', () => {
     // A core spins once a second; the contraction takes as long as one core would at that rate, on two.
-    const times = { wasm: samples(flopsOf(shape) / SPIN_FLOPS), peak: samples(1) }
-    expect(summaryOf([{ shape, threads: 2, times }], true).figures['wasmVsFmaPeak']).toBeCloseTo(0.5)
-    expect(summaryOf([{ shape: parseShape('256'), threads: 2, times }], true).figures).toEqual({})
-    expect(summaryOf([{ shape: parseShape('512NT'), threads: 2, times }], true).figures).toEqual({})
+    const times = { wasm: samples(flopsOf(shape) / 1e6), peak: samples(1) }
+    const measured = { shape, threads: 2, times, peaks: { peak: 1e6 } }
+    expect(summaryOf([measured], true).figures['wasmVsFmaPeak']).toBeCloseTo(0.5)
+    expect(summaryOf([{ ...measured, shape: parseShape('256') }], true).figures).toEqual({})
+    expect(summaryOf([{ ...measured, shape: parseShape('512NT') }], true).figures).toEqual({})
   })
 
   it('of q16 are claimed of processors with tiles, on shapes that are deep enough', () => {

@@ -1,14 +1,15 @@
 /** From times of contractions to the figures of `bench:gemm`: ratios of each shape, their geometric means, the claims. */
 import type { Figure, Threshold } from '../lib/figures.ts'
-import { SPIN_FLOPS } from './peak.ts'
 import { geometricMean, median, type Ratio, ratioOf, rounded, type Times, tableOf } from './rounds.ts'
 import { flopsOf, isLargeSquare, type Shape } from './shapes.ts'
 
-/** Rounds of one shape on one thread count. `peak` is one run of the loop of peak.ts, on one core. */
+/** Rounds of one shape on one thread count. */
 export interface Measured {
   readonly shape: Shape
   readonly threads: number
   readonly times: Times
+  /** Which of the contenders are the loops of peak.ts, on one core, and the floating-point operations of their runs. */
+  readonly peaks: Readonly<Record<string, number>>
 }
 
 /** Shapes on which a quantised contraction has something to do besides quantising. */
@@ -19,6 +20,7 @@ const COMPARED = [
   { figure: 'nativeVsOpenblas', name: 'native', peer: 'openblas', least: 1.05 },
   { figure: 'wasmVsOpenblas', name: 'wasm', peer: 'openblas', least: 0.33 },
   { figure: 'wasmVsFmaPeak', name: 'wasm', peer: 'peak', least: 0.85, only: isLargeSquare },
+  { figure: 'nativeVsFmaPeak', name: 'native', peer: 'nativePeak', only: isLargeSquare },
   { figure: 'nativeVsTorch', name: 'native', peer: 'torch' },
   { figure: 'wasmVsTorch', name: 'wasm', peer: 'torch' },
   { figure: 'q16VsOpenblas', name: 'nativeQ16', peer: 'openblas', least: 3.5, only: isDeep, tiles: true },
@@ -33,15 +35,23 @@ const COMPARED = [
   readonly tiles?: boolean
 }[]
 
-/** The ratios of one shape; the peak counts all threads. */
-function ratiosOf({ shape, threads, times }: Measured): Record<string, Ratio> {
-  // A contraction at the peak of every core takes this long.
-  const scale = flopsOf(shape) / SPIN_FLOPS
-  const ideal = times['peak']?.map(({ seconds, cpuSeconds }) => ({
-    seconds: (seconds * scale) / threads,
-    cpuSeconds: cpuSeconds * scale,
-  }))
-  const all = ideal ? { ...times, peak: ideal } : times
+/** What a contraction would take at the peak of all cores. */
+function ideal({ shape, threads, times, peaks }: Measured): Times {
+  return Object.fromEntries(
+    Object.entries(peaks).map(([name, flops]) => {
+      const scale = flopsOf(shape) / flops
+      const samples = (times[name] ?? []).map(({ seconds, cpuSeconds }) => ({
+        seconds: (seconds * scale) / threads,
+        cpuSeconds: cpuSeconds * scale,
+      }))
+      return [name, samples]
+    }),
+  )
+}
+
+function ratiosOf(measured: Measured): Record<string, Ratio> {
+  const { shape } = measured
+  const all = { ...measured.times, ...ideal(measured) }
   return Object.fromEntries(
     COMPARED.flatMap(({ figure, name, peer, ...rest }) => {
       const ratio = 'only' in rest && !rest.only(shape) ? null : ratioOf(all, name, peer)
@@ -52,8 +62,8 @@ function ratiosOf({ shape, threads, times }: Measured): Record<string, Ratio> {
 
 /** What the JSON line says of one shape. */
 function rowOf(measured: Measured): Record<string, unknown> {
-  const { shape, times } = measured
-  const names = Object.keys(times).filter((name) => name !== 'peak')
+  const { shape, times, peaks } = measured
+  const names = Object.keys(times).filter((name) => !(name in peaks))
   const gflops = names.map((name) => [
     name,
     rounded(flopsOf(shape) / median((times[name] ?? []).map(({ seconds }) => seconds)) / 1e9),

@@ -8,7 +8,7 @@ import { Builder } from '#graph/builder.ts'
 import { jsonOnly, report } from '../lib/figures.ts'
 import { type Measured, summaryOf } from './gemm-figures.ts'
 import { benchOptions, type Choice, engineOrMissing, hasTiles, pauseOf } from './options.ts'
-import { SPIN_FLOPS, spinner } from './peak.ts'
+import { nativeSpinner, type Spinner, spinner } from './peak.ts'
 import { orMissing, type Peer, startOpenblas, startTorch } from './peers.ts'
 import { type Contender, inRounds, median, timed } from './rounds.ts'
 import { flopsOf, operand, parseShape, probes, SHAPES, type Shape } from './shapes.ts'
@@ -68,9 +68,8 @@ async function measure(shape: Shape, engines: readonly Own[], peers: readonly Pe
     if (probes.some((value, i) => value !== all[0]?.probes[i])) throw new Error(`${contender.name} differs: ${probes}`)
   }
   const contenders = all.map(({ contender }) => contender)
-  if (engines.some(({ choice }) => choice.label === 'wasm')) {
-    const spin = spinner()
-    contenders.push({ name: 'peak', sample: async (calls) => timed(spin, calls) })
+  for (const [name, { run }] of Object.entries(spinners)) {
+    contenders.push({ name, sample: async (calls) => timed(run, calls) })
   }
   const pause = pauseOf(options.threads)
   const times = await inRounds(contenders, { seconds: options.seconds, minRounds: MIN_ROUNDS, pause })
@@ -83,12 +82,21 @@ interface Limits {
   readonly seconds: number
 }
 
+/** The peaks of the engines that take part. */
+async function spinnersOf(engines: readonly Choice[]): Promise<Record<string, Spinner>> {
+  const has = (label: string): boolean => engines.some((choice) => choice.label === label)
+  const native = has('native') ? await nativeSpinner() : null
+  return { ...(has('wasm') && { peak: spinner() }), ...(native && { nativePeak: native }) }
+}
+
 const options = benchOptions(process.argv.slice(2), 'shapes', {
   engines: 'wasm,native,wasm:q16,native:q16',
   only: SHAPES,
   seconds: 3,
 })
 const shapes = options.only.map(parseShape)
+const spinners = await spinnersOf(options.engines)
+const peaks = Object.fromEntries(Object.entries(spinners).map(([name, { flops }]) => [name, flops]))
 const about: Record<string, Record<string, unknown>> = {}
 const loads: (number | undefined)[] = [loadavg()[0]]
 const measured: Measured[] = []
@@ -108,10 +116,10 @@ for (const threads of options.threads) {
   const peers = Object.values(found).flatMap((peer) => peer ?? [])
   for (const shape of shapes) {
     const times = await measure(shape, engines, peers, { threads, seconds: options.seconds })
-    measured.push({ shape, threads, times })
+    measured.push({ shape, threads, times, peaks })
     const rates = Object.entries(times).map(([name, each]) => {
-      const gflops =
-        (name === 'peak' ? threads * SPIN_FLOPS : flopsOf(shape)) / median(each.map((sample) => sample.seconds)) / 1e9
+      const flops = spinners[name] ? threads * spinners[name].flops : flopsOf(shape)
+      const gflops = flops / median(each.map(({ seconds }) => seconds)) / 1e9
       return `${name} ${gflops.toFixed(1)}`
     })
     say(`  ${shape.label.padEnd(16)} ${rates.join('  ')} GFLOP/s`)

@@ -14,7 +14,7 @@ import { orMissing, type Peer, startTorch } from './peers.ts'
 import { type Contender, inRounds, median, timed } from './rounds.ts'
 import { type MeasuredStep, stepSummary } from './step-figures.ts'
 
-const MIN_ROUNDS = 3
+const MIN_ROUNDS = 5
 const say = (line: string): void => {
   if (!jsonOnly()) console.log(line)
 }
