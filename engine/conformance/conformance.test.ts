@@ -5,6 +5,7 @@
 import { expect, test } from 'vitest'
 import { isAssayError } from '#proto/errors.ts'
 import { createEngine, ENGINES } from '../index.ts'
+import { nativeEngine } from '../native/engine.ts'
 import { referenceEngine } from '../reference/engine.ts'
 import type { Engine } from '../types.ts'
 import { wasmEngine } from '../wasm/engine.ts'
@@ -18,6 +19,7 @@ test('the record is what the reference engine computes', async () => {
 })
 
 const made: Record<string, () => Promise<Engine>> = { 'wasm, emulated fma': () => wasmEngine({ fma: 'emulated' }) }
+for (const isa of ['avx2', 'avx512'] as const) made[`native, ${isa}`] = () => nativeEngine({ isa })
 for (const name of ENGINES) {
   if (name === 'reference') continue
   for (const threads of [1, 2]) made[`${name}, ${threads} thread(s)`] = () => createEngine(name, { threads })
