@@ -15,6 +15,16 @@ export const SQRT_HALF: Word = 0x3f3504f3
 export const SQRT_2_OVER_PI: Word = 0x3f4c422a
 /** 1 / sqrt(2 pi) */
 export const INV_SQRT_2PI: Word = 0x3ecc422a
+/** 2 / pi */
+export const TWO_OVER_PI: Word = 0x3f22f983
+/** pi / 2 to 24 bits */
+export const HALF_PI_HIGH: Word = 0x3fc90fdb
+/** pi / 2 - HALF_PI_HIGH */
+export const HALF_PI_MIDDLE: Word = 0xb33bbd2e
+/** pi / 2 - HALF_PI_HIGH - HALF_PI_MIDDLE */
+export const HALF_PI_LOW: Word = 0xa6f72ced
+/** above it sine and cosine are NaN */
+export const TRIGONOMETRIC_MAX: Word = 0x47800000
 /** below it tanh is its odd polynomial */
 export const TANH_SMALL: Word = 0x3f300000
 /** below it erf is its odd polynomial */
@@ -42,6 +52,19 @@ export const LOG: readonly Word[] = [
   0xbdf99953, // -0.121874474
   0x3e0f33c6, // 0.139845937
   0xbe03e4b2, // -0.128802091
+]
+
+/** log(1 + f) = f - f^2 / 2 + LOG_WIDE[0] f^3 + LOG_WIDE[1] f^4 + ... on sqrt(1/2) <= 1 + f <= sqrt(2); relative error 2^-30.3 */
+export const LOG_WIDE: readonly Word[] = [
+  0x3eaaaaa4, // 0.333333135
+  0xbe800003, // -0.250000089
+  0x3e4cd23b, // 0.200020716
+  0xbe2aae20, // -0.166679859
+  0x3e119dce, // 0.142203540
+  0xbdfe14de, // -0.124063239
+  0x3df360e3, // 0.118837141
+  0xbdeefd8c, // -0.116694540
+  0x3d8a3282, // 0.0674791485
 ]
 
 /** tanh(x) = x + TANH[0] x^3 + TANH[1] x^5 + ... on |x| <= 0.6875; relative error 2^-26.2 */
@@ -72,4 +95,18 @@ export const ERFC: readonly Word[] = [
   0x3b69da0b, // 0.00356829423
   0xb99f8fd2, // -0.000304339977
   0x371d2140, // 0.00000936567085
+]
+
+/** sin(r) = r + SIN[0] r^3 + SIN[1] r^5 + ... on |r| <= 0.79 (pi / 4 and a margin); relative error 2^-27.8 */
+export const SIN: readonly Word[] = [
+  0xbe2aaaa2, // -0.166666538
+  0x3c088363, // 0.00833210628
+  0xb94c8e13, // -0.000195078828
+]
+
+/** cos(r) = 1 - r^2 / 2 + COS[0] r^4 + COS[1] r^6 + ... on |r| <= 0.79; relative error 2^-32.9 */
+export const COS: readonly Word[] = [
+  0x3d2aaaa5, // 0.0416666456
+  0xbab6060f, // -0.00138873036
+  0x37ccf19b, // 0.0000244312014
 ]

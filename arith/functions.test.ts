@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { Asm } from './assembler.ts'
 import { execute } from './blocks.ts'
-import { erf, exp, geluGradient, log, rsqrt, sigmoid, tanh } from './functions.ts'
+import { cos, erf, exp, geluGradient, log, pow, rsqrt, sigmoid, sin, tanh } from './functions.ts'
 import { interpret } from './interpret.ts'
 import { float, load, word } from './testing.ts'
 import type { Arg, Word } from './types.ts'
@@ -50,10 +50,54 @@ test.each([
     [NAN, ONE, word(-1), 0, NEG_ZERO, ONE, word(-1)],
   ],
   ['erf', erf, [NAN, INF, NEG_INF, 0, NEG_ZERO, word(5), word(-5)], [NAN, ONE, word(-1), 0, NEG_ZERO, ONE, word(-1)]],
+  [
+    'sin',
+    sin,
+    [NAN, INF, NEG_INF, 0, NEG_ZERO, word(65536), word(65536.01), word(-70000), word(2 ** -100), word(-Math.PI / 2)],
+    [NAN, NAN, NAN, 0, NEG_ZERO, word(Math.sin(65536)), NAN, NAN, word(2 ** -100), word(-1)],
+  ],
+  [
+    'cos',
+    cos,
+    [NAN, INF, 0, NEG_ZERO, word(-Math.PI), word(65537), word(Math.PI)],
+    [NAN, NAN, ONE, ONE, word(-1), NAN, word(-1)],
+  ],
   ['rsqrt', rsqrt, [NAN, INF, NEG_INF, 0, NEG_ZERO, word(4), word(-1)], [NAN, 0, NAN, INF, NEG_INF, word(0.5), NAN]],
   ['sigmoid', sigmoid, [NAN, INF, NEG_INF, 0, word(200), word(-200)], [NAN, ONE, 0, word(0.5), ONE, 0]],
 ] as const)('special values of %s', (_, f, inputs, expected) => {
   expect(apply(f, inputs)).toEqual(expected)
+})
+
+test('special values of pow', () => {
+  const small = 0x006ce3ee
+  const cases: [x: Word, y: Word, expected: Word][] = [
+    [0, 0, ONE],
+    [0, word(2), 0],
+    [NEG_ZERO, word(-0.5), INF],
+    [INF, NEG_ZERO, ONE],
+    [INF, word(3), INF],
+    [INF, word(-3), 0],
+    [ONE, word(1e30), ONE],
+    [word(2), INF, INF],
+    [word(2), NEG_INF, 0],
+    [word(0.5), NEG_INF, INF],
+    [word(2), word(128), INF],
+    [word(2), word(-127), 0],
+    [small, word(-1), INF],
+    [word(-2), word(2), NAN],
+    [NAN, 0, NAN],
+    [word(2), NAN, NAN],
+    [0, NAN, NAN],
+    [INF, NAN, NAN],
+    [word(9), word(0.5), word(3)],
+    [word(10), word(2), word(100)],
+  ]
+  for (const [x, y, expected] of cases) {
+    expect(
+      apply((p, a) => pow(p, a, { from: 'const', bits: y }), [x]),
+      `${float(x)}^${float(y)}`,
+    ).toEqual([expected])
+  }
 })
 
 test('exp at the ends of its range', () => {
@@ -87,7 +131,7 @@ test('tanh and erf are odd and join without a jump', () => {
 })
 
 test('every function fits a straight program with room to spare', () => {
-  for (const f of [exp, log, tanh, erf, geluGradient]) {
+  for (const f of [exp, log, tanh, erf, sin, cos, geluGradient]) {
     const p = new Asm()
     f(p, load(0))
     expect(p.length).toBeLessThan(MAX_STRAIGHT)

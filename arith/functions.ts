@@ -116,6 +116,91 @@ export function erf(p: Asm, x: Arg): Arg {
   return odd(p, x, size, c.ERF_SMALL, small, large)
 }
 
+/**
+ * sin(x + quarters pi / 2) for x >= 0 without its sign; NaN above 65536.
+ *
+ * x = n pi / 2 + r with |r| <= pi / 4: the first of the three steps that take n pi / 2 away is exact. n mod 4 says which
+ * polynomial, and with which sign.
+ */
+function circular(p: Asm, x: Arg, quarters: 0 | 1): Arg {
+  const sum = p.emit('ffma', x, bits(c.TWO_OVER_PI), MAGIC)
+  const n = p.emit('fsub', sum, MAGIC)
+  const minus = (word: Word): Arg => bits((word ^ 0x80000000) >>> 0)
+  const high = p.emit('ffma', n, minus(c.HALF_PI_HIGH), x)
+  const middle = p.emit('ffma', n, minus(c.HALF_PI_MIDDLE), high)
+  const r = p.emit('ffma', n, minus(c.HALF_PI_LOW), middle)
+  const square = p.emit('fmul', r, r)
+  const sine = p.emit('ffma', p.emit('fmul', horner(p, square, c.SIN), square), r, r)
+  const inner = p.emit('ffma', horner(p, square, c.COS), square, float(-0.5))
+  const cosine = p.emit('ffma', inner, square, ONE)
+  const turn = quarters === 0 ? sum : p.emit('iadd', sum, bits(quarters))
+  const value = p.emit('select', p.emit('and', turn, bits(1)), cosine, sine)
+  const sign = p.emit('shl', p.emit('and', turn, bits(2)), bits(30))
+  const signed = p.emit('xor', value, sign)
+  return p.emit('select', p.emit('fle', x, bits(c.TRIGONOMETRIC_MAX)), signed, bits(0x7fc00000))
+}
+
+/** Sine of x in radians; NaN where |x| > 65536. */
+export function sin(p: Asm, x: Arg): Arg {
+  const value = circular(p, abs(p, x), 0)
+  return p.emit('xor', value, p.emit('and', x, SIGN))
+}
+
+/** Cosine of x in radians; NaN where |x| > 65536. */
+export function cos(p: Asm, x: Arg): Arg {
+  return circular(p, abs(p, x), 1)
+}
+
+/** log x in two parts, the second below the last place of the first, for normal x > 0. */
+function logParts(p: Asm, x: Arg): { high: Arg; low: Arg } {
+  // x = 2^k (1 + f) with sqrt(1/2) <= 1 + f < sqrt(2), which keeps f^3 small beside the logarithm.
+  const offset = p.emit('and', p.emit('isub', x, bits(c.SQRT_HALF)), bits(0xff800000))
+  const f = p.emit('fsub', p.emit('isub', x, offset), ONE)
+  const k = p.emit('fmul', p.emit('i2f', offset), float(2 ** -23))
+  // log(1 + f) = near + rest: f - f^2 / 2 with the rounding errors of both terms kept, then the higher powers.
+  const square = p.emit('fmul', f, f)
+  const squareRest = p.emit('ffma', f, f, neg(p, square))
+  const near = p.emit('ffma', square, float(-0.5), f)
+  const nearRest = p.emit('ffma', square, float(-0.5), p.emit('fsub', f, near))
+  const cube = p.emit('fmul', square, f)
+  const powers = p.emit('ffma', cube, horner(p, f, c.LOG_WIDE), nearRest)
+  const rest = p.emit('ffma', squareRest, float(-0.5), powers)
+  // k ln 2 in two parts, the first exact.
+  const shift = p.emit('fmul', k, bits(c.LN2_HIGH))
+  const sum = p.emit('fadd', shift, near)
+  const sumRest = p.emit('fadd', p.emit('fsub', shift, sum), near)
+  const small = p.emit('ffma', k, bits(c.LN2_LOW), p.emit('fadd', sumRest, rest))
+  const high = p.emit('fadd', sum, small)
+  return { high, low: p.emit('fadd', p.emit('fsub', sum, high), small) }
+}
+
+/**
+ * x^y for x >= 0; NaN for x < 0 and where an argument is NaN. x below 2^-126 counts as 0. x^0 is 1 at 0 and infinity too;
+ * 0 and infinity to other powers are 0 or infinity.
+ *
+ * e^(y log x), with log x and the product in two parts each.
+ */
+export function pow(p: Asm, x: Arg, y: Arg): Arg {
+  const { high, low } = logParts(p, x)
+  const plain = p.emit('fmul', y, high)
+  const rest = p.emit('ffma', y, low, p.emit('ffma', y, high, neg(p, plain)))
+  // At 0 and at infinity log x is infinite.
+  const infinite = p.emit('feq', x, INF)
+  const ends = p.emit('or', infinite, p.emit('flt', x, bits(0x00800000)))
+  const atEnds = p.emit('fmul', p.emit('select', infinite, y, neg(p, y)), INF)
+  const product = p.emit('select', ends, atEnds, plain)
+  const sum = p.emit('ffma', product, bits(c.LOG2E), MAGIC)
+  const n = p.emit('fsub', sum, MAGIC)
+  const first = p.emit('ffma', n, bits((c.LN2_HIGH ^ 0x80000000) >>> 0), product)
+  const second = p.emit('ffma', n, bits((c.LN2_LOW ^ 0x80000000) >>> 0), first)
+  const power = horner(p, p.emit('fadd', second, rest), [0x3f800000, 0x3f800000, ...c.EXP])
+  const value = p.emit('iadd', power, p.emit('shl', sum, bits(23)))
+  const big = p.emit('select', p.emit('flt', EXP_MAX, product), INF, value)
+  const bounded = p.emit('select', p.emit('flt', product, EXP_MIN), bits(0), big)
+  const chosen = p.emit('select', p.emit('feq', y, bits(0)), ONE, bounded)
+  return p.emit('select', p.emit('fle', bits(0), x), chosen, bits(0x7fc00000))
+}
+
 /** 1 / sqrt(x), two roundings; +-Inf at +-0, NaN below. */
 export function rsqrt(p: Asm, x: Arg): Arg {
   return p.emit('fdiv', ONE, p.emit('fsqrt', x))

@@ -47,6 +47,7 @@ const two: [string, Make][] = [
   ['mul', (b, [x, y]) => b.mul(x as Value, y as Value)],
   ['div', (b, [x, y]) => b.div(x as Value, y as Value)],
   ['max', (b, [x, y]) => b.max(x as Value, b.mul(y as Value, 0.7))],
+  ['pow', (b, [x, y]) => b.pow(x as Value, b.mul(y as Value, 0.5))],
   ['fma', (b, [x, y]) => b.fma(x as Value, y as Value, x as Value)],
   ['select', (b, [x, y]) => b.select(b.less(b.iota([2, 3], 1), 1), x as Value, y as Value)],
 ]
@@ -77,6 +78,8 @@ const one: [string, Make, number][] = [
   ['log', (b, [x]) => b.log(x as Value), 2],
   ['tanh', (b, [x]) => b.tanh(x as Value), 0],
   ['erf', (b, [x]) => b.erf(x as Value), 0],
+  ['sin', (b, [x]) => b.sin(x as Value), 2],
+  ['cos', (b, [x]) => b.cos(x as Value), 2],
   ['gelu', (b, [x]) => b.gelu(x as Value), 0],
   [
     'relu away from its kink',

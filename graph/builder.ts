@@ -175,6 +175,12 @@ export class Builder {
   exp = (x: Value): Value => this.elementwise('exp', [x])
   log = (x: Value): Value => this.elementwise('log', [x])
   tanh = (x: Value): Value => this.elementwise('tanh', [x])
+  /** NaN beyond 65536 radians. */
+  sin = (x: Value): Value => this.elementwise('sin', [x])
+  /** NaN beyond 65536 radians. */
+  cos = (x: Value): Value => this.elementwise('cos', [x])
+  /** x^y for x >= 0; NaN for x < 0. */
+  pow = (x: Operand, y: Operand): Value => this.elementwise('pow', [x, y])
   gelu = (x: Value): Value => this.elementwise('gelu', [x])
   geluGradient = (x: Value): Value => this.elementwise('geluGradient', [x])
   erf = (x: Value): Value => this.elementwise('erf', [x])

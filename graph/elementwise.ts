@@ -145,6 +145,20 @@ export const ELEMENTWISE = {
     const [x] = ins as readonly [Value]
     return [b.mul(g, b.mul(TWO_OVER_ROOT_PI, b.exp(b.neg(b.mul(x, x)))))]
   }),
+  sin: unary('sin', functions.sin, (b, ins, _out, g) => [b.mul(g, b.cos(ins[0] as Value))]),
+  cos: unary('cos', functions.cos, (b, ins, _out, g) => [b.neg(b.mul(g, b.sin(ins[0] as Value)))]),
+  /** x^y for x >= 0. */
+  pow: {
+    arity: 2,
+    result: (ins) => same('pow', ins, 'f32'),
+    emit: (asm, args) => {
+      functions.pow(asm, args[0] as Arg, args[1] as Arg)
+    },
+    vjp: (b, ins, out, g) => {
+      const [x, y] = ins as Two
+      return [b.mul(g, b.mul(y, b.pow(x, b.sub(y, 1)))), b.mul(g, b.mul(out, b.log(x)))]
+    },
+  },
   /** x Phi(x), the exact GELU. */
   gelu: unary('gelu', functions.gelu, (b, ins, _out, g) => [b.mul(g, b.geluGradient(ins[0] as Value))]),
   geluGradient: { arity: 1, result: (ins) => same('geluGradient', ins, 'f32'), emit: emitOne(functions.geluGradient) },

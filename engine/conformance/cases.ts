@@ -39,7 +39,7 @@ const blocks = (b: SuiteBuilder): void => {
   hardFma(b, DENSE)
 }
 
-const FUNCTIONS: readonly ElementwiseOp[] = ['sqrt', 'exp', 'log', 'tanh', 'erf', 'gelu', 'geluGradient']
+const FUNCTIONS: readonly ElementwiseOp[] = ['sqrt', 'exp', 'log', 'tanh', 'erf', 'sin', 'cos', 'gelu', 'geluGradient']
 
 /** The elementary functions on hard words and over the whole range. */
 const functions = (b: SuiteBuilder): void => {
@@ -47,6 +47,8 @@ const functions = (b: SuiteBuilder): void => {
     const x = b.draw(draw, 'f32', draw === 'hard' ? MANY : DENSE)
     for (const name of FUNCTIONS) b.output(`${name}-${draw}`, b.elementwise(name, [x]))
     b.output(`rsqrt-${draw}`, b.div(1, b.sqrt(x)))
+    b.output(`pow-${draw}`, b.pow(x, b.draw('hard', 'f32', ...x.type.shape)))
+    b.output(`pow-small-${draw}`, b.pow(b.elementwise('exp', [b.draw('real', 'f32', ...x.type.shape)]), x))
   }
 }
 

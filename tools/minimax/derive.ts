@@ -4,7 +4,7 @@
  */
 import { readFileSync, writeFileSync } from 'node:fs'
 import { pathToFileURL } from 'node:url'
-import { approximate, erf, exp, fixed, LN2, log, ONE, PI, sqrt, tanh, toFloat32 } from './fixed.ts'
+import { approximate, cos, erf, exp, fixed, LN2, log, mul, ONE, PI, sin, sqrt, tanh, toFloat32 } from './fixed.ts'
 import type { Problem } from './remez.ts'
 import { minimax } from './remez.ts'
 
@@ -14,6 +14,8 @@ const TARGET = new URL('../../arith/coefficients.ts', import.meta.url)
 const TANH_SMALL = 0.6875
 const ERF_SMALL = 0.875
 const ERF_LARGE = 4
+/** How far sine and cosine reach: beyond, a float is too coarse an angle to be meant as one. */
+const TRIGONOMETRIC_MAX = 65_536
 
 interface Polynomial extends Problem {
   readonly name: string
@@ -43,6 +45,15 @@ const POLYNOMIALS: readonly Polynomial[] = [
     powers: [2, 3, 4, 5, 6, 7, 8, 9, 10],
   },
   {
+    name: 'LOG_WIDE',
+    doc: 'log(1 + f) = f - f^2 / 2 + LOG_WIDE[0] f^3 + LOG_WIDE[1] f^4 + ... on sqrt(1/2) <= 1 + f <= sqrt(2)',
+    from: fixed(-0.2929),
+    to: fixed(0.4143),
+    target: (x) => log(ONE + x) - x + mul(x, x) / 2n,
+    size: (x) => (x === 0n ? ONE : log(ONE + x)),
+    powers: [3, 4, 5, 6, 7, 8, 9, 10, 11],
+  },
+  {
     name: 'TANH',
     doc: `tanh(x) = x + TANH[0] x^3 + TANH[1] x^5 + ... on |x| <= ${TANH_SMALL}`,
     from: fixed(TINY),
@@ -69,6 +80,24 @@ const POLYNOMIALS: readonly Polynomial[] = [
     size: (x) => (erf(x) << BigInt(256)) / (ONE - erf(x)),
     powers: [1, 2, 3, 4, 5, 6, 7],
   },
+  {
+    name: 'SIN',
+    doc: 'sin(r) = r + SIN[0] r^3 + SIN[1] r^5 + ... on |r| <= 0.79 (pi / 4 and a margin)',
+    from: fixed(TINY),
+    to: fixed(0.79),
+    target: (x) => sin(x) - x,
+    size: sin,
+    powers: [3, 5, 7],
+  },
+  {
+    name: 'COS',
+    doc: 'cos(r) = 1 - r^2 / 2 + COS[0] r^4 + COS[1] r^6 + ... on |r| <= 0.79',
+    from: fixed(TINY),
+    to: fixed(0.79),
+    target: (x) => cos(x) - ONE + mul(x, x) / 2n,
+    size: cos,
+    powers: [4, 6, 8],
+  },
 ]
 
 const word = new DataView(new ArrayBuffer(4))
@@ -84,9 +113,17 @@ function split(x: bigint, bits: number): [number, number] {
   return [toFloat32(high), toFloat32(x - high)]
 }
 
+/** Three binary32 values, each nearest to what the ones before it leave of x. */
+function thirds(x: bigint): number[] {
+  const parts: number[] = []
+  for (let rest = x; parts.length < 3; rest -= fixed(parts.at(-1)!)) parts.push(toFloat32(rest))
+  return parts
+}
+
 /** The text of arith/coefficients.ts. */
 export function derive(): string {
   const [high, low] = split(LN2, 15)
+  const halfPi = thirds(PI >> 1n)
   const constants: [string, number, string][] = [
     ['LOG2E', toFloat32((ONE * ONE) / LN2), '1 / ln 2'],
     ['LN2_HIGH', high, 'ln 2 to 15 bits: products with integers below 2^9 are exact'],
@@ -95,6 +132,11 @@ export function derive(): string {
     ['SQRT_HALF', toFloat32(sqrt(ONE / 2n)), 'sqrt(1/2)'],
     ['SQRT_2_OVER_PI', toFloat32(sqrt((2n * ONE * ONE) / PI)), 'sqrt(2 / pi)'],
     ['INV_SQRT_2PI', toFloat32((ONE * ONE) / sqrt(2n * PI)), '1 / sqrt(2 pi)'],
+    ['TWO_OVER_PI', toFloat32((2n * ONE * ONE) / PI), '2 / pi'],
+    ['HALF_PI_HIGH', halfPi[0]!, 'pi / 2 to 24 bits'],
+    ['HALF_PI_MIDDLE', halfPi[1]!, 'pi / 2 - HALF_PI_HIGH'],
+    ['HALF_PI_LOW', halfPi[2]!, 'pi / 2 - HALF_PI_HIGH - HALF_PI_MIDDLE'],
+    ['TRIGONOMETRIC_MAX', TRIGONOMETRIC_MAX, 'above it sine and cosine are NaN'],
     ['TANH_SMALL', TANH_SMALL, 'below it tanh is its odd polynomial'],
     ['ERF_SMALL', ERF_SMALL, 'below it erf is its odd polynomial'],
     ['ERF_LARGE', ERF_LARGE, 'above it erf is 1'],

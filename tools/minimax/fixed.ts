@@ -114,3 +114,30 @@ export function erf(x: bigint): bigint {
   }
   return div(2n * mul(exp(-x2), sum), sqrt(PI))
 }
+
+/** x less the nearest multiple of pi / 2, and that multiple mod 4. */
+function quarter(x: bigint): [rest: bigint, turns: number] {
+  const half = PI >> 1n
+  const turns = (2n * x + half) / (2n * half) - (2n * x + half < 0n ? 1n : 0n)
+  return [x - turns * half, Number(((turns % 4n) + 4n) % 4n)]
+}
+
+/** The Taylor series of sine or cosine for |x| < 1, from its first term on. */
+function series(x: bigint, first: bigint, start: bigint): bigint {
+  const x2 = mul(x, x)
+  let term = first
+  let sum = first
+  for (let n = start; term !== 0n && term !== -1n; n += 2n) {
+    term = -mul(term, x2) / (n * (n + 1n))
+    sum += term
+  }
+  return sum
+}
+
+export function sin(x: bigint): bigint {
+  const [rest, turns] = quarter(x)
+  const value = turns % 2 === 0 ? series(rest, rest, 2n) : series(rest, ONE, 1n)
+  return turns < 2 ? value : -value
+}
+
+export const cos = (x: bigint): bigint => sin(x + (PI >> 1n))

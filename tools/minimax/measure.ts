@@ -14,13 +14,15 @@ import * as high from './fixed.ts'
 
 interface Subject {
   readonly name: string
-  readonly build: (p: Asm, x: Arg) => Arg
+  readonly build: (p: Asm, x: Arg, y: Arg) => Arg
   /** Ranges of magnitudes, as binary32 words, and which signs. */
   readonly from: number
   readonly to: number
   readonly signs: readonly number[]
-  readonly double: (x: number) => number
-  readonly exact: (x: bigint) => bigint
+  /** The second argument that goes with a first one, of functions that have two. */
+  readonly second?: (x: number, word: number) => number
+  readonly double: (x: number, y: number) => number
+  readonly exact: (x: bigint, y: bigint) => bigint
   /** The published bound on the error, in ulp. */
   readonly bound: number
 }
@@ -79,6 +81,48 @@ export const SUBJECTS: readonly Subject[] = [
     bound: 1.1,
   },
   {
+    name: 'sin',
+    build: functions.sin,
+    from: 0x39000000,
+    to: 0x47800000,
+    signs: [0],
+    double: Math.sin,
+    exact: high.sin,
+    bound: 1.7,
+  },
+  {
+    name: 'cos',
+    build: functions.cos,
+    from: 0x39000000,
+    to: 0x47800000,
+    signs: [0],
+    double: Math.cos,
+    exact: high.cos,
+    bound: 1.7,
+  },
+  {
+    name: 'pow',
+    build: functions.pow,
+    from: 0x00800000,
+    to: 0x7f7fffff,
+    signs: [0],
+    second: powerOf(87),
+    double: Math.pow,
+    exact: (x, y) => high.exp(high.mul(y, high.log(x))),
+    bound: 14,
+  },
+  {
+    name: 'pow (small)',
+    build: functions.pow,
+    from: 0x00800000,
+    to: 0x7f7fffff,
+    signs: [0],
+    second: powerOf(8),
+    double: Math.pow,
+    exact: (x, y) => high.exp(high.mul(y, high.log(x))),
+    bound: 2,
+  },
+  {
     name: 'rsqrt',
     build: functions.rsqrt,
     from: 0x00800000,
@@ -100,6 +144,15 @@ export const SUBJECTS: readonly Subject[] = [
   },
 ]
 
+/** Exponents for which |y log x| is spread over 0..`most`, differently for each word of x. */
+function powerOf(most: number): (x: number, word: number) => number {
+  return (x, word) => {
+    const share = (Math.imul(word, 0x9e3779b1) >>> 8) / 2 ** 24
+    const y = Math.fround((most * (2 * share - 1)) / Math.log(x))
+    return Number.isFinite(y) ? y : 1
+  }
+}
+
 /** Positive terms only, so that no digits cancel; nearest to a few units of the last place for |x| <= 5. */
 function erf(x: number): number {
   let term = x
@@ -120,7 +173,7 @@ export function length(subject: Subject): number {
 
 function assemble(subject: Subject): Asm {
   const p = new Asm()
-  subject.build(p, { from: 'load', n: 0 })
+  subject.build(p, { from: 'load', n: 0 }, { from: 'load', n: 1 })
   return p
 }
 
@@ -132,13 +185,12 @@ export function measure(subject: Subject, stride: number): Measurement {
   const input = new Uint32Array(CHUNK)
   let filled = 0
   const flush = (): void => {
-    const words = input.subarray(0, filled)
-    const program = map(p, filled)
-    const out = interpret(program, [words])
-    const x = new Float32Array(input.buffer)
+    const operands = operandsOf(subject, input.subarray(0, filled))
+    const out = interpret(map(p, filled), operands)
+    const [x, second] = operands.map(reals) as [Float32Array, Float32Array]
     const y = new Float32Array(out.buffer)
     for (let i = 0; i < filled; i++) {
-      const exact = subject.double(x[i]!)
+      const exact = subject.double(x[i]!, second[i]!)
       const size = Math.abs(exact)
       if (size < 2 ** -126 || size >= 2 ** 128) continue
       const error = Math.abs(y[i]! - exact) / unit(size)
@@ -158,9 +210,10 @@ export function measure(subject: Subject, stride: number): Measurement {
 }
 
 function exactError(subject: Subject, p: Asm, at: number): number {
-  const x = new Float32Array(Uint32Array.of(at).buffer)[0]!
-  const y = new Float32Array(interpret(map(p, 1), [Uint32Array.of(at)]).buffer)[0]!
-  const exact = subject.exact(high.fixed(x))
+  const operands = operandsOf(subject, Uint32Array.of(at))
+  const [x, second] = operands.map((words) => reals(words)[0]!) as [number, number]
+  const y = reals(interpret(map(p, 1), operands))[0]!
+  const exact = subject.exact(high.fixed(x), high.fixed(second))
   const size = Math.abs(high.approximate(exact))
   return high.approximate(high.div(high.abs(high.fixed(y) - exact), high.fixed(unit(size))))
 }
@@ -173,12 +226,21 @@ function unit(size: number): number {
 const word = new Float32Array(1)
 const exponent = new Uint32Array(word.buffer)
 
+const reals = (words: Uint32Array): Float32Array => new Float32Array(words.buffer, words.byteOffset, words.length)
+
+/** The words of x and, where the function has a second argument, those of y; else x again. */
+function operandsOf({ second }: Subject, words: Uint32Array): [Uint32Array, Uint32Array] {
+  if (!second) return [words, words]
+  const y = Float32Array.from(reals(words), (x, i) => second(x, words[i]!))
+  return [words, new Uint32Array(y.buffer)]
+}
+
 function map(p: Asm, count: number): ElementProgram {
   return {
     out: { dtype: 'f32', shape: [count] },
     loop: [],
     order: 'chain512',
-    loads: [{ operand: 0, at: { base: 0, strides: [1] }, fill: 0 }],
+    loads: [0, 1].map((operand) => ({ operand, at: { base: 0, strides: [1] }, fill: 0 })),
     init: 0,
     step: [],
     join: [],

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { derive } from './derive.ts'
-import { approximate, erf, exp, fixed, log, ONE, PI, sqrt, tanh, toFloat32 } from './fixed.ts'
+import { approximate, cos, erf, exp, fixed, log, ONE, PI, sin, sqrt, tanh, toFloat32 } from './fixed.ts'
 import { length, measure, SUBJECTS } from './measure.ts'
 
 test('the committed coefficients are what is derived', () => {
@@ -18,6 +18,9 @@ test('fixed-point functions against published digits', () => {
   expect(digits(sqrt(2n * ONE), 60)).toBe('1414213562373095048801688724209698078569671875376948073176679')
   expect(digits(erf(ONE), 40)).toBe('8427007929497148693412206350826092592960')
   expect(digits(tanh(ONE), 40)).toBe('7615941559557648881194582826047935904127')
+  expect(digits(sin(ONE), 40)).toBe('8414709848078965066525023216302989996225')
+  expect(digits(cos(ONE), 40)).toBe('5403023058681397174009366074429766037323')
+  expect(digits(sin(1000n * ONE + ONE / 2n), 15)).toBe(digits(fixed(Math.sin(1000.5)), 15))
 })
 
 test('toFloat32 rounds to nearest, ties to even', () => {
