@@ -9,18 +9,21 @@ import type { Graph } from '#graph/types.ts'
 import { isAssayError } from '#proto/errors.ts'
 import { createEngine } from '../index.ts'
 import { Body, type ValType } from '../kernel/ir.ts'
+import { nativeEngine } from '../native/engine.ts'
 import { GPT } from '../testing.ts'
 import type { Buffer, Engine } from '../types.ts'
 import { encode } from '../wasm/encode.ts'
 import { wasmEngine } from '../wasm/engine.ts'
 import { wasm } from '../wasm/host.ts'
 import { ModuleBuilder } from '../wasm/module.ts'
+import type { CompiledEngine } from './engine.ts'
 import { MAX_PAGES, Memory } from './memory.ts'
 import { Pool } from './pool.ts'
+import { everyEngine } from './testing.ts'
 
 const reference = await createEngine('reference')
 const engine = await wasmEngine()
-const engines = [engine, await wasmEngine({ threads: 3 })]
+const engines = [engine, await wasmEngine({ threads: 3 }), ...(await everyEngine())]
 afterAll(() => Promise.all(engines.map((each) => each.close())))
 
 const code = (run: () => unknown): string | undefined => {
@@ -113,7 +116,7 @@ test('every value of a graph can be tapped', () => {
       return buffer
     })
     const kernel = engine.compile(micro)
-    const ids = [...micro.inputs, ...micro.nodes].flatMap((_, id) => (id % 9 === 0 ? [id] : []))
+    const ids = [...micro.inputs, ...micro.nodes].flatMap((_, id) => (id % 25 === 0 ? [id] : []))
     return ids.map((id) => kernel.tap(inputs, id))
   }
   const expected = taps(reference)
@@ -149,20 +152,30 @@ test('wrong use is refused with a typed error', async () => {
   await expect(createEngine('abacus' as 'wasm')).rejects.toThrow("no engine 'abacus'")
 })
 
+/** Engines that this machine can start, each with two threads. */
+const pairs = async (): Promise<CompiledEngine[]> => {
+  const found = [await wasmEngine({ threads: 2 })]
+  if (engines.some(({ name }) => name === 'native')) found.push(await nativeEngine({ threads: 2 }))
+  return found
+}
+
 test('a closed engine runs nothing', async () => {
-  const engine = await wasmEngine({ threads: 2 })
+  for (const engine of await pairs()) await refusesWhenClosed(engine)
+})
+
+async function refusesWhenClosed(engine: CompiledEngine): Promise<void> {
   const graph = shifting()
   const kernel = engine.compile(graph)
   const buffers = ['x', 'sum', 'same'].map((_, i) => engine.alloc({ dtype: 'f32', shape: i === 1 ? [] : [40, 300] }))
   await engine.close()
   expect(code(() => engine.compile(graph))).toBe('bad-input')
   expect(code(() => kernel.run(buffers.slice(0, 1), buffers))).toBe('bad-input')
-})
+}
 
-test('an engine that is not closed does not keep its process alive', () => {
+test.each(['wasm', 'auto'])('an engine (%s) that is not closed does not keep its process alive', (choice) => {
   const script = `
-    const { createEngine } = await import('#engine/index.ts')
-    const engine = await createEngine('wasm', { threads: 3 })
+    const { createExactEngine } = await import('#engine/conformance/exact.ts')
+    const engine = await createExactEngine('${choice}', { threads: 3 })
     console.log(engine.threads)`
   const args = ['--input-type=module', '--eval', script]
   const { status, stdout } = spawnSync(process.execPath, args, { encoding: 'utf8', timeout: 20_000 })
@@ -170,9 +183,15 @@ test('an engine that is not closed does not keep its process alive', () => {
 })
 
 test('a thread that dies between two kernels ends the engine, and nobody waits for it', async () => {
-  const started = once(process, 'worker')
-  const shortLived = await wasmEngine({ threads: 2 })
-  const [helper] = (await started) as [Worker]
+  for (const start of engines.some(({ name }) => name === 'native') ? [wasmEngine, nativeEngine] : [wasmEngine]) {
+    const started = once(process, 'worker')
+    const shortLived = await start({ threads: 2 })
+    const [helper] = (await started) as [Worker]
+    await endsWithItsThread(shortLived, helper)
+  }
+})
+
+async function endsWithItsThread(shortLived: CompiledEngine, helper: Worker): Promise<void> {
   const x = shortLived.alloc({ dtype: 'f32', shape: [40, 300] })
   const sum = shortLived.alloc({ dtype: 'f32', shape: [] })
   const same = shortLived.alloc(x.type)
@@ -181,7 +200,7 @@ test('a thread that dies between two kernels ends the engine, and nobody waits f
   await helper.terminate()
   expect(code(() => kernel.run([x], [x, sum, same]))).toBe('worker-lost')
   await shortLived.close()
-})
+}
 
 test('a thread whose kernel traps says so', async () => {
   const memory = new Memory()

@@ -127,6 +127,7 @@ function emitBarrier(asm: Assembler, start: Label, fault: Label, threads: number
   asm.gpr('pop', 64, RAX)
   asm.gpr('mov', 32, RCX, imm(1))
   asm.gpr('lock.sub', 32, mem(R15, SLEEPERS), RCX)
+  failed()
   asm.gpr('cmp', 32, RAX, turn)
   asm.jcc('e', sleep)
   asm.bind(done)
