@@ -1,7 +1,7 @@
 /** Lifetimes counted by hand. */
 import { expect, test } from 'vitest'
 import { Builder } from './builder.ts'
-import { intermediateBytes, programMemory, tensorBytes } from './memory.ts'
+import { intermediateBytes, liveBytes, programMemory, tensorBytes } from './memory.ts'
 import { PRESETS } from './presets.ts'
 import { buildProgram } from './program.ts'
 
@@ -18,7 +18,10 @@ test('a value lives until its last reader; renamed and stored ones take nothing'
   const third = b.matmul(b.reshape(second, [16, 16]), second)
   b.output('y', b.transpose(b.reshape(third, [1, 16, 16]), [1, 0, 2]))
   // `first` and `second` at the second product; then `second` alone, since the third lies in the output.
-  expect(intermediateBytes(b.finish('chain'))).toBe(2 * 1024)
+  const chain = b.finish('chain')
+  // Three products, the last of them into the output, then what renames its words.
+  expect(liveBytes(chain)).toEqual([1024, 2048, 1024, 0, 0])
+  expect(intermediateBytes(chain)).toBe(2 * 1024)
   const c = new Builder()
   c.output('y', c.reshape(c.transpose(c.input('x', 'f32', [16, 16]), [1, 0]), [256]))
   expect(intermediateBytes(c.finish('move'))).toBe(0)

@@ -23,10 +23,10 @@ export function renames(node: Node, operand: TensorType): boolean {
 }
 
 /**
- * Most bytes of intermediate values that are alive at once while the graph's nodes run in their order: a value lives from
- * the node that computes it to the last one that reads it. Inputs and outputs lie in buffers of the caller.
+ * Bytes of intermediate values that are alive while each node runs, in order: a value lives from the node that computes it to
+ * the last one that reads it. Inputs and outputs lie in buffers of the caller.
  */
-export function intermediateBytes(graph: Graph): number {
+export function liveBytes(graph: Graph): number[] {
   const first = graph.inputs.length
   const types = [...graph.inputs, ...graph.nodes].map(({ type }) => type)
   const owner = types.map((_, id) => id)
@@ -41,18 +41,22 @@ export function intermediateBytes(graph: Graph): number {
   for (const [i, node] of graph.nodes.entries()) for (const id of node.inputs) lastUse[owner[id]!] = i
   const dying: number[][] = graph.nodes.map(() => [])
   let live = 0
-  let peak = 0
-  for (const [i, node] of graph.nodes.entries()) {
+  return graph.nodes.map((node, i) => {
     const id = first + i
     if (owner[id] === id && !stored.has(id)) {
       const bytes = tensorBytes(node.type)
       live += bytes
       dying[lastUse[id] ?? i]!.push(bytes)
-      peak = Math.max(peak, live)
     }
+    const during = live
     for (const bytes of dying[i]!) live -= bytes
-  }
-  return peak
+    return during
+  })
+}
+
+/** Most bytes of intermediate values that are alive at once: what a run of the graph needs beside its inputs and outputs. */
+export function intermediateBytes(graph: Graph): number {
+  return liveBytes(graph).reduce((most, bytes) => Math.max(most, bytes), 0)
 }
 
 /** Contractions copy their right side into panels, so that the inner loop reads it in order. */
