@@ -76,23 +76,24 @@ interface Cut {
 }
 
 /**
- * The rows and vectors of a tile: as many sums as registers hold beside a row of factors, a row value and a product; of
- * those, with the fewest loads. Rows divide a vector, so that tiles divide a panel.
+ * The rows and vectors of a tile: as many sums as registers hold beside a row of factors, a row value and a product, not
+ * counting those that the last columns leave idle; of these, with the fewest loads. Rows divide a vector, so that tiles
+ * divide a panel.
  */
 function tileOf(order: QuantisedOrder, g: Contraction, { lanes, tileRows, tileVectors }: Target): [number, number] {
   const { sums, left, right } = DIGITS[order]
   const registers = tileRows(tileVectors) * tileVectors + tileVectors + 2
-  let best: [number, number] = [1, 1]
-  const worse = ([rows, vectors]: [number, number]): boolean => {
-    const [had, has] = [best[0] * best[1], rows * vectors]
-    return had < has || (had === has && left * best[0] + right * best[1] > left * rows + right * vectors)
-  }
-  for (let vectors = 1; vectors <= Math.min(tileVectors, Math.ceil(g.n / lanes)); vectors++) {
+  const needed = Math.ceil(g.n / lanes)
+  let best = { tile: [1, 1] as [number, number], busy: 0, loads: 0 }
+  for (let vectors = 1; vectors <= Math.min(tileVectors, needed); vectors++) {
     for (let rows = 1; rows <= lanes; rows *= 2) {
-      if (rows * vectors * sums + vectors * right + 2 <= registers && worse([rows, vectors])) best = [rows, vectors]
+      if (rows * vectors * sums + vectors * right + 2 > registers) continue
+      const busy = (rows * needed) / Math.ceil(needed / vectors)
+      const loads = (left * rows + right * vectors) / (rows * vectors)
+      if (busy > best.busy || (busy === best.busy && loads < best.loads)) best = { tile: [rows, vectors], busy, loads }
     }
   }
-  return best
+  return best.tile
 }
 
 function cutOf(order: QuantisedOrder, g: Contraction, target: Target): Cut {
