@@ -21,7 +21,7 @@ const TURNS = 6
 const SECONDS = 0.008
 const MOST_TURNS = 64
 /** Work of a measured contraction: small ones are measured in batches. */
-const FLOPS = 2e6
+const FLOPS = 6e6
 
 /** Seconds of one run of a graph on made-up inputs, the fastest of several. Its buffers are given back. */
 export function secondsOf(engine: Engine, graph: Graph, clock: Clock = wall): number {
@@ -105,13 +105,27 @@ const ELEMENTS: readonly ((b: Builder, input: (...shape: number[]) => Value) => 
 const NEAR = [64, 512] as const
 const FAR = [2048, 1024] as const
 
+/** What a kernel takes beyond a run of any; at least half of it, since small costs are lost in the noise. */
+const beyond = (seconds: number, call: number): number => Math.max(seconds - call, seconds / 2)
+
+/** Seconds of a run, and of a node in it, from products too small for more than one thread. */
+function smallest(measure: (graph: Graph) => number): Pick<Rates, 'call' | 'node'> {
+  const products = (count: number): Graph =>
+    graphOf((b, input) => {
+      const x = input(4, 4)
+      return Array.from({ length: count }).reduce<Value>((y) => b.matmul(y, x), x)
+    })
+  const call = measure(products(1))
+  return { call, node: Math.max(0, measure(products(41)) - call) / 40 }
+}
+
 /** Rates of maps, from maps that differ in what is to be known. */
 function mapRates(
   measure: (graph: Graph) => number,
-): Pick<Rates, 'block' | 'heavyBlock' | 'word' | 'farWord' | 'node'> {
+  call: number,
+): Pick<Rates, 'block' | 'heavyBlock' | 'word' | 'farWord'> {
   const count = ({ nodes }: Graph): number => (nodes[0] as { attrs: MapAttrs }).attrs.program.length
   const sum = (shape: readonly number[]): Graph => graphOf((b, input) => b.add(input(...shape), input(...shape)))
-  const node = measure(sum([1]))
   const few = measure(sum(NEAR))
   const elements = elementsOf(NEAR)
   // The longest of the functions that models apply, of blocks that a core does every cycle.
@@ -122,9 +136,9 @@ function mapRates(
     return [1, 2, 3, 4, 5, 6].reduce((total, i) => b.add(total, b.div(i, x)), b.add(x, y))
   })
   const heavyBlock = Math.max(block, (measure(divisions) - few) / (6 * elements) - block)
-  const word = Math.max(0, (few - node) / elements - block) / 3
-  const farWord = Math.max(word, ((measure(sum(FAR)) - node) / elementsOf(FAR) - block) / 3)
-  return { block, heavyBlock, word, farWord, node }
+  const word = Math.max(0, beyond(few, call) / elements - block) / 3
+  const farWord = Math.max(word, (beyond(measure(sum(FAR)), call) / elementsOf(FAR) - block) / 3)
+  return { block, heavyBlock, word, farWord }
 }
 
 const ADAMW = {
@@ -140,7 +154,7 @@ const ADAMW = {
 /** Chains as models have them, forward and backward, without a contraction: what engines fuse. */
 function chains(): Graph {
   const b = new Builder()
-  const x = b.input('x', 'f32', [512, 256])
+  const x = b.input('x', 'f32', [256, 256])
   const [gain, bias] = [b.input('gain', 'f32', [256]), b.input('bias', 'f32', [256])]
   const y = softmax(b, b.gelu(layerNorm(b, x, gain, bias)))
   const loss = b.sum(b.mul(y, y))
@@ -160,42 +174,40 @@ function step(): Graph {
   return b.finish('step')
 }
 
-/** What a kernel takes beyond the cost of any node; at least half, since small costs are lost in the noise. */
-const beyond = (seconds: number, node: number): number => Math.max(seconds - node, seconds / 2)
-
 /**
  * Measures an engine. Takes about a second on an idle machine; what else runs there slows the rates down as it slows training.
  * @param clock default: the wall clock. A clock of CPU time suits one thread on a busy machine
  */
 export function calibrate(engine: Engine, clock: Clock = wall): Rates {
   const measure = (graph: Graph): number => secondsOf(engine, graph, clock)
+  const { call, node } = smallest(measure)
   const contractions = GRID.m.map((m) =>
     GRID.n.map((n) =>
       GRID.k.map((k) => {
         const { graph, flops } = contraction(m, n, k)
-        return flops / measure(graph)
+        return flops / beyond(measure(graph), call)
       }),
     ),
   )
-  const plain = measure(contraction(256, 256, 256).graph)
-  const formOf = (form: Form): number => measure(contraction(256, 256, 256, form).graph) / plain
+  const plain = beyond(measure(contraction(256, 256, 256).graph), call)
+  const formOf = (form: Form): number => beyond(measure(contraction(256, 256, 256, form).graph), call) / plain
   const forms = {
     tn: formOf({ transposeA: true }),
     nt: formOf({ transposeB: true }),
     q16: formOf({ arithmetic: 'q16' }),
     q24: formOf({ arithmetic: 'q24' }),
   }
-  const maps = mapRates(measure)
+  const maps = mapRates(measure, call)
   const element = Object.fromEntries(
     ELEMENTS.map((make) => {
       const graph = graphOf(make)
       const types = [...graph.inputs, ...graph.nodes].map(({ type }) => type)
-      const node = graph.nodes.at(-1) as Graph['nodes'][number]
+      const last = graph.nodes.at(-1) as Graph['nodes'][number]
       const [kind, count] = elementsOfNode(
-        node,
-        node.inputs.map((id) => types[id] as Graph['inputs'][number]['type']),
+        last,
+        last.inputs.map((id) => types[id] as Graph['inputs'][number]['type']),
       )
-      return [kind, beyond(measure(graph), maps.node) / count]
+      return [kind, beyond(measure(graph), call) / count]
     }),
   )
   const rates: Rates = {
@@ -204,9 +216,12 @@ export function calibrate(engine: Engine, clock: Clock = wall): Rates {
     contraction: contractions,
     forms,
     ...maps,
+    call,
+    node,
     element,
     fused: { micro: 1, update: 1 },
   }
-  const share = (graph: Graph): number => measure(graph) / graphSeconds(rates, graph, 1)
+  // An engine that fuses nothing takes its nodes' time.
+  const share = (graph: Graph): number => Math.min(1, measure(graph) / graphSeconds(rates, graph, 1))
   return { ...rates, fused: { micro: share(chains()), update: share(step()) } }
 }

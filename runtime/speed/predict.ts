@@ -126,7 +126,8 @@ const CHAINED = ['map', 'reduce']
 /** Seconds of a graph: its nodes, those of chains for the share that is left of them once they are fused. */
 export function graphSeconds(rates: Rates, graph: Graph, fused: number): number {
   const seconds = nodeSeconds(rates, graph)
-  return graph.nodes.reduce((sum, { op }, i) => sum + (seconds[i] as number) * (CHAINED.includes(op) ? fused : 1), 0)
+  const share = ({ op }: Node): number => (CHAINED.includes(op) ? fused : 1)
+  return graph.nodes.reduce((sum, node, i) => sum + (seconds[i] as number) * share(node), rates.call)
 }
 
 export interface Prediction {

@@ -19,7 +19,8 @@ export interface Rates {
   readonly farWord: number
   /** Seconds for each element of other primitives: elements of the result, positions of a loop. */
   readonly element: Readonly<Record<string, number>>
-  /** Seconds for a node, however small. */
+  /** Seconds for a run of a graph, and for each of its nodes, however small. */
+  readonly call: number
   readonly node: number
   /** Time of chains of maps and reductions over that of their nodes one by one: what fusing them saves. */
   readonly fused: { readonly micro: number; readonly update: number }

@@ -19,6 +19,7 @@ const RATES: Rates = {
   word: 100,
   farWord: 300,
   element: { transpose: 7, 'reduce-rows': 11, 'reduce-columns': 13 },
+  call: 50,
   node: 1000,
   fused: { micro: 0.5, update: 1 },
 }
@@ -62,7 +63,7 @@ test('calibration finds rates of this machine that a graph it has not seen keeps
     const rates = calibrate(engine)
     expect(engine.memory() - before).toBeLessThan(2 ** 23)
     const flat = [...rates.contraction.flat(2), ...Object.values(rates.forms), ...Object.values(rates.element)]
-    for (const rate of [...flat, rates.block, rates.heavyBlock, rates.farWord, rates.node]) {
+    for (const rate of [...flat, rates.block, rates.heavyBlock, rates.farWord, rates.call]) {
       expect(rate).toBeGreaterThan(0)
       expect(rate).toBeLessThan(1e13)
     }
