@@ -68,6 +68,30 @@ test.each([0, 1, 2, 3])('blocks of 256 and what is left of them, many panels, tr
   }
 })
 
+test('results at both ends of the range: all scales at which the last step changes', () => {
+  const next = words(60)
+  // Exponents of values, 2^(e - 127): minus the sum of their shifts lies around -126, and around 88.
+  for (const [left, right] of [
+    [80, 80],
+    [188, 188],
+  ] as const) {
+    for (let e = left - 14; e < left + 14; e++) {
+      const types = [
+        { dtype: 'f32' as const, shape: [3, 9] },
+        { dtype: 'f32' as const, shape: [9, 18] },
+      ]
+      const program = primitive('matmul').element({ transposeA: false, transposeB: false, order: 'q16' }, types)
+      const operands = [e, right].map((exponent, side) =>
+        Uint32Array.from({ length: elementsOf(types[side]!.shape) }, () => {
+          return ((next() & 0x807fffff) | ((exponent - (next() % 12)) << 23)) >>> 0
+        }),
+      )
+      const expected = interpret(program, operands)
+      for (const engine of engines) expect(difference(compute(engine, program, operands), expected)).toBe(-1)
+    }
+  }
+})
+
 test('programs in a quantised order that no primitive makes are refused', () => {
   const program = primitive('matmul').element(product('q16', 0, [[], []], [2, 2, 2]), [
     { dtype: 'f32', shape: [2, 2] },

@@ -14,7 +14,7 @@ export type Op =
   | `vec.${'const' | 'ramp' | 'splat' | 'load' | 'load.splat' | 'gather' | 'select' | 'down' | 'of.mask'}`
   | `vec.${'fadd' | 'fsub' | 'fmul' | 'fdiv' | 'fsqrt' | 'fma' | 'fmax' | 'canon' | 'f2i' | 'i2f' | 'u2f'}`
   | `vec.${'iadd' | 'isub' | 'imul' | 'and' | 'or' | 'xor' | 'shl' | 'shr' | 'shlv' | 'shrv'}`
-  | `vec.${'imax' | 'dot16' | 'q2f'}`
+  | `vec.${'imax' | 'sar' | 'dot16' | 'q2f'}`
   | `mask.${'feq' | 'flt' | 'fle' | 'ieq' | 'ilt' | 'iltU' | 'and' | 'or' | 'xor' | 'not' | 'all' | 'first' | 'any'}`
   | 'raw'
 
@@ -162,6 +162,8 @@ export const vec = {
   /** Shifts by a constant, 0..31. */
   shl: (a: Expr, by: number): Expr => expr('vec', 'vec.shl', [a], by),
   shr: (a: Expr, by: number): Expr => expr('vec', 'vec.shr', [a], by),
+  /** As `shr`, but the sign enters. */
+  sar: (a: Expr, by: number): Expr => expr('vec', 'vec.sar', [a], by),
   /** Shifts by an amount for each lane, mod 32. */
   shlv: binary('vec', 'vec.shlv'),
   shrv: binary('vec', 'vec.shrv'),

@@ -10,6 +10,8 @@ import type { Target } from './target.ts'
 
 /** Words before the pairs of a panel, for each column: minus the shift, and 1.0 or NaN, by which results are multiplied. */
 export const HEADER = 2
+/** Stands for minus the shift of what is not finite: with any other shift the sum is beyond all exponents of floats. */
+const NOT_FINITE = 300
 const WORD = 4
 const c = i32.const
 
@@ -67,8 +69,9 @@ export function emitQuantise(
     const to = body.let(i32.add(panel, column))
     const largest = largestOf(body, start, pitch, pairs, depth)
     const shift = shiftOf(body, largest, kind.order)
-    body.store(to, vec.isub(vec.const(0), shift), lanes)
-    body.store(to, vec.select(mask.ilt(largest, vec.const(INFINITY)), vec.const(ONE), vec.const(NAN)), lanes, row)
+    const finite = body.let(mask.ilt(largest, vec.const(INFINITY)))
+    body.store(to, vec.select(finite, vec.isub(vec.const(0), shift), vec.const(NOT_FINITE)), lanes)
+    body.store(to, vec.select(finite, vec.const(ONE), vec.const(NAN)), lanes, row)
 
     const { scaled, bias } = scaling(body, shift, kind.order)
     const source = body.let(start)

@@ -1,11 +1,12 @@
 /** The register tile of quantised contractions: sums of products of digits for a few rows of a few vectors of results. */
 import type { QuantisedOrder } from '#arith/types.ts'
-import { type Body, type Expr, i32, type Local, vec } from './ir.ts'
+import { type Body, type Expr, i32, type Local, mask, vec } from './ir.ts'
 import { HEADER } from './quantised-pack.ts'
 import type { Target } from './target.ts'
 import { FIRST, LAST } from './tile.ts'
 
 const WORD = 4
+const TWO_TO_16 = 0x47800000
 const c = i32.const
 
 /**
@@ -32,6 +33,23 @@ export interface QuantisedTileKey {
 /** Pairs of k in one turn of the inner loop. */
 const UNROLL = 4
 
+/** Exponents with which a sum of q16, 1 to 2^39, is neither subnormal nor infinite. */
+const [LOWEST, HIGHEST] = [-126, 88] as const
+
+/** The float nearest to (256 high + low) * 2^exponent, for these exponents: two exact floats add up, and the scale is exact. */
+function scaled(body: Body, [high, low]: readonly Expr[], exponent: Expr): Expr {
+  const upper = body.let(vec.iadd(high!, vec.sar(low!, 8)))
+  const lower = vec.or(vec.shl(vec.and(upper, vec.const(0xff)), 8), vec.and(low!, vec.const(0xff)))
+  const sum = vec.fadd(vec.fmul(vec.i2f(vec.sar(upper, 8)), vec.const(TWO_TO_16)), vec.i2f(lower))
+  return vec.fmul(sum, vec.shl(vec.iadd(exponent, vec.const(127)), 23))
+}
+
+interface Place {
+  readonly row: number
+  readonly v: number
+  readonly sums: readonly Local[]
+}
+
 /** A tile function; parameters: its rows in their panel, the panel of columns, the results, pairs of k, the mode. */
 export function emitQuantisedTile(body: Body, { lanes }: Target, key: QuantisedTileKey): void {
   const [rowPanel, panel, out, pairs, mode] = body.params as readonly Expr[] as [Local, Local, Expr, Expr, Expr]
@@ -39,11 +57,14 @@ export function emitQuantisedTile(body: Body, { lanes }: Target, key: QuantisedT
   const { left, right, bits, sums } = DIGITS[order]
   const vectors = Math.ceil(columns / lanes)
   const tile = Array.from({ length: rows }, (_, row) =>
-    Array.from({ length: vectors }, (_, v) => ({
-      row,
-      v,
-      sums: Array.from({ length: sums }, () => body.let(vec.const(0))),
-    })),
+    Array.from(
+      { length: vectors },
+      (_, v): Place => ({
+        row,
+        v,
+        sums: Array.from({ length: sums }, () => body.let(vec.const(0))),
+      }),
+    ),
   )
   const a = body.let(i32.add(rowPanel, c(HEADER * lanes * WORD)))
   const b = body.let(i32.add(panel, c(HEADER * width * WORD)))
@@ -79,13 +100,28 @@ export function emitQuantisedTile(body: Body, { lanes }: Target, key: QuantisedT
   const each = (visit: (value: Local, offset: number, place: { row: number; v: number }) => void): void => {
     for (const place of tile.flat()) visit(place.sums[0]!, place.row * outRow + lanes * place.v * WORD, place)
   }
-  for (const { row, v, sums: digits } of tile.flat()) {
-    const header = (nth: number, combine: (x: Expr, y: Expr) => Expr): Local =>
-      body.let(
-        combine(vec.loadSplat(rowPanel, (nth * lanes + row) * WORD), vec.load(panel, (nth * width + lanes * v) * WORD)),
-      )
-    const value = vec.fmul(vec.q2f(digits, bits, header(0, vec.iadd)), header(1, vec.fmul))
-    body.set(digits[0]!, value)
+  const places = tile.flat()
+  const header = (nth: number, { row, v }: Place, combine: (x: Expr, y: Expr) => Expr): Local =>
+    body.let(
+      combine(vec.loadSplat(rowPanel, (nth * lanes + row) * WORD), vec.load(panel, (nth * width + lanes * v) * WORD)),
+    )
+  const exact = (): void => {
+    for (const place of places) {
+      const value = vec.q2f(place.sums, bits, header(0, place, vec.iadd))
+      body.set(place.sums[0]!, vec.fmul(value, header(1, place, vec.fmul)))
+    }
+  }
+  if (order === 'q16') {
+    const extreme = body.let(mask.first(0))
+    for (const place of places) {
+      const above = vec.iadd(header(0, place, vec.iadd), vec.const(-LOWEST))
+      body.set(extreme, mask.or(extreme, mask.not(mask.iltU(above, vec.const(HIGHEST - LOWEST + 1)))))
+    }
+    body.if(mask.any(extreme), exact, () => {
+      for (const place of places) body.set(place.sums[0]!, scaled(body, place.sums, header(0, place, vec.iadd)))
+    })
+  } else {
+    exact()
   }
   body.if(i32.eqz(i32.and(mode, c(FIRST))), () =>
     each((value, offset) => body.set(value, vec.fadd(vec.load(out, offset), value))),

@@ -161,9 +161,10 @@ export class Vectors {
         this.#u2f(this.#sink.value(a), to)
         break
       case 'vec.shl':
-      case 'vec.shr': {
+      case 'vec.shr':
+      case 'vec.sar': {
         const from = this.#sink.value(a)
-        const name = op === 'vec.shl' ? 'vpslld' : 'vpsrld'
+        const name = op === 'vec.shl' ? 'vpslld' : op === 'vec.shr' ? 'vpsrld' : 'vpsrad'
         this.#sink.emit([from], [to], (asm, r) => asm.vec(name, bits, r(to), r(from), imm(imms[0]!)))
         break
       }

@@ -312,8 +312,9 @@ class Encoder {
         break
       case 'vec.shl':
       case 'vec.shr':
+      case 'vec.sar':
         this.#value(a)
-        this.#push([0x41, ...s32(first), ...simd(op === 'vec.shl' ? 0xab : 0xad)])
+        this.#push([0x41, ...s32(first), ...simd(op === 'vec.shl' ? 0xab : op === 'vec.shr' ? 0xad : 0xac)])
         break
       case 'vec.shlv':
       case 'vec.shrv':

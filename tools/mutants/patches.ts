@@ -145,8 +145,8 @@ export const PATCHES: readonly Patch[] = [
     name: 'quantised-not-finite',
     about: 'compiled engines compute with infinities and NaN as if they had a scale',
     file: 'engine/kernel/quantised-pack.ts',
-    find: 'mask.ilt(largest, vec.const(INFINITY)), vec.const(ONE), vec.const(NAN))',
-    replace: 'mask.ilt(largest, vec.const(INFINITY)), vec.const(ONE), vec.const(ONE))',
+    find: 'vec.select(finite, vec.const(ONE), vec.const(NAN))',
+    replace: 'vec.select(finite, vec.const(ONE), vec.const(ONE))',
     tests: ['engine/compiled/quantised'],
   },
   {
