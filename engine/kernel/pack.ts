@@ -1,7 +1,7 @@
 /** Packs the sides of a contraction: what a register tile reads lies side by side, in the order in which it is read. */
 import { CHAIN } from '#arith/interpret.ts'
 import type { Contraction } from './contraction.ts'
-import { type Body, type Expr, i32, pick, vec } from './ir.ts'
+import { type Body, type Expr, i32, mask, pick, vec } from './ir.ts'
 
 /** Of a register tile and what is packed for it, in words; `depth` is that of a block of k. */
 export interface Shape {
@@ -17,7 +17,7 @@ const c = i32.const
 /** Depth of a block of k, rounded up: transposing writes a vector at a time. */
 export const paddedDepth = (g: Contraction, lanes: number): number => Math.ceil(Math.min(g.k, CHAIN) / lanes) * lanes
 
-/** Packs the columns of a tile: `panel[k][0..columns - 1]`. Columns past the last hold words that nothing stores. */
+/** Packs the columns of a tile: `panel[k][0..columns - 1]`. Columns past the last hold words that nothing reads or stores. */
 export function packColumns(
   body: Body,
   g: Contraction,
@@ -33,12 +33,25 @@ export function packColumns(
   const to = body.let(panel)
   const vectors = Array.from({ length: columns / lanes }, (_, v) => v * lanes)
   if (column === 1) {
-    // Reads past the last column stay within the memory's slack.
-    body.range(c(0), deep, 1, () => {
-      for (const v of vectors) body.store(to, vec.load(source, v * WORD), lanes, v * WORD)
-      body.set(source, i32.add(source, c(WORD * k)))
-      body.set(to, i32.add(to, c(columns * WORD)))
-    })
+    const copy = (upTo: number): void =>
+      body.range(c(0), deep, 1, () => {
+        for (const v of vectors.filter((at) => at < upTo)) {
+          const words = vec.load(source, v * WORD)
+          // What lies behind the last column is not ours: as subnormal numbers it would slow the tile down a hundredfold.
+          const own = v + lanes <= upTo ? words : vec.select(mask.first(upTo - v), words, vec.const(0))
+          body.store(to, own, lanes, v * WORD)
+        }
+        body.set(source, i32.add(source, c(WORD * k)))
+        body.set(to, i32.add(to, c(columns * WORD)))
+      })
+    const edge = g.n % columns
+    if (edge === 0) copy(columns)
+    else
+      body.if(
+        i32.eq(j, c(g.n - edge)),
+        () => copy(edge),
+        () => copy(columns),
+      )
     return
   }
   // Columns past the last repeat it.
