@@ -298,6 +298,10 @@ class Selector implements Sink {
       }
       case 'i32.divU':
       case 'i32.remU': {
+        if (word !== undefined && word > 1) {
+          this.#divide(op, this.value(a), word, to)
+          break
+        }
         const [left, right] = [this.value(a), this.value(b)]
         this.emit([left, right], [to], (asm, r) => {
           asm.gpr('mov', 32, RAX, r(left))
@@ -357,6 +361,23 @@ class Selector implements Sink {
       } else {
         if (r(to) !== r(left)) asm.gpr('mov', 32, r(to), r(left))
         asm.gpr(name, 32, r(to), r(right))
+      }
+    })
+  }
+
+  /** Division by a constant: the high half of the product with its inverse, rounded up to 64 bits, is exact. */
+  #divide(op: 'i32.divU' | 'i32.remU', from: number, by: number, to: number): void {
+    const inverse = 2n ** 64n / BigInt(by) + ((by & (by - 1)) === 0 ? 0n : 1n)
+    this.emit([from], [to], (asm, r) => {
+      asm.gpr('mov', 64, RAX, imm(BigInt.asIntN(64, inverse)))
+      asm.gpr('mul', 64, r(from))
+      if (op === 'i32.divU') {
+        asm.gpr('mov', 32, r(to), RDX)
+      } else {
+        asm.gpr('imul', 32, RDX, RDX, imm(by))
+        asm.gpr('mov', 32, RAX, r(from))
+        asm.gpr('sub', 32, RAX, RDX)
+        asm.gpr('mov', 32, r(to), RAX)
       }
     })
   }
