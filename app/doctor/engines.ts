@@ -11,6 +11,7 @@ import { isAssayError } from '#proto/errors.ts'
 import { Dataset } from '#runtime/dataset.ts'
 import { calibrate } from '#runtime/speed/calibrate.ts'
 import { predict } from '#runtime/speed/predict.ts'
+import type { Rates } from '#runtime/speed/rates.ts'
 import { Trainer } from '#runtime/trainer.ts'
 
 /** A byte-level transformer of 0.84 million parameters: the one that `bench:step` measures. */
@@ -77,7 +78,7 @@ async function examineEngine(name: EngineName, job: LoadedJob, { threads, full }
   try {
     const engine = await createEngine(name, { threads })
     try {
-      return examine(engine, name, job, full)
+      return await examine(engine, name, job, full)
     } finally {
       await engine.close()
     }
@@ -90,7 +91,7 @@ async function examineEngine(name: EngineName, job: LoadedJob, { threads, full }
   }
 }
 
-function examine(engine: Engine, name: EngineName, job: LoadedJob, full: boolean): Examined {
+async function examine(engine: Engine, name: EngineName, job: LoadedJob, full: boolean): Promise<Examined> {
   const started = performance.now()
   const { vectors, failures } = conform(engine, { quick: !full })
   const variant = 'variant' in engine ? String(engine.variant) : null
@@ -101,7 +102,7 @@ function examine(engine: Engine, name: EngineName, job: LoadedJob, full: boolean
     return { check: failed(name, detail, next), engine: { ...report, exact: false, speed: null } }
   }
   const exact = `exact on ${plural(vectors, 'conformance vector')} in ${duration(performance.now() - started)}`
-  const speed = name === 'reference' ? null : speedOf(engine, job)
+  const speed = name === 'reference' ? null : speedOf(engine, await ratesOf(name, engine.threads), job)
   const kind = variant === null ? '' : `${variant}, ${plural(engine.threads, 'thread')}: `
   const detail = speed ? `${kind}${exact}` : `${exact}; the definition, not made for speed`
   return { check: ok(name, detail), engine: { ...report, exact: true, speed } }
@@ -117,8 +118,17 @@ export function describeSpeed(speed: Speed): string[] {
   ]
 }
 
-function speedOf(engine: Engine, { spec, program, data }: LoadedJob): Speed {
-  const rates = calibrate(engine)
+/** Calibration on an engine of its own, whose memory is not that of training. */
+async function ratesOf(name: EngineName, threads: number): Promise<Rates> {
+  const engine = await createEngine(name, { threads })
+  try {
+    return calibrate(engine)
+  } finally {
+    await engine.close()
+  }
+}
+
+function speedOf(engine: Engine, rates: Rates, { spec, program, data }: LoadedJob): Speed {
   const trainer = new Trainer(engine, program, spec, new Dataset(spec.data, data))
   trainer.init()
   let best = Number.POSITIVE_INFINITY

@@ -1,69 +1,22 @@
 /** Calibration: what an engine does in a second here, measured in about one on kernels of a few milliseconds. */
-import type { DType } from '#arith/types.ts'
-import type { Engine, Kernel } from '#engine/types.ts'
+import type { TensorType } from '#arith/types.ts'
+import type { Engine } from '#engine/types.ts'
 import { gradients } from '#graph/autodiff.ts'
 import { Builder, type Value } from '#graph/builder.ts'
 import { layerNorm, softmax } from '#graph/nn/layers.ts'
 import { adamw } from '#graph/optimizers/adamw.ts'
 import type { MapAttrs } from '#graph/primitives/map.ts'
 import { elementsOf } from '#graph/shape.ts'
-import type { Graph } from '#graph/types.ts'
+import type { Graph, Node } from '#graph/types.ts'
 import { elementsOfNode, graphSeconds } from './predict.ts'
 import { GRID, type Rates } from './rates.ts'
+import { type Clock, fastestOf, wall } from './timing.ts'
 
-/** Seconds; any origin. */
-export type Clock = () => number
-
-const wall: Clock = () => performance.now() / 1000
-
-/** A kernel is repeated until it has run this often and this long; the fastest turn counts. */
-const TURNS = 6
-const SECONDS = 0.008
-const MOST_TURNS = 64
 /** Work of a measured contraction: small ones are measured in batches. */
 const FLOPS = 6e6
 
-/** Seconds of one run of a graph on made-up inputs, the fastest of several. Its buffers are given back. */
-export function secondsOf(engine: Engine, graph: Graph, clock: Clock = wall): number {
-  const types = [...graph.inputs, ...graph.nodes].map(({ type }) => type)
-  const inputs = graph.inputs.map(({ type }) => engine.alloc(type))
-  const outputs = graph.outputs.map(({ value }) => engine.alloc(types[value] as Graph['inputs'][number]['type']))
-  try {
-    for (const [i, buffer] of inputs.entries()) fill(buffer.words(), graph.inputs[i]?.type.dtype ?? 'f32')
-    return fastest(engine.compile(graph), inputs, outputs, clock)
-  } finally {
-    for (const buffer of [...inputs, ...outputs]) engine.free(buffer)
-  }
-}
-
-function fastest(
-  kernel: Kernel,
-  inputs: Parameters<Kernel['run']>[0],
-  outputs: Parameters<Kernel['run']>[1],
-  clock: Clock,
-) {
-  kernel.run(inputs, outputs)
-  const begun = clock()
-  let best = Number.POSITIVE_INFINITY
-  for (let turn = 0; turn < MOST_TURNS; turn++) {
-    const start = clock()
-    kernel.run(inputs, outputs)
-    const end = clock()
-    best = Math.min(best, end - start)
-    if (turn + 1 >= TURNS && end - begun >= SECONDS) break
-  }
-  return best
-}
-
-/** Reals around 0 and small integers: nothing that a core treats specially. */
-function fill(words: Uint32Array, dtype: DType): void {
-  const reals = new Float32Array(words.length)
-  for (let i = 0; i < words.length; i++) {
-    reals[i] = ((i * 37) % 64) / 64 - 0.49
-    words[i] = dtype === 'bool' ? i & 1 : (i * 13) % 64
-  }
-  if (dtype === 'f32') words.set(new Uint32Array(reals.buffer))
-}
+/** Seconds of one run of a graph. */
+type Measure = (graph: Graph) => number
 
 function graphOf(make: (b: Builder, input: (...shape: number[]) => Value) => Value): Graph {
   const b = new Builder()
@@ -109,7 +62,7 @@ const FAR = [2048, 1024] as const
 const beyond = (seconds: number, call: number): number => Math.max(seconds - call, seconds / 2)
 
 /** Seconds of a run, and of a node in it, from products too small for more than one thread. */
-function smallest(measure: (graph: Graph) => number): Pick<Rates, 'call' | 'node'> {
+function smallest(measure: Measure): Pick<Rates, 'call' | 'node'> {
   const products = (count: number): Graph =>
     graphOf((b, input) => {
       const x = input(4, 4)
@@ -120,10 +73,7 @@ function smallest(measure: (graph: Graph) => number): Pick<Rates, 'call' | 'node
 }
 
 /** Rates of maps, from maps that differ in what is to be known. */
-function mapRates(
-  measure: (graph: Graph) => number,
-  call: number,
-): Pick<Rates, 'block' | 'heavyBlock' | 'word' | 'farWord'> {
+function mapRates(measure: Measure, call: number): Pick<Rates, 'block' | 'heavyBlock' | 'word' | 'farWord'> {
   const count = ({ nodes }: Graph): number => (nodes[0] as { attrs: MapAttrs }).attrs.program.length
   const sum = (shape: readonly number[]): Graph => graphOf((b, input) => b.add(input(...shape), input(...shape)))
   const few = measure(sum(NEAR))
@@ -176,10 +126,17 @@ function step(): Graph {
 
 /**
  * Measures an engine. Takes about a second on an idle machine; what else runs there slows the rates down as it slows training.
- * @param clock default: the wall clock. A clock of CPU time suits one thread on a busy machine
+ * @param clock default: the wall clock
  */
 export function calibrate(engine: Engine, clock: Clock = wall): Rates {
-  const measure = (graph: Graph): number => secondsOf(engine, graph, clock)
+  // The same calculation twice: first it says what is to be measured, then it is given the times.
+  const graphs: Graph[] = []
+  ratesFrom(engine, (graph) => graphs.push(graph))
+  const seconds = fastestOf(engine, graphs, clock).values()
+  return ratesFrom(engine, () => seconds.next().value as number)
+}
+
+function ratesFrom({ name, threads }: Engine, measure: Measure): Rates {
   const { call, node } = smallest(measure)
   const contractions = GRID.m.map((m) =>
     GRID.n.map((n) =>
@@ -198,30 +155,19 @@ export function calibrate(engine: Engine, clock: Clock = wall): Rates {
     q24: formOf({ arithmetic: 'q24' }),
   }
   const maps = mapRates(measure, call)
-  const element = Object.fromEntries(
-    ELEMENTS.map((make) => {
-      const graph = graphOf(make)
-      const types = [...graph.inputs, ...graph.nodes].map(({ type }) => type)
-      const last = graph.nodes.at(-1) as Graph['nodes'][number]
-      const [kind, count] = elementsOfNode(
-        last,
-        last.inputs.map((id) => types[id] as Graph['inputs'][number]['type']),
-      )
-      return [kind, beyond(measure(graph), call) / count]
-    }),
-  )
-  const rates: Rates = {
-    engine: engine.name,
-    threads: engine.threads,
-    contraction: contractions,
-    forms,
-    ...maps,
-    call,
-    node,
-    element,
-    fused: { micro: 1, update: 1 },
-  }
+  const element = Object.fromEntries(ELEMENTS.map((make) => elementRate(graphOf(make), measure, call)))
+  const fused = { micro: 1, update: 1 }
+  const rates: Rates = { engine: name, threads, contraction: contractions, forms, ...maps, call, node, element, fused }
   // An engine that fuses nothing takes its nodes' time.
   const share = (graph: Graph): number => Math.min(1, measure(graph) / graphSeconds(rates, graph, 1))
   return { ...rates, fused: { micro: share(chains()), update: share(step()) } }
+}
+
+/** Seconds for each element of a graph's last node, by its kind. */
+function elementRate(graph: Graph, measure: Measure, call: number): [kind: string, seconds: number] {
+  const types = [...graph.inputs, ...graph.nodes].map(({ type }) => type)
+  const last = graph.nodes.at(-1) as Node
+  const ins = last.inputs.map((id) => types[id] as TensorType)
+  const [kind, count] = elementsOfNode(last, ins)
+  return [kind, beyond(measure(graph), call) / count]
 }
