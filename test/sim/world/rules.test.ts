@@ -89,6 +89,8 @@ test('a crash that costs more than the entries under way', () => {
   ]
   const place = { name: 'solver', life: alive }
   littleWorkLost(world({ members: [member({ computed: computed(1), place })] }))
+  // A life that starts over when the chain takes back blocks loses nothing by its death.
+  littleWorkLost(world({ members: [member({ computed: [...computed(1).slice(0, 3), ...computed(1)], place })] }))
   expect(() => littleWorkLost(world({ members: [member({ computed: computed(0), place })] }))).toThrow('again')
 })
 
