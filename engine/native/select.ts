@@ -2,10 +2,11 @@
  * Instruction selection: the statements of a kernel IR function and its i32 expressions become x86-64 instructions over virtual
  * registers. Addresses are offsets into the engine's memory, whose base stays in R15.
  */
-import type { Body, Expr, Local, Statement, ValType } from '../kernel/ir.ts'
+import type { Body, Expr, Local, Op, Statement, ValType } from '../kernel/ir.ts'
 import type { Assembler } from './assembler.ts'
 import type { Instruction, Isa, Region, RegisterClass, VirtualCode } from './machine.ts'
 import { type Place, type Sink, Vectors } from './simd.ts'
+import { transpose } from './transpose.ts'
 import type { Condition, General } from './x86/general.ts'
 import { imm, type Label, mem, R15, RAX, RCX, RDI, RDX, RSI, RSP } from './x86/operands.ts'
 
@@ -101,7 +102,7 @@ class Selector implements Sink {
     const to = into ?? this.temporary(expr.type)
     if (expr.type === 'i32') {
       this.#i32(expr, to)
-    } else if (EARLY.has(expr.op) && expr.args.some((arg) => arg.op === 'local' && arg.imm[0] === to)) {
+    } else if (this.#isEarly(expr.op) && expr.args.some((arg) => arg.op === 'local' && arg.imm[0] === to)) {
       const own = this.temporary(expr.type)
       this.#vectors.value(expr, own)
       this.#move(own, to, expr.type)
@@ -109,6 +110,10 @@ class Selector implements Sink {
       this.#vectors.value(expr, to)
     }
     return to
+  }
+
+  #isEarly(op: Op): boolean {
+    return EARLY.has(op) && !(op === 'vec.canon' && this.isa !== 'avx2')
   }
 
   memory(address: Expr, offset: number): Place {
@@ -138,7 +143,7 @@ class Selector implements Sink {
         break
       case 'transpose': {
         const from = statement.from.map((address) => this.memory(address, 0))
-        this.#vectors.transpose(from, this.memory(statement.to, 0), statement.pitch)
+        transpose(this, from, this.memory(statement.to, 0), statement.pitch)
         break
       }
       case 'call':

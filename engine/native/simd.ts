@@ -1,9 +1,9 @@
 /** Instruction selection for vectors and masks, with AVX2 and FMA (8 words) or AVX-512 F, BW, DQ and VL (16 words). */
-import { NAN } from '#arith/blocks.ts'
 import type { Expr, Op } from '../kernel/ir.ts'
 import type { Assembler, Vector } from './assembler.ts'
 import { emitFromDigits } from './digits.ts'
 import type { Isa } from './machine.ts'
+import { bytesOf, SEQUENCES, type Sequence, wordOf } from './sequences.ts'
 import { broadcast, imm, type Mem, merged, RAX, zeroed } from './x86/operands.ts'
 
 type Registers = (virtual: number) => number
@@ -33,20 +33,11 @@ export interface Sink {
   ): void
 }
 
-const SIGN = 0x80000000
-const MAGNITUDE = 0x7fffffff
-const SMALLEST_NORMAL = 0x00800000
-/** Opmask registers that selection uses inside one instruction; allocation leaves them alone. */
-const [K6, K7] = [6, 7] as const
+/** Opmask that serves inside one instruction: see sequences.ts. */
+const K6 = 6
 
 /** Predicates of vcmpps, none of which signals. */
-const [EQ, UNORDERED, LT, LE, GE, ORDERED] = [0x00, 0x03, 0x11, 0x12, 0x1d, 0x07] as const
-/** Classes of vfpclassps. */
-const [DENORMAL, ANY_NAN] = [0x20, 0x81] as const
-
-/** The same memory, `bytes` further on. */
-const offset = (place: Mem, bytes: number): Mem => ({ ...place, disp: place.disp + bytes })
-const bytesOf = (words: readonly number[]): Uint8Array => new Uint8Array(Uint32Array.from(words).buffer)
+const [EQ, LT, LE] = [0x00, 0x11, 0x12] as const
 
 interface Binary {
   readonly vex: Vector
@@ -149,16 +140,23 @@ export class Vectors {
         this.#fromDigits(args, imms[0]!, to)
         break
       case 'vec.fmax':
-        this.#fmax(this.#sink.value(a), this.#sink.value(b), to)
+        this.#sequence(SEQUENCES.fmax, [a, b], to)
         break
-      case 'vec.canon':
-        this.#canon(this.#sink.value(a), to)
+      case 'vec.canon': {
+        if (!this.#avx512) {
+          this.#sequence(SEQUENCES.canon, [a], to)
+          break
+        }
+        // In place, if need be: sums are made canonical where they are.
+        const from = this.#sink.value(a)
+        this.#sink.emit([from], [to], (asm, r) => SEQUENCES.canon(asm, true, [r(from)], r(to), -1))
         break
+      }
       case 'vec.f2i':
-        this.#f2i(this.#sink.value(a), to)
+        this.#sequence(SEQUENCES.f2i, [a], to)
         break
       case 'vec.u2f':
-        this.#u2f(this.#sink.value(a), to)
+        this.#sequence(SEQUENCES.u2f, [a], to)
         break
       case 'vec.shl':
       case 'vec.shr':
@@ -174,7 +172,7 @@ export class Vectors {
         const name = op === 'vec.shlv' ? 'vpsllvd' : 'vpsrlvd'
         const amount = this.#sink.temporary('vec')
         this.#early([from, by], [to, amount], (asm, r) => {
-          asm.vec(this.#avx512 ? 'vpandd' : 'vpand', bits, r(amount), r(by), this.#word(asm, 31))
+          asm.vec(this.#avx512 ? 'vpandd' : 'vpand', bits, r(amount), r(by), wordOf(asm, this.#avx512, 31))
           asm.vec(name, bits, r(to), r(from), r(amount))
         })
         break
@@ -199,7 +197,7 @@ export class Vectors {
         const from = this.#sink.value(a)
         this.#sink.emit([from], [to], (asm, r) => {
           if (this.#avx512) asm.fix('knotw', r(to), r(from))
-          else asm.vec('vpxor', bits, r(to), r(from), this.#word(asm, 0xffffffff))
+          else asm.vec('vpxor', bits, r(to), r(from), wordOf(asm, this.#avx512, 0xffffffff))
         })
         break
       }
@@ -253,48 +251,6 @@ export class Vectors {
     })
   }
 
-  /** Word r of the vectors at `from` becomes the vector at `to + r * pitch`. */
-  transpose(from: readonly Place[], to: Place, pitch: number): void {
-    const bits = this.#bits
-    const mix = (name: Vector, x: number, y: number, ...which: readonly number[]): number => {
-      const mixed = this.#sink.temporary('vec')
-      this.#sink.emit([x, y], [mixed], (asm, r) => asm.vec(name, bits, r(mixed), r(x), r(y), ...which.map(imm)))
-      return mixed
-    }
-    // Of four rows each: words in blocks of four, block l of result r holding their words 4 l + r.
-    const groups = Array.from({ length: this.lanes / 4 }, (_, g) => {
-      const [a, b, c, d] = from.slice(4 * g, 4 * g + 4).map((place) => {
-        const row = this.#sink.temporary('vec')
-        this.#sink.emit(place.uses, [row], (asm, r) => asm.vec('vmovups', bits, r(row), place.memory(asm, r)))
-        return row
-      }) as [number, number, number, number]
-      const [ab, cd] = [mix('vunpcklps', a, b), mix('vunpcklps', c, d)]
-      const [AB, CD] = [mix('vunpckhps', a, b), mix('vunpckhps', c, d)]
-      return [mix('vunpcklpd', ab, cd), mix('vunpckhpd', ab, cd), mix('vunpcklpd', AB, CD), mix('vunpckhpd', AB, CD)]
-    })
-    const store = (word: number, value: number): void => {
-      this.#sink.emit([value, ...to.uses], [], (asm, r) =>
-        asm.vec('vmovups', bits, offset(to.memory(asm, r), word * pitch), r(value)),
-      )
-    }
-    // Then block l of all groups side by side.
-    for (let r = 0; r < 4; r++) {
-      const [a, b, c, d] = groups.map((group) => group[r]!) as [number, number, number, number]
-      if (this.#avx512) {
-        const [even, odd] = [0x88, 0xdd] as const
-        const [low, high] = [mix('vshuff32x4', a, b, even), mix('vshuff32x4', c, d, even)]
-        const [LOW, HIGH] = [mix('vshuff32x4', a, b, odd), mix('vshuff32x4', c, d, odd)]
-        store(r, mix('vshuff32x4', low, high, even))
-        store(4 + r, mix('vshuff32x4', LOW, HIGH, even))
-        store(8 + r, mix('vshuff32x4', low, high, odd))
-        store(12 + r, mix('vshuff32x4', LOW, HIGH, odd))
-      } else {
-        store(r, mix('vperm2f128', a, b, 0x20))
-        store(4 + r, mix('vperm2f128', a, b, 0x31))
-      }
-    }
-  }
-
   move(from: number, to: number, mask: boolean): void {
     this.#sink.emit([from], [to], (asm, r) => {
       if (r(from) === r(to)) return
@@ -309,18 +265,12 @@ export class Vectors {
     else asm.vec('vpxord', 512, register, register, register)
   }
 
-  /** The same word in every lane, as a memory operand. */
-  #word(asm: Assembler, bits: number): Mem {
-    if (this.#avx512) return broadcast(asm.constant(bytesOf([bits])))
-    return asm.constant(bytesOf(Array.from({ length: 8 }, () => bits)))
-  }
-
   /** @param broadcasts whether the instruction takes one word of memory for all lanes */
   #source(expr: Expr, broadcasts: boolean): Source {
     const { op, args, imm: imms } = expr
     if (op === 'vec.load') return this.#sink.memory(args[0]!, imms[0]!)
     if (op === 'vec.const' && (broadcasts || !this.#avx512)) {
-      return { uses: [], memory: (asm) => this.#word(asm, imms[0]!) }
+      return { uses: [], memory: (asm) => wordOf(asm, this.#avx512, imms[0]!) }
     }
     if (op === 'vec.load.splat' && this.#avx512 && broadcasts) {
       const { uses, memory } = this.#sink.memory(args[0]!, imms[0]!)
@@ -348,6 +298,13 @@ export class Vectors {
 
   #early(uses: readonly number[], defs: readonly number[], emit: (asm: Assembler, r: Registers) => void): void {
     this.#sink.emit(uses, defs, emit, true)
+  }
+
+  /** Several instructions, with a spare register. */
+  #sequence(sequence: Sequence, args: readonly Expr[], to: number): void {
+    const from = args.map((arg) => this.#sink.value(arg))
+    const spare = this.#sink.temporary('vec')
+    this.#early(from, [to, spare], (asm, r) => sequence(asm, this.#avx512, from.map(r), r(to), r(spare)))
   }
 
   #binary({ vex, evex, commutes }: Binary, a: Expr, b: Expr, to: number): void {
@@ -438,7 +395,7 @@ export class Vectors {
   #ofMask(from: number, to: number): void {
     this.#sink.emit([from], [to], (asm, r) => {
       if (this.#avx512) asm.vec('vpbroadcastd', 512, zeroed(r(to), r(from)), asm.constant(bytesOf([1])))
-      else asm.vec('vpand', 256, r(to), r(from), this.#word(asm, 1))
+      else asm.vec('vpand', 256, r(to), r(from), wordOf(asm, this.#avx512, 1))
     })
   }
 
@@ -484,24 +441,6 @@ export class Vectors {
     )
   }
 
-  /** vmaxps gives its second operand for a NaN or two zeros: both orders together tell, and the sum of zeros is +0. */
-  #fmax(a: number, b: number, to: number): void {
-    const other = this.#sink.temporary('vec')
-    this.#early([a, b], [to, other], (asm, r) => {
-      const bits = this.#bits
-      asm.vec('vmaxps', bits, r(to), r(a), r(b))
-      asm.vec('vmaxps', bits, r(other), r(b), r(a))
-      asm.vec('vandps', bits, r(to), r(to), r(other))
-      if (this.#avx512) {
-        asm.vec('vcmpps.k', bits, K6, r(a), r(b), imm(UNORDERED))
-        asm.vec('vpbroadcastd', bits, merged(r(to), K6), asm.constant(bytesOf([NAN])))
-      } else {
-        asm.vec('vcmpps', bits, r(other), r(a), r(b), imm(UNORDERED))
-        asm.vec('vorps', bits, r(to), r(to), r(other))
-      }
-    })
-  }
-
   #dot16(a: Expr, b: Expr, c: Expr, to: number): void {
     const [left, sum] = [this.#sink.value(a), this.#sink.value(c)]
     if (this.#vnni && sum === to) {
@@ -531,71 +470,6 @@ export class Vectors {
     })
   }
 
-  #canon(from: number, to: number): void {
-    const bits = this.#bits
-    if (this.#avx512) {
-      this.#sink.emit([from], [to], (asm, r) => {
-        const done = asm.label()
-        asm.vec('vfpclassps', bits, K6, r(from), imm(DENORMAL | ANY_NAN))
-        if (r(to) !== r(from)) asm.vec('vmovaps', bits, r(to), r(from))
-        asm.fix('kortestw', K6, K6)
-        asm.jcc('e', done)
-        asm.vec('vfpclassps', bits, K7, r(to), imm(ANY_NAN))
-        asm.vec('vpandd', bits, merged(r(to), K6), r(to), this.#word(asm, SIGN))
-        asm.vec('vpbroadcastd', bits, merged(r(to), K7), asm.constant(bytesOf([NAN])))
-        asm.bind(done)
-      })
-      return
-    }
-    const spare = this.#sink.temporary('vec')
-    this.#early([from], [to, spare], (asm, r) => {
-      asm.vec('vandps', bits, r(to), r(from), this.#word(asm, MAGNITUDE))
-      asm.vec('vcmpps', bits, r(to), r(to), this.#word(asm, SMALLEST_NORMAL), imm(GE))
-      asm.vec('vorps', bits, r(to), r(to), this.#word(asm, SIGN))
-      asm.vec('vandps', bits, r(to), r(to), r(from))
-      asm.vec('vcmpps', bits, r(spare), r(from), r(from), imm(UNORDERED))
-      asm.vec('vblendvps', bits, r(to), r(to), this.#word(asm, NAN), r(spare))
-    })
-  }
-
-  /** vcvttps2dq gives 0x80000000 for what does not fit: turned over where it is too large, cleared where it is NaN. */
-  #f2i(from: number, to: number): void {
-    const bits = this.#bits
-    const spare = this.#sink.temporary('vec')
-    const limit = 0x4f000000
-    this.#early([from], [to, spare], (asm, r) => {
-      asm.vec('vcvttps2dq', bits, r(to), r(from))
-      if (this.#avx512) {
-        asm.vec('vcmpps.k', bits, K6, r(from), this.#word(asm, limit), imm(GE))
-        asm.vec('vpbroadcastd', bits, merged(r(to), K6), asm.constant(bytesOf([MAGNITUDE])))
-        asm.vec('vcmpps.k', bits, K7, r(from), r(from), imm(UNORDERED))
-        asm.vec('vpxord', bits, merged(r(to), K7), r(to), r(to))
-      } else {
-        asm.vec('vcmpps', bits, r(spare), r(from), this.#word(asm, limit), imm(GE))
-        asm.vec('vpxor', bits, r(to), r(to), r(spare))
-        asm.vec('vcmpps', bits, r(spare), r(from), r(from), imm(ORDERED))
-        asm.vec('vpand', bits, r(to), r(to), r(spare))
-      }
-    })
-  }
-
-  #u2f(from: number, to: number): void {
-    const bits = this.#bits
-    if (this.#avx512) {
-      this.#sink.emit([from], [to], (asm, r) => asm.vec('vcvtudq2ps', bits, r(to), r(from)))
-      return
-    }
-    // Both halves are exact, and so is their product with 2^16: the sum alone is rounded.
-    const low = this.#sink.temporary('vec')
-    this.#early([from], [to, low], (asm, r) => {
-      asm.vec('vpsrld', bits, r(to), r(from), imm(16))
-      asm.vec('vpand', bits, r(low), r(from), this.#word(asm, 0xffff))
-      asm.vec('vcvtdq2ps', bits, r(to), r(to))
-      asm.vec('vcvtdq2ps', bits, r(low), r(low))
-      asm.vec('vfmadd132ps', bits, r(to), r(low), this.#word(asm, 0x47800000))
-    })
-  }
-
   #compareFloats(predicate: number, a: Expr, b: Expr, to: number): void {
     const left = this.#sink.value(a)
     const name = this.#avx512 ? 'vcmpps.k' : 'vcmpps'
@@ -613,20 +487,14 @@ export class Vectors {
       this.#take(source, (asm, r, last) => asm.vec(name, bits, r(to), r(left), last, predicate), [left], [to])
       return
     }
-    const [x, y] = [this.#sink.value(a), this.#sink.value(b)]
-    if (op !== 'mask.iltU') {
-      this.#sink.emit([x, y], [to], (asm, r) => {
-        if (op === 'mask.ieq') asm.vec('vpcmpeqd', bits, r(to), r(x), r(y))
-        else asm.vec('vpcmpgtd', bits, r(to), r(y), r(x))
-      })
+    if (op === 'mask.iltU') {
+      this.#sequence(SEQUENCES.below, [a, b], to)
       return
     }
-    // With their highest bits turned over, unsigned integers are in the order of signed ones.
-    const spare = this.#sink.temporary('vec')
-    this.#early([x, y], [to, spare], (asm, r) => {
-      asm.vec('vpxor', bits, r(to), r(x), this.#word(asm, SIGN))
-      asm.vec('vpxor', bits, r(spare), r(y), this.#word(asm, SIGN))
-      asm.vec('vpcmpgtd', bits, r(to), r(spare), r(to))
+    const [x, y] = [this.#sink.value(a), this.#sink.value(b)]
+    this.#sink.emit([x, y], [to], (asm, r) => {
+      if (op === 'mask.ieq') asm.vec('vpcmpeqd', bits, r(to), r(x), r(y))
+      else asm.vec('vpcmpgtd', bits, r(to), r(y), r(x))
     })
   }
 }
