@@ -1,7 +1,38 @@
 /** Kernel IR to WebAssembly code: vectors of four words, masks as vectors of ones and zeros. */
 import { NAN } from '#arith/blocks.ts'
-import type { Body, Expr, Op, Statement, ValType } from '../kernel/ir.ts'
+import type { Body, Expr, Statement, ValType } from '../kernel/ir.ts'
 import { type FunctionBody, s32, u32 } from './module.ts'
+import {
+  AND,
+  BITSELECT,
+  EXTRACT,
+  F32_EQ,
+  F32_GE,
+  F64_ADD,
+  F64_CONVERT,
+  F64_DEMOTE,
+  F64_MUL,
+  f64const,
+  I32_ADD,
+  I32_DOT16,
+  I64_ADD,
+  I64_EXTEND_HIGH,
+  I64_EXTEND_LOW,
+  I64_SHL,
+  LANESELECT,
+  LOAD,
+  LOAD_LANE,
+  LOAD_SPLAT,
+  memarg,
+  OR,
+  PLAIN,
+  RELAXED_MADD,
+  REPLACE,
+  SELECT,
+  shuffle,
+  simd,
+  v128const,
+} from './opcodes.ts'
 
 /** How a kernel computes `fma`: the host's relaxed instruction, or a call of the function that emulates it. */
 export interface Fma {
@@ -14,90 +45,6 @@ export const LANES = 4
 const SIGN = 0x80000000
 const MAGNITUDE = 0x7fffffff
 const SMALLEST_NORMAL = 0x00800000
-
-export const simd = (code: number, ...immediates: number[]): number[] => [0xfd, ...u32(code), ...immediates]
-const memarg = (align: number, offset: number): number[] => [align, ...u32(offset)]
-const fourBytes = (bits: number): number[] => [bits & 0xff, (bits >>> 8) & 0xff, (bits >>> 16) & 0xff, bits >>> 24]
-export const v128const = (...words: readonly [number, number, number, number]): number[] =>
-  simd(0x0c, ...words.flatMap(fourBytes))
-/** The same power of two in both binary64 lanes. */
-const f64const = (value: number): number[] => {
-  const high = (1023 + 31 - Math.clz32(value)) << 20
-  return v128const(0, high, 0, high)
-}
-/** Chooses four words of the eight of two vectors. */
-export const shuffle = (...lanes: readonly [number, number, number, number]): number[] =>
-  simd(0x0d, ...lanes.flatMap((lane) => [0, 1, 2, 3].map((byte) => 4 * lane + byte)))
-
-const AND = simd(0x4e)
-const OR = simd(0x50)
-const BITSELECT = simd(0x52)
-const LANESELECT = simd(0x10b)
-const RELAXED_MADD = simd(0x105)
-const F32_EQ = simd(0x41)
-const F32_GE = simd(0x46)
-const I32_ADD = simd(0xae)
-const I32_DOT16 = simd(0xba)
-const F64_ADD = simd(0xf0)
-const F64_MUL = simd(0xf2)
-/** Signed words 0 and 1. */
-const F64_CONVERT = simd(0xfe)
-const F64_DEMOTE = simd(0x5e)
-const I64_EXTEND_LOW = simd(0xc7)
-const I64_EXTEND_HIGH = simd(0xc8)
-const I64_SHL = simd(0xcb)
-const I64_ADD = simd(0xce)
-const LOAD = 0x00
-const LOAD_SPLAT = 0x09
-const LOAD_LANE = 0x56
-const EXTRACT = 0x1b
-const REPLACE = 0x1c
-const SELECT = [0x1b]
-
-/** Operations that are one instruction after their arguments. */
-const PLAIN: Partial<Record<Op, readonly number[]>> = {
-  'i32.add': [0x6a],
-  'i32.sub': [0x6b],
-  'i32.mul': [0x6c],
-  'i32.divU': [0x6e],
-  'i32.remU': [0x70],
-  'i32.and': [0x71],
-  'i32.shl': [0x74],
-  'i32.shrS': [0x75],
-  'i32.shrU': [0x76],
-  'i32.eqz': [0x45],
-  'i32.eq': [0x46],
-  'i32.ltS': [0x48],
-  'i32.ltU': [0x49],
-  'vec.splat': simd(0x11),
-  'vec.fadd': simd(0xe4),
-  'vec.fsub': simd(0xe5),
-  'vec.fmul': simd(0xe6),
-  'vec.fdiv': simd(0xe7),
-  'vec.fsqrt': simd(0xe3),
-  'vec.fmax': simd(0xe9),
-  'vec.f2i': simd(0xf8),
-  'vec.i2f': simd(0xfa),
-  'vec.u2f': simd(0xfb),
-  'vec.iadd': simd(0xae),
-  'vec.isub': simd(0xb1),
-  'vec.imul': simd(0xb5),
-  'vec.imax': simd(0xb8),
-  'vec.and': AND,
-  'vec.or': OR,
-  'vec.xor': simd(0x51),
-  'mask.feq': F32_EQ,
-  'mask.flt': simd(0x43),
-  'mask.fle': simd(0x45),
-  'mask.ieq': simd(0x37),
-  'mask.ilt': simd(0x39),
-  'mask.iltU': simd(0x3a),
-  'mask.and': AND,
-  'mask.or': OR,
-  'mask.xor': simd(0x51),
-  'mask.not': simd(0x4d),
-  'mask.any': simd(0x53),
-}
 
 /** The code of a function whose statements are complete. */
 export function encode(body: Body, fma: Fma): FunctionBody {

@@ -1,9 +1,10 @@
 /** Fused multiply-add: the emulation through binary64 with rounding to odd, and the probe of the host's own. */
 import { evaluate } from '#arith/blocks.ts'
 import { Body, type Expr, raw, vec } from '../kernel/ir.ts'
-import { encode, type Fma, LANES, shuffle, simd, v128const } from './encode.ts'
+import { encode, type Fma, LANES } from './encode.ts'
 import { wasm } from './host.ts'
 import { type FunctionBody, ModuleBuilder } from './module.ts'
+import { shuffle, simd, v128const } from './opcodes.ts'
 
 export type FmaMode = Fma['mode']
 
