@@ -6,12 +6,13 @@
  * independent results is ours.
  */
 import { CHAIN } from '#arith/interpret.ts'
+import { type Block, eachBlock, eachRowTile, min, plus } from './blocks.ts'
 import type { Contraction } from './contraction.ts'
-import { type Frame, share, unflatten } from './elements.ts'
-import { type Body, type Expr, i32, type Local, pick } from './ir.ts'
+import type { Frame } from './elements.ts'
+import { type Expr, i32, type Local } from './ir.ts'
 import { PACKED_ROWS, packColumns, packRows, paddedDepth, type Shape } from './pack.ts'
 import type { Target } from './target.ts'
-import { FIRST, LAST, type Tiles } from './tile.ts'
+import type { Tiles } from './tile.ts'
 
 /** Bytes of packed panels that should stay in the second-level cache. */
 const PANELS = 512 * 1024
@@ -40,88 +41,12 @@ export function gemmScratch(g: Contraction, target: Target): number {
 }
 
 const c = i32.const
-const plus = (at: Expr, words: Expr, stride: number): Expr => i32.add(at, i32.mul(words, c(WORD * stride)))
-const min = (body: Body, a: Expr, limit: Expr): Local => {
-  const value = body.let(a)
-  body.set(value, pick(i32.ltU(value, limit), value, limit))
-  return value
-}
-
-interface Range {
-  readonly from: Expr
-  readonly to: Expr
-}
-
-/**
- * What this thread computes: whole batches need nothing twice; if their number does not suit the number of threads, it
- * is a range of columns or of rows in every batch, whichever deals out more evenly.
- */
-function partOf(
-  frame: Frame,
-  g: Contraction,
-  shape: Shape,
-  batches: number,
-): Record<'batch' | 'rows' | 'columns', Range> {
-  const uneven = (count: number): number => (Math.ceil(count / frame.threads) * frame.threads) / count
-  const byColumns = uneven(Math.ceil(g.n / shape.columns)) <= uneven(Math.ceil(g.m / shape.rows))
-  const shared = uneven(batches) <= 1.1 ? 'batch' : byColumns ? 'columns' : 'rows'
-  const part = (side: typeof shared, total: number, grain: number): Range =>
-    side === shared ? share(frame, total, grain) : { from: c(0), to: c(total) }
-  return {
-    batch: part('batch', batches, 1),
-    rows: part('rows', g.m, shape.rows),
-    columns: part('columns', g.n, shape.columns),
-  }
-}
-
 export function emitGemm(frame: Frame, g: Contraction, tiles: Tiles): void {
-  const { body, out, operands } = frame
   const shape = shapeOf(g, frame.target)
-  const sizes = g.batch.map(({ size }) => size)
-  const { batch, rows, columns } = partOf(
-    frame,
-    g,
-    shape,
-    sizes.reduce((product, size) => product * size, 1),
+  const { rows, columns } = shape
+  eachBlock(frame, g, { rows, columns, packed: packedColumns(g, shape), block: CHAIN }, (block) =>
+    emitBlock(frame, g, shape, tiles, block),
   )
-  body.range(batch.from, batch.to, 1, (index) => {
-    const coordinates = unflatten(body, index, sizes)
-    const walk = (start: Expr, stride: (axis: Contraction['batch'][number]) => number): Local =>
-      body.let(g.batch.reduce((at, axis, i) => plus(at, coordinates[i]!, stride(axis)), start))
-    const a = walk(i32.add(operands[g.a.operand]!, c(WORD * g.a.base)), (axis) => axis.a)
-    const b = walk(i32.add(operands[g.b.operand]!, c(WORD * g.b.base)), (axis) => axis.b)
-    const result = walk(out, (axis) => axis.out)
-
-    body.range(columns.from, columns.to, packedColumns(g, shape), (from) => {
-      const to = min(body, i32.add(from, c(packedColumns(g, shape))), columns.to)
-      body.range(c(0), c(g.k), CHAIN, (k) => {
-        const depth = g.k <= CHAIN ? c(g.k) : min(body, i32.sub(c(g.k), k), c(CHAIN))
-        const first = i32.mul(i32.eqz(k), c(FIRST))
-        const last = i32.mul(i32.eq(i32.add(k, depth), c(g.k)), c(LAST))
-        const mode = body.let(g.k <= CHAIN ? c(FIRST | LAST) : i32.add(first, last))
-        emitBlock(frame, g, shape, tiles, {
-          a: body.let(plus(a, k, g.a.k)),
-          b: body.let(plus(b, k, g.b.k)),
-          out: result,
-          rows,
-          columns: { from, to },
-          depth,
-          mode,
-        })
-      })
-    })
-  })
-}
-
-/** One block of k for a range of rows and columns; addresses are those of row 0, column 0 and the block's first k. */
-interface Block {
-  readonly a: Expr
-  readonly b: Expr
-  readonly out: Expr
-  readonly rows: Range
-  readonly columns: Range
-  readonly depth: Expr
-  readonly mode: Expr
 }
 
 function emitBlock(frame: Frame, g: Contraction, shape: Shape, tiles: Tiles, block: Block): void {
@@ -167,12 +92,5 @@ function emitBlock(frame: Frame, g: Contraction, shape: Shape, tiles: Tiles, blo
       else body.if(i32.eq(column, c(g.n - edge)), () => tile(column, edge), whole)
     })
   }
-  const row = body.let(rows.from)
-  if (g.m >= shape.rows) {
-    body.while(i32.ltS(row, i32.sub(rows.to, c(shape.rows - 1))), () => {
-      rowTile(row, shape.rows)
-      body.set(row, i32.add(row, c(shape.rows)))
-    })
-  }
-  if (g.m % shape.rows > 0) body.if(i32.ltS(row, rows.to), () => rowTile(row, g.m % shape.rows))
+  eachRowTile(body, g, rows, shape.rows, rowTile)
 }

@@ -76,14 +76,14 @@ export function unitsOf({ tasks }: Plan): Task[][] {
   return units
 }
 
-const sameDistance = (a: Place, b: Place): boolean =>
+const samePlace = (a: Place, b: Place): boolean =>
   a.in === 'arena' ? b.in === 'arena' && a.offset === b.offset : b.in !== 'arena' && a.in === b.in && a.port === b.port
 
 /** The distinct places that tasks touch, in order: the parameters of their function. */
 function placesOf(tasks: readonly Task[]): Place[] {
   const places: Place[] = []
   for (const { out, operands } of tasks) {
-    for (const place of [out, ...operands]) if (!places.some((known) => sameDistance(known, place))) places.push(place)
+    for (const place of [out, ...operands]) if (!places.some((known) => samePlace(known, place))) places.push(place)
   }
   return places
 }
@@ -92,7 +92,7 @@ function placesOf(tasks: readonly Task[]): Place[] {
 function wiringOf(tasks: readonly Task[]): number[][] {
   const places = placesOf(tasks)
   return tasks.map(({ out, operands }) =>
-    [out, ...operands].map((place) => places.findIndex((known) => sameDistance(known, place))),
+    [out, ...operands].map((place) => places.findIndex((known) => samePlace(known, place))),
   )
 }
 

@@ -6,15 +6,16 @@
 import { QUANTISED_BLOCK } from '#arith/quantised.ts'
 import type { Affine, ElementProgram, QuantisedOrder } from '#arith/types.ts'
 import { fail } from '#proto/errors.ts'
+import { type Block, eachBlock, eachRowTile, plus } from './blocks.ts'
 import type { Contraction } from './contraction.ts'
-import { type Frame, share, unflatten } from './elements.ts'
-import { type Body, type Expr, i32, type Local, pick } from './ir.ts'
+import type { Frame } from './elements.ts'
+import { type Expr, i32, type Local } from './ir.ts'
 import { nestOf } from './nest.ts'
 import { packColumns } from './pack.ts'
 import { emitQuantise, panelWords } from './quantised-pack.ts'
 import { DIGITS } from './quantised-tile.ts'
 import type { Target } from './target.ts'
-import { FIRST, LAST, type Tiles } from './tile.ts'
+import type { Tiles } from './tile.ts'
 
 /** Bytes of packed panels that should stay in the second-level cache. */
 const PANELS = 256 * 1024
@@ -122,80 +123,12 @@ export function quantisedScratch(order: QuantisedOrder, g: Contraction, target: 
   return ((packed / columns) * columnPanel + rowPanel + raw) * WORD
 }
 
-const plus = (at: Expr, words: Expr, stride: number): Expr => i32.add(at, i32.mul(words, c(WORD * stride)))
-const min = (body: Body, a: Expr, limit: Expr): Local => {
-  const value = body.let(a)
-  body.set(value, pick(i32.ltU(value, limit), value, limit))
-  return value
-}
-
-interface Range {
-  readonly from: Expr
-  readonly to: Expr
-}
-
-/** What this thread computes: a range of batches, of columns or of rows, whichever deals out most evenly. */
-function partOf(frame: Frame, g: Contraction, cut: Cut, batches: number): Record<'batch' | 'rows' | 'columns', Range> {
-  const uneven = (count: number): number => (Math.ceil(count / frame.threads) * frame.threads) / count
-  const byColumns = uneven(Math.ceil(g.n / cut.columns)) <= uneven(Math.ceil(g.m / cut.lanes))
-  const shared = uneven(batches) <= 1.1 ? 'batch' : byColumns ? 'columns' : 'rows'
-  const part = (side: typeof shared, total: number, grain: number): Range =>
-    side === shared ? share(frame, total, grain) : { from: c(0), to: c(total) }
-  return {
-    batch: part('batch', batches, 1),
-    rows: part('rows', g.m, cut.lanes),
-    columns: part('columns', g.n, cut.columns),
-  }
-}
-
 export function emitQuantised(frame: Frame, order: QuantisedOrder, g: Contraction, tiles: Tiles): void {
-  const { body, out, operands } = frame
   const cut = cutOf(order, g, frame.target)
-  const sizes = g.batch.map(({ size }) => size)
-  const { batch, rows, columns } = partOf(
-    frame,
-    g,
-    cut,
-    sizes.reduce((product, size) => product * size, 1),
+  const { lanes: rows, columns, packed } = cut
+  eachBlock(frame, g, { rows, columns, packed, block: QUANTISED_BLOCK }, (block) =>
+    emitBlock(frame, order, g, cut, tiles, block),
   )
-  body.range(batch.from, batch.to, 1, (index) => {
-    const coordinates = unflatten(body, index, sizes)
-    const walk = (start: Expr, stride: (axis: Contraction['batch'][number]) => number): Local =>
-      body.let(g.batch.reduce((at, axis, i) => plus(at, coordinates[i]!, stride(axis)), start))
-    const a = walk(i32.add(operands[g.a.operand]!, c(WORD * g.a.base)), (axis) => axis.a)
-    const b = walk(i32.add(operands[g.b.operand]!, c(WORD * g.b.base)), (axis) => axis.b)
-    const result = walk(out, (axis) => axis.out)
-
-    body.range(columns.from, columns.to, cut.packed, (from) => {
-      const to = min(body, i32.add(from, c(cut.packed)), columns.to)
-      body.range(c(0), c(g.k), QUANTISED_BLOCK, (k) => {
-        const depth = g.k <= QUANTISED_BLOCK ? c(g.k) : min(body, i32.sub(c(g.k), k), c(QUANTISED_BLOCK))
-        const first = i32.mul(i32.eqz(k), c(FIRST))
-        const last = i32.mul(i32.eq(i32.add(k, depth), c(g.k)), c(LAST))
-        const mode = body.let(g.k <= QUANTISED_BLOCK ? c(FIRST | LAST) : i32.add(first, last))
-        emitBlock(frame, order, g, cut, tiles, {
-          a: body.let(plus(a, k, g.a.k)),
-          b: body.let(plus(b, k, g.b.k)),
-          out: result,
-          rows,
-          columns: { from, to },
-          depth,
-          mode,
-        })
-      })
-    })
-  })
-}
-
-/** One block of k for a range of rows and columns; addresses are those of row 0, column 0 and the block's first k. */
-interface Block {
-  readonly a: Expr
-  readonly b: Expr
-  readonly out: Expr
-  readonly rows: Range
-  readonly columns: Range
-  readonly depth: Expr
-  readonly mode: Expr
 }
 
 function emitBlock(frame: Frame, order: QuantisedOrder, g: Contraction, cut: Cut, tiles: Tiles, block: Block): void {
@@ -249,12 +182,5 @@ function emitBlock(frame: Frame, order: QuantisedOrder, g: Contraction, cut: Cut
       else body.if(i32.eq(column, c(g.n - edge)), () => tilesAt(column, edge), whole)
     })
   }
-  const row = body.let(rows.from)
-  if (g.m >= lanes) {
-    body.while(i32.ltS(row, i32.sub(rows.to, c(lanes - 1))), () => {
-      rowTile(row, lanes)
-      body.set(row, i32.add(row, c(lanes)))
-    })
-  }
-  if (g.m % lanes > 0) body.if(i32.ltS(row, rows.to), () => rowTile(row, g.m % lanes))
+  eachRowTile(body, g, rows, lanes, rowTile)
 }
