@@ -4,7 +4,8 @@
  */
 import { loadavg } from 'node:os'
 import type { LoadedJob } from '#app/job/load.ts'
-import type { Engine, Kernel } from '#engine/types.ts'
+import type { Engine } from '#engine/types.ts'
+import { watched } from '#engine/watch.ts'
 import { Dataset } from '#runtime/dataset.ts'
 import { Trainer } from '#runtime/trainer.ts'
 import { jsonOnly, report } from '../lib/figures.ts'
@@ -20,28 +21,14 @@ const say = (line: string): void => {
 }
 
 /** An engine whose kernels are timed as they run. */
-function watched(engine: Engine): { readonly engine: Engine; readonly kernelSeconds: () => number } {
+function stopwatch(bare: Engine): { readonly engine: Engine; readonly kernelSeconds: () => number } {
   let milliseconds = 0
-  const compile = (graph: Kernel['graph']): Kernel => {
-    const kernel = engine.compile(graph)
-    return {
-      graph,
-      run: (inputs, outputs) => {
-        const start = performance.now()
-        kernel.run(inputs, outputs)
-        milliseconds += performance.now() - start
-      },
-      tap: (inputs, id) => kernel.tap(inputs, id),
-    }
-  }
-  const watching = new Proxy(engine, {
-    get: (target, key) => {
-      if (key === 'compile') return compile
-      const value: unknown = Reflect.get(target, key, target)
-      return typeof value === 'function' ? value.bind(target) : value
-    },
+  const engine = watched(bare, (_, run) => {
+    const start = performance.now()
+    run()
+    milliseconds += performance.now() - start
   })
-  return { engine: watching, kernelSeconds: () => milliseconds / 1e3 }
+  return { engine, kernelSeconds: () => milliseconds / 1e3 }
 }
 
 /** A solver's training step on one of our engines. */
@@ -50,7 +37,7 @@ function own(
   bare: Engine,
   { spec, program, data }: LoadedJob,
 ): { contender: Contender; overhead: () => number } {
-  const { engine, kernelSeconds } = watched(bare)
+  const { engine, kernelSeconds } = stopwatch(bare)
   const trainer = new Trainer(engine, program, spec, new Dataset(spec.data, data))
   trainer.init()
   let step = 0

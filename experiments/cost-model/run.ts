@@ -6,7 +6,8 @@ import { availableParallelism, loadavg } from 'node:os'
 import { parseArgs } from 'node:util'
 import type { LoadedJob } from '#app/job/load.ts'
 import { createEngine, type EngineName } from '#engine/index.ts'
-import type { Engine, Kernel } from '#engine/types.ts'
+import type { Engine } from '#engine/types.ts'
+import { watched } from '#engine/watch.ts'
 import { programMemory } from '#graph/memory.ts'
 import { isAssayError } from '#proto/errors.ts'
 import { Dataset } from '#runtime/dataset.ts'
@@ -36,28 +37,11 @@ const median = (list: readonly number[]): number =>
 /** An engine that notes the fastest run of each graph. */
 function timed(engine: Engine): { engine: Engine; fastest: Map<string, number> } {
   const fastest = new Map<string, number>()
-  const compile = (graph: Kernel['graph']): Kernel => {
-    const kernel = engine.compile(graph)
-    return {
-      graph,
-      run: (inputs, outputs) => {
-        const start = now()
-        kernel.run(inputs, outputs)
-        fastest.set(graph.name, Math.min(now() - start, fastest.get(graph.name) ?? Number.POSITIVE_INFINITY))
-      },
-      tap: (inputs, id) => kernel.tap(inputs, id),
-    }
-  }
-  const watching: Engine = {
-    name: engine.name,
-    threads: engine.threads,
-    alloc: (type) => engine.alloc(type),
-    free: (buffer) => engine.free(buffer),
-    compile,
-    memory: () => engine.memory(),
-    peak: () => engine.peak(),
-    close: () => engine.close(),
-  }
+  const watching = watched(engine, (graph, run) => {
+    const start = now()
+    run()
+    fastest.set(graph.name, Math.min(now() - start, fastest.get(graph.name) ?? Number.POSITIVE_INFINITY))
+  })
   return { engine: watching, fastest }
 }
 

@@ -1,6 +1,7 @@
 /** Worker thread that owns an engine and one job's trainer: all heavy arithmetic of a role happens here. */
 import { createExactEngine, type ExactEngineName } from '#engine/conformance/exact.ts'
-import type { Engine, Kernel } from '#engine/types.ts'
+import type { Engine } from '#engine/types.ts'
+import { watched } from '#engine/watch.ts'
 import { fail } from '#proto/errors.ts'
 import { decodeJob } from '#proto/job.ts'
 import { type Replayed, type ReplayRequest, replay } from '#runtime/compute/replay.ts'
@@ -34,30 +35,15 @@ function trainer(): Trainer {
 }
 
 /** The engine, with a sign of life after every kernel: a call may take minutes, a kernel does not. */
-function beating(engine: Engine): Engine {
-  const compile = (graph: Kernel['graph']): Kernel => {
-    const kernel = engine.compile(graph)
-    beat()
-    return {
-      graph,
-      run: (inputs, outputs) => {
-        kernel.run(inputs, outputs)
-        beat()
-      },
-      tap: (inputs, id) => kernel.tap(inputs, id),
-    }
-  }
-  return {
-    name: engine.name,
-    threads: engine.threads,
-    alloc: (type) => engine.alloc(type),
-    free: (buffer) => engine.free(buffer),
-    compile,
-    memory: () => engine.memory(),
-    peak: () => engine.peak(),
-    close: () => engine.close(),
-  }
-}
+const beating = (engine: Engine): Engine =>
+  watched(
+    engine,
+    (_, run) => {
+      run()
+      beat()
+    },
+    beat,
+  )
 
 const methods = {
   /** Builds and compiles the job's program and opens its data. */
