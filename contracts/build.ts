@@ -19,7 +19,11 @@ const GENERATED = [
   'snapshots/storage.txt',
 ] as const
 
-const sourceNames = (): string[] => readdirSync(join(here, 'src')).sort()
+/** Paths of the sources in src, of every folder, with forward slashes. */
+function sourceNames(): string[] {
+  const files = readdirSync(join(here, 'src'), { recursive: true, encoding: 'utf8' })
+  return files.flatMap((file) => (file.endsWith('.sol') ? [file.replaceAll('\\', '/')] : [])).sort()
+}
 
 /** The generated files as the compiler's last output makes them, by path in this folder. */
 function outputs(): Map<string, string> {
