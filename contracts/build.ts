@@ -1,20 +1,30 @@
 /**
  * `node contracts/build.ts [--check]`: compiles the contracts and writes what follows from them: what the client needs
- * into client/abi, so that the product runs without a compiler, and the ABI and storage snapshots. With --check nothing
- * is written: exit 1 if a committed file is out of date.
+ * into client/abi, so that the product runs without a compiler, what tests deploy besides, and the ABI and storage
+ * snapshots. With --check nothing is written: exit 1 if a committed file is out of date.
  */
 import { createHash } from 'node:crypto'
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import { forge } from './forge.ts'
-import { abiSnapshot, readArtifacts, readEnums, readLayout, storageSnapshot, typesSource } from './generate.ts'
+import {
+  abiSnapshot,
+  CONTRACTS,
+  PROBES,
+  readArtifacts,
+  readEnums,
+  readLayout,
+  storageSnapshot,
+  typesSource,
+} from './generate.ts'
 
 const here = import.meta.dirname
 const SEAL = 'client/abi/seal.generated.json'
 const GENERATED = [
   'client/abi/artifacts.generated.json',
   'client/abi/types.generated.ts',
+  'client/testing/probes.generated.json',
   'snapshots/abi.txt',
   'snapshots/storage.txt',
 ] as const
@@ -28,11 +38,12 @@ function sourceNames(): string[] {
 /** The generated files as the compiler's last output makes them, by path in this folder. */
 function outputs(): Map<string, string> {
   const out = join(here, 'out', 'main')
-  const artifacts = readArtifacts(out)
+  const artifacts = readArtifacts(out, CONTRACTS)
   const enums = readEnums(sourceNames().map((name) => readFileSync(join(here, 'src', name), 'utf8')))
   const texts = [
     `${JSON.stringify(artifacts)}\n`,
     typesSource(artifacts, enums),
+    `${JSON.stringify(readArtifacts(out, PROBES))}\n`,
     abiSnapshot(artifacts),
     storageSnapshot(readLayout(out, 'Assay')),
   ]

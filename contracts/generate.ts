@@ -37,6 +37,9 @@ interface ForgeOutput {
 /** Contracts with an interface that clients call. */
 export const CONTRACTS = ['Assay', 'OptimisticArbiter', 'BlockRandomness'] as const
 
+/** Contracts of src/testing: they put libraries behind calls for tests, and are no part of the product. */
+export const PROBES = ['ArithmeticProbe'] as const
+
 function readOutput(folder: string, name: string): Artifact {
   const output = JSON.parse(readFileSync(join(folder, `${name}.sol`, `${name}.json`), 'utf8')) as ForgeOutput
   const links: Record<string, readonly number[]> = {}
@@ -46,17 +49,17 @@ function readOutput(folder: string, name: string): Artifact {
   return { abi: output.abi, bytecode, links }
 }
 
-/** The contracts and every library that they link to, by name, from forge's output folder. */
-export function readArtifacts(folder: string): Record<string, Artifact> {
+/** These contracts and every library that they link to, by name, from forge's output folder. */
+export function readArtifacts(folder: string, contracts: readonly string[]): Record<string, Artifact> {
   const found: Record<string, Artifact> = {}
   const visit = (name: string): void => {
     if (found[name] !== undefined) return
     const artifact = readOutput(folder, name)
-    const called = (CONTRACTS as readonly string[]).includes(name)
+    const called = contracts.includes(name)
     found[name] = { ...artifact, abi: called ? artifact.abi : [] }
     for (const library of Object.keys(artifact.links).sort()) visit(library)
   }
-  for (const name of CONTRACTS) visit(name)
+  for (const name of contracts) visit(name)
   return found
 }
 
