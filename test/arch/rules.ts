@@ -5,7 +5,7 @@
  * and test files of every folder belong to `test`. ARCHITECTURE.md draws the same arrows.
  */
 const PURE = ['proto', 'arith', 'graph']
-const SHARED = [...PURE, 'engine', 'net', 'client', 'runtime']
+const SHARED = [...PURE, 'engine', 'pinpoint', 'net', 'client', 'runtime']
 const ROLES = ['coordinator', 'solver', 'verifier', 'whistleblower']
 const ALL = [...SHARED, ...ROLES, 'app', 'contracts']
 
@@ -15,9 +15,10 @@ export const ARROWS: Readonly<Record<string, readonly string[]>> = {
   graph: ['proto', 'arith'],
   engine: PURE,
   net: ['proto'],
-  client: ['proto'],
-  contracts: ['proto', 'arith', 'client'],
-  runtime: [...PURE, 'engine', 'net', 'client'],
+  pinpoint: PURE,
+  client: ['proto', 'pinpoint'],
+  contracts: ['proto', 'arith', 'pinpoint', 'client'],
+  runtime: [...PURE, 'engine', 'pinpoint', 'net', 'client'],
   // The coordinator holds no tensor, so it has no use for an engine.
   coordinator: SHARED.filter((layer) => layer !== 'engine'),
   solver: SHARED,
@@ -43,7 +44,7 @@ export const isTest = (file: string): boolean => file.startsWith('test/') || fil
 export const isHelper = (file: string): boolean => /(^|\/)(testing(-[a-z0-9-]+)?|vectors)(\/|\.ts$)/.test(file)
 
 /** Layers whose results are committed to: nothing there may depend on the host, the moment or chance. */
-export const EXACT = ['proto', 'arith', 'graph', 'engine']
+export const EXACT = ['proto', 'arith', 'graph', 'engine', 'pinpoint']
 
 /** The members of `Math` that are correctly rounded or integer operations in every engine. */
 export const EXACT_MATH = [

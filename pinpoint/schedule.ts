@@ -1,0 +1,165 @@
+/** The items of an entry: which phases stand behind it, in the one order of docs/spec/pinpoint.md, Items of an entry. */
+import type { Entry } from '#proto/entry.ts'
+import { check } from '#proto/errors.ts'
+import { laneTree, microBatchesOfLane } from '#proto/lanes.ts'
+import type { Facts } from './types.ts'
+
+/** Graphs that items are results of. */
+export type GraphName = 'init' | 'micro' | 'combine' | 'update'
+
+/** One item. Numbers of other items are numbers in the same list; `before` is where the state before the step stands. */
+export type Item =
+  | { readonly kind: 'init'; readonly step: number }
+  | {
+      readonly kind: 'micro'
+      readonly step: number
+      readonly microBatch: number
+      readonly before: number | 'rootBefore'
+    }
+  | { readonly kind: 'add'; readonly step: number; readonly left: number; readonly right: number }
+  | { readonly kind: 'inbound'; readonly step: number; readonly replica: number }
+  | { readonly kind: 'update'; readonly step: number; readonly total: number; readonly before: number | 'rootBefore' }
+
+/** A place where the items must agree with the entry; `leaf` is the step's number within the entry. */
+export type ItemExport =
+  | { readonly end: 'rootAfter' | 'rootBefore'; readonly item: number }
+  | { readonly end: 'sum'; readonly item: number; readonly leaf: number }
+  | { readonly end: 'metric'; readonly item: number; readonly leaf: number; readonly metric: number }
+
+/** An item of one step; numbers count from the first item of the step. */
+type StepItem =
+  | { readonly kind: 'micro'; readonly microBatch: number }
+  | { readonly kind: 'add'; readonly left: number; readonly right: number }
+  | { readonly kind: 'inbound'; readonly replica: number }
+  | { readonly kind: 'update' }
+
+export interface Schedule {
+  /** Number of items. */
+  readonly count: number
+  /** Number of exports behind them. */
+  readonly exports: number
+  readonly stepFrom: number
+  readonly steps: number
+  /** 1 if item 0 is `init`. */
+  readonly first: number
+  readonly metrics: number
+  /** Items of any step, the last one `update`. */
+  readonly step: readonly StepItem[]
+  /** Numbers within the step. */
+  readonly own: number
+  readonly total: number
+}
+
+const GRAPH: Readonly<Record<Item['kind'], GraphName | undefined>> = {
+  init: 'init',
+  micro: 'micro',
+  add: 'combine',
+  inbound: undefined,
+  update: 'update',
+}
+
+/** The graph that an item is the result of; an inbound sum is that of no graph. */
+export const graphOf = (item: Item): GraphName | undefined => GRAPH[item.kind]
+
+/**
+ * The schedule of an entry of one of `replicas` replicas. The work is bounded by the items of one step, at most 9,000.
+ * @throws bad-plan if the lanes cannot be planned so, bad-entry for an empty range of steps
+ */
+export function itemsOf(
+  facts: Pick<Facts, 'microBatches' | 'lanes' | 'metrics'>,
+  entry: Pick<Entry, 'replica' | 'stepFrom' | 'stepTo'>,
+  replicas: number,
+): Schedule {
+  check(entry.stepTo > entry.stepFrom, 'bad-entry', `steps ${entry.stepFrom} to ${entry.stepTo} are no range`)
+  const { step, own, total } = stepItems(entry.replica, facts.microBatches, facts.lanes, replicas)
+  const steps = entry.stepTo - entry.stepFrom
+  const first = entry.stepFrom === 0 ? 1 : 0
+  return {
+    count: first + steps * step.length,
+    exports: 1 + first + steps * (1 + facts.metrics),
+    stepFrom: entry.stepFrom,
+    steps,
+    first,
+    metrics: facts.metrics,
+    step,
+    own,
+    total,
+  }
+}
+
+function stepItems(
+  replica: number,
+  microBatches: number,
+  lanes: number,
+  replicas: number,
+): Pick<Schedule, 'step' | 'own' | 'total'> {
+  const plan = laneTree(replica, microBatches, lanes, replicas)
+  const step: StepItem[] = []
+  const push = (item: StepItem): number => step.push(item) - 1
+  /** The item that holds the sum of a lane. */
+  const sums = new Map<number, number>()
+  const sum = (lane: number): number => sums.get(lane) as number
+  for (const lane of plan.lanes) {
+    for (const microBatch of microBatchesOfLane(lane, microBatches, lanes)) {
+      const right = push({ kind: 'micro', microBatch })
+      sums.set(lane, sums.has(lane) ? push({ kind: 'add', left: sum(lane), right }) : right)
+    }
+  }
+  for (const { into, from } of plan.adds) sums.set(into, push({ kind: 'add', left: sum(into), right: sum(from) }))
+  const own = sum(plan.result)
+  const totals = Array.from({ length: replicas }, (_, r) =>
+    r === replica ? own : push({ kind: 'inbound', replica: r }),
+  )
+  for (let h = replicas / 2; h >= 1; h /= 2) {
+    for (let i = 0; i < h; i++) {
+      totals[i] = push({ kind: 'add', left: totals[i] as number, right: totals[i + h] as number })
+    }
+  }
+  push({ kind: 'update' })
+  return { step, own, total: totals[0] as number }
+}
+
+/** Number of the first item of step `leaf` of the entry. */
+const startOf = (schedule: Schedule, leaf: number): number => schedule.first + leaf * schedule.step.length
+
+/** Where the state before step `leaf` of the entry stands: an item, or the entry's `rootBefore`. */
+function before(schedule: Schedule, leaf: number): number | 'rootBefore' {
+  if (leaf > 0) return startOf(schedule, leaf) - 1
+  return schedule.first === 1 ? 0 : 'rootBefore'
+}
+
+/** @throws bad-input for an index that is no item */
+export function itemAt(schedule: Schedule, index: number): Item {
+  check(
+    Number.isInteger(index) && index >= 0 && index < schedule.count,
+    'bad-input',
+    `item ${index} of ${schedule.count}`,
+  )
+  if (index < schedule.first) return { kind: 'init', step: 0 }
+  const leaf = Math.floor((index - schedule.first) / schedule.step.length)
+  const start = startOf(schedule, leaf)
+  const item = schedule.step[index - start] as StepItem
+  const step = schedule.stepFrom + leaf
+  switch (item.kind) {
+    case 'micro':
+      return { kind: 'micro', step, microBatch: item.microBatch, before: before(schedule, leaf) }
+    case 'add':
+      return { kind: 'add', step, left: start + item.left, right: start + item.right }
+    case 'inbound':
+      return { kind: 'inbound', step, replica: item.replica }
+    case 'update':
+      return { kind: 'update', step, total: start + schedule.total, before: before(schedule, leaf) }
+  }
+}
+
+/** Export `n` of the items: index `count + n` of the list. @throws bad-input if there is none */
+export function itemExport(schedule: Schedule, n: number): ItemExport {
+  check(Number.isInteger(n) && n >= 0 && n < schedule.exports, 'bad-input', `export ${n} of ${schedule.exports}`)
+  if (n === 0) return { end: 'rootAfter', item: schedule.count - 1 }
+  if (n < 1 + schedule.first) return { end: 'rootBefore', item: 0 }
+  const leaf = n - 1 - schedule.first
+  if (leaf < schedule.steps) return { end: 'sum', item: startOf(schedule, leaf) + schedule.own, leaf }
+  const rest = leaf - schedule.steps
+  const at = Math.floor(rest / schedule.metrics)
+  return { end: 'metric', item: startOf(schedule, at) + schedule.total, leaf: at, metric: rest % schedule.metrics }
+}
