@@ -13,6 +13,7 @@ library Float32 {
     uint256 private constant INFINITY = 0x7f800000;
     uint256 private constant MAGNITUDE = 0x7fffffff;
     uint256 private constant SIGN = 0x80000000;
+    uint256 private constant ONES = type(uint256).max;
     /// @dev The grid of integers.
     int256 private constant UNIT = 149;
     /// @dev Terms further apart than this cannot touch but by their signs: a product has at most 48 bits.
@@ -191,6 +192,16 @@ library Float32 {
         return a & SIGN == 0 ? MAGNITUDE : SIGN;
     }
 
+    /// @return The integer nearest to m * 2^-by, ties to even.
+    /// @param m below 2^255
+    /// @param by 1..254
+    function shiftRight(uint256 m, uint256 by) internal pure returns (uint256) {
+        unchecked {
+            // One less than half a unit, or half where the kept part is odd, carries exactly what is to be rounded up.
+            return (m + ~(ONES << (by - 1)) + ((m >> by) & 1)) >> by;
+        }
+    }
+
     /// @return The float nearest to significand * 2^(grid - 149); the zero of the sign if the significand is 0.
     /// @param sign `SIGN` or 0
     /// @param significand below 2^200
@@ -202,8 +213,7 @@ library Float32 {
             if (grid + shift < 0) shift = -grid;
             if (shift > 0) {
                 if (shift > 200) return sign;
-                uint256 by = uint256(shift);
-                significand = (significand + (1 << (by - 1)) - 1 + ((significand >> by) & 1)) >> by;
+                significand = shiftRight(significand, uint256(shift));
             } else {
                 significand <<= uint256(-shift);
             }

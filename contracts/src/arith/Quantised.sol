@@ -33,12 +33,7 @@ library Quantised {
             // The significand has less than 25 bits, and is 0 or at least 1.
             if (by < -25 || m == 0) return 0;
             if (by > 31) return Float32.saturated(a);
-            if (by >= 0) {
-                m <<= uint256(by);
-            } else {
-                uint256 down = uint256(-by);
-                m = (m + (1 << (down - 1)) - 1 + ((m >> down) & 1)) >> down;
-            }
+            m = by < 0 ? Float32.shiftRight(m, uint256(-by)) : m << uint256(by);
             if (m >= 0x80000000) return Float32.saturated(a);
             return a & 0x80000000 == 0 ? m : uint32(0 - m);
         }

@@ -5,6 +5,31 @@ import {Blocks} from "../arith/Blocks.sol";
 import {Machine} from "../arith/Machine.sol";
 import {OpenedWord} from "../arith/Words.sol";
 
+/// @notice A micro-step with the words that it needs and the word that it must give.
+struct StepCase {
+    uint256 element;
+    uint256 t;
+    OpenedWord[] opened;
+    uint256 word;
+}
+
+/// @notice A micro-step of any bytes.
+struct Attempt {
+    bytes program;
+    uint256 element;
+    uint256 t;
+    OpenedWord[] opened;
+}
+
+/// @notice What came of an attempt.
+/// @param selector The error that it reverted with; 0 if it gave `word`.
+/// @param spent Gas, the call included.
+struct Outcome {
+    bytes4 selector;
+    uint256 word;
+    uint256 spent;
+}
+
 /// @title The arithmetic libraries behind calls, for tests alone
 contract ArithmeticProbe {
     function evaluate(uint256 code, uint256 a, uint256 b, uint256 c) external pure returns (uint256) {
@@ -65,5 +90,29 @@ contract ArithmeticProbe {
         used = gasleft();
         word = Machine.execute(program, element, t, opened);
         used -= gasleft();
+    }
+
+    /// @return The first case whose word is not the expected one, or the number of cases.
+    function checkSteps(bytes calldata program, StepCase[] calldata cases) external pure returns (uint256) {
+        for (uint256 i = 0; i < cases.length; i++) {
+            StepCase calldata one = cases[i];
+            if (Machine.execute(program, one.element, one.t, one.opened) != one.word) return i;
+        }
+        return cases.length;
+    }
+
+    /// @param limit gas of each attempt; one that runs out of it has the selector 0xffffffff
+    function survey(Attempt[] calldata attempts, uint256 limit) external view returns (Outcome[] memory outcomes) {
+        outcomes = new Outcome[](attempts.length);
+        for (uint256 i = 0; i < attempts.length; i++) {
+            Attempt calldata one = attempts[i];
+            uint256 before = gasleft();
+            try this.execute{gas: limit}(one.program, one.element, one.t, one.opened) returns (uint256 word) {
+                outcomes[i].word = word;
+            } catch (bytes memory reason) {
+                outcomes[i].selector = reason.length < 4 ? bytes4(0xffffffff) : bytes4(reason);
+            }
+            outcomes[i].spent = before - gasleft();
+        }
     }
 }
