@@ -40,21 +40,21 @@ export function microStep(p: ElementProgram, element: number, t: number): MicroS
   return instruction(p, p.join, start, t, { coordinates: [], acc, other: blockValue(p, levels[depth - 1]!, item) })
 }
 
+/** Words by index; those that nobody asks for may be missing. */
+export type Words = { readonly [index: number]: Word }
+
 /**
  * Executes a micro-step.
  * @param traced words of the trace before it
  * @param operands words of each operand of the program
+ * @throws `bad-input` for a word that is missing
  */
-export function runMicroStep(
-  step: MicroStep,
-  traced: { readonly [index: number]: Word },
-  operands: readonly Uint32Array[],
-): Word {
+export function runMicroStep(step: MicroStep, traced: Words, operands: readonly Words[]): Word {
   const args = step.args.map((source) => wordAt(source, traced, operands))
   return isQuantisedBlock(step.block) ? evaluateQuantised(step.block, args) : evaluate(step.block, args)
 }
 
-function wordAt(source: Source, traced: { readonly [index: number]: Word }, operands: readonly Uint32Array[]): Word {
+function wordAt(source: Source, traced: Words, operands: readonly Words[]): Word {
   if (source.at === 'const') return source.bits
   const { via } = source.at === 'operand' ? source : {}
   const index = via === undefined ? 0 : wordAt(via.index, traced, operands)

@@ -13,6 +13,8 @@ const VERSION = 1
 /** Most bytes of one node's attributes and of one element program. */
 const MAX_ATTRS = 4096
 const MAX_ELEMENT = 16_384
+/** Most bytes of one encoded node. */
+export const MAX_NODE_BYTES = MAX_ATTRS + MAX_ELEMENT + 1024
 const DTYPES: readonly DType[] = ['f32', 'i32', 'u32', 'bool']
 
 function writeType(w: Writer, { dtype, shape }: TensorType): void {
@@ -70,15 +72,18 @@ export function programRoot(program: Program): Uint8Array {
 /** A whole graph as one byte string: the header, then each node, length-prefixed. */
 export function encodeGraph(graph: Graph): Uint8Array {
   const w = new Writer()
-  const limit = MAX_ATTRS + MAX_ELEMENT + 1024
   w.bytes(encodeHeader(graph), 2 ** 24)
   for (const [index, _] of graph.nodes.entries()) {
-    w.bytes(encodeNode(graph, index), limit)
+    w.bytes(encodeNode(graph, index), MAX_NODE_BYTES)
   }
   return w.finish()
 }
 
-function decodeNode(bytes: Uint8Array): { node: Node; element: Uint8Array } {
+/**
+ * What `encodeNode` wrote, and the bytes of its element program. Operands and types are for the caller to check.
+ * @throws bad-encoding, over-limit
+ */
+export function decodeNode(bytes: Uint8Array): { node: Node; element: Uint8Array } {
   const r = new Reader(bytes)
   const def = primitiveOfCode(r.u8())
   const attrs = def.attrs.decode(r.bytes(MAX_ATTRS))
@@ -105,7 +110,7 @@ export function decodeGraph(bytes: Uint8Array): Graph {
   head.end()
   if (count > MAX_NODES) fail('over-limit', `${count} nodes, at most ${MAX_NODES}`)
   const decoded = []
-  for (let i = 0; i < count; i++) decoded.push(decodeNode(r.bytes(MAX_ATTRS + MAX_ELEMENT + 1024)))
+  for (let i = 0; i < count; i++) decoded.push(decodeNode(r.bytes(MAX_NODE_BYTES)))
   r.end()
   const graph: Graph = { name, inputs, nodes: decoded.map(({ node }) => node), outputs }
   checkGraph(graph)

@@ -22,7 +22,8 @@ export type Item =
 
 /** A place where the items must agree with the entry; `leaf` is the step's number within the entry. */
 export type ItemExport =
-  | { readonly end: 'rootAfter' | 'rootBefore'; readonly item: number }
+  | { readonly end: 'rootAfter'; readonly item: number }
+  | { readonly end: 'rootBefore'; readonly item: number }
   | { readonly end: 'sum'; readonly item: number; readonly leaf: number }
   | { readonly end: 'metric'; readonly item: number; readonly leaf: number; readonly metric: number }
 

@@ -1,0 +1,106 @@
+/** Where a choice leads: the list under the item that was chosen, or the end of the game (docs/spec/pinpoint.md, One rule). */
+import { traceLength } from '#arith/layout.ts'
+import type { TensorType, Word } from '#arith/types.ts'
+import { check, fail } from '#proto/errors.ts'
+import type { Hash } from '#proto/ids.ts'
+import { leafCount } from '#proto/merkle.ts'
+import { type Claim, chosen, phaseAt, shown } from './claim.ts'
+import { inputRule, resultLeaves } from './inputs.ts'
+import { nodeAt } from './node.ts'
+import { itemAt, itemExport } from './schedule.ts'
+import { elementCount, heightOf, tensorHeader } from './tree.ts'
+import type { End, Evidence, Level, Position } from './types.ts'
+
+/** Whether the items of a level are words in leaves rather than hashes. */
+export const holdsWords = (level: Level): boolean => level === 'words' || level === 'trace'
+
+/** Height of the root of the list of a level. */
+export function rootHeight(level: Level, count: number): number {
+  return heightOf(holdsWords(level) ? leafCount(4 * count) : count)
+}
+
+/** The start of a list whose root the asserter has yet to post; it is the asserter's turn. */
+function list(from: Position, level: Exclude<Level, 'end'>, count: number, header?: Uint8Array): Position {
+  const { node: _, header: __, ...kept } = from
+  const start: Position = { ...kept, level, turn: 'asserter', height: rootHeight(level, count), index: 0, count }
+  return header === undefined ? start : { ...start, header }
+}
+
+/** The end: the asserter has to show that its statement holds together. */
+function end(from: Position, end: End, index: number): Position {
+  const { node: _, header: __, ...kept } = from
+  return { ...kept, level: 'end', turn: 'asserter', height: 0, index, end }
+}
+
+const words = (from: Position, type: TensorType): Position =>
+  list(from, 'words', elementCount(type.shape), tensorHeader(type))
+
+/** The start of a game about a claim. @throws bad-proof unless the evidence shows the claim's entry and facts */
+export function firstPosition(claim: Claim, evidence: Evidence): Position {
+  const { schedule } = shown(claim, evidence)
+  const nowhere: Position = { level: 'items', turn: 'asserter', height: 0, index: 0, count: 0, roots: {} }
+  return list(nowhere, 'items', schedule.count)
+}
+
+/**
+ * The position after the choice of an item of the list, a hash or a word.
+ * @throws bad-proof, bad-input, or an error of the graph, for evidence that does not show what the choice needs
+ */
+export function chooseItem(claim: Claim, from: Position, index: number, is: Hash | Word, evidence: Evidence): Position {
+  switch (from.level) {
+    case 'items':
+      return chooseResult(claim, { ...from, item: index, itemHash: is as Hash }, evidence)
+    case 'values':
+      return chooseValue(claim, { ...from, value: index, valueRoot: is as Hash }, evidence)
+    case 'words':
+      return chooseElement(claim, { ...from, element: index, elementWord: is as Word }, evidence)
+    case 'trace':
+      return end({ ...from, micro: index, microWord: is as Word }, 'block', index)
+    case 'end':
+      return fail('wrong-state', 'there is nothing left to choose')
+  }
+}
+
+function chooseResult(claim: Claim, from: Position, evidence: Evidence): Position {
+  const index = chosen(from, 'item')
+  const all = shown(claim, evidence)
+  if (itemAt(all.schedule, index).kind === 'inbound') return end(from, 'inbound', index)
+  const { graph } = phaseAt(all, index)
+  return list(from, 'values', graph.inputs + graph.nodes)
+}
+
+function chooseValue(claim: Claim, from: Position, evidence: Evidence): Position {
+  const all = shown(claim, evidence)
+  const value = chosen(from, 'value')
+  const { item, graph } = phaseAt(all, chosen(from, 'item'))
+  if (value >= graph.inputs) return words(from, nodeAt(graph, value, evidence).type)
+  const rule = inputRule(all.facts, item, value)
+  return rule.kind === 'linked' ? end(from, 'input', value) : words(from, rule.type)
+}
+
+function chooseElement(claim: Claim, from: Position, evidence: Evidence): Position {
+  const value = chosen(from, 'value')
+  const { graph } = phaseAt(shown(claim, evidence), chosen(from, 'item'))
+  if (value < graph.inputs) return end(from, 'word', chosen(from, 'element'))
+  const count = traceLength(nodeAt(graph, value, evidence).program)
+  check(count > 0, 'bad-graph', 'a node without a building block has no trace')
+  return list(from, 'trace', count)
+}
+
+/** Number of exports behind the list of a position. */
+function exportsOf(claim: Claim, { level, item }: Position, evidence: Evidence): number {
+  if (level === 'trace') return 1
+  if (level === 'words') return 0
+  const all = shown(claim, evidence)
+  return level === 'items' ? all.schedule.exports : resultLeaves(all.facts, itemAt(all.schedule, item ?? 0))
+}
+
+/** The position after the choice of an export: index `count + n` of the list. @throws bad-proof, bad-input */
+export function chooseExport(claim: Claim, from: Position, index: number, evidence: Evidence): Position {
+  const n = index - from.count
+  const exports = exportsOf(claim, from, evidence)
+  check(Number.isInteger(n) && n >= 0 && n < exports, 'bad-input', `export ${n} of ${exports}`)
+  if (from.level === 'trace') return end(from, 'stored', index)
+  if (from.level === 'values') return end(from, 'export', index)
+  return end(from, itemExport(shown(claim, evidence).schedule, n).end, index)
+}
