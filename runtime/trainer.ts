@@ -37,6 +37,7 @@ export class Trainer {
   readonly #position: Buffer
   readonly #records: Buffer
   readonly #stepMetrics: Buffer[]
+  readonly #seeds: Readonly<Record<'init' | 'dropout', readonly [number, number]>>
   #state: Buffer[]
   #next: Buffer[]
   #sum: Sum | undefined
@@ -48,6 +49,7 @@ export class Trainer {
     this.spec = spec
     this.#data = data
     this.#order = recordOrder(spec.seed, spec.data.trainRecords)
+    this.#seeds = { init: seedWords(spec.seed, 'init'), dropout: seedWords(spec.seed, 'dropout') }
     this.sumPorts = [...program.gradients, ...program.metrics]
     this.#micro = engine.compile(program.micro)
     this.#combine = engine.compile(program.combine)
@@ -194,7 +196,7 @@ export class Trainer {
   }
 
   #setSeed(use: 'init' | 'dropout'): void {
-    this.#seed.words().set(seedWords(this.spec.seed, use))
+    this.#seed.words().set(this.#seeds[use])
   }
 
   #current(): Sum {

@@ -18,7 +18,7 @@ export interface KernelMessage {
 }
 
 /** Looks at the command word this often before it sleeps. */
-const SPINS = 4000
+const SPINS = 20_000
 
 /** The main program of a worker thread; it ends with the pool. */
 export async function serve(reviver: Reviver): Promise<void> {

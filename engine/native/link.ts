@@ -27,11 +27,13 @@ export interface Linked {
 /** Base of memory, thread, scratch, arena, table; the result is 0, or 1 once a thread has failed. */
 export const ENTRY_ARGUMENTS = 5
 
-/** Looks at the other threads this often before it sleeps. */
+/** Looks at the other threads this often before it lets others have the core, and so often in between before it sleeps. */
 const SPINS = 400
+const YIELDS = 400
 /** How long a thread sleeps at most before it looks again, in nanoseconds: who reports a fault cannot wake it. */
 const NAP = 20_000_000
 const FUTEX = 202
+const SCHED_YIELD = 24
 const [FUTEX_WAIT, FUTEX_WAKE] = [0, 1] as const
 
 export function link(module: KernelModule, threads: number, isa: Isa): Linked {
@@ -80,7 +82,7 @@ function emitEntry(asm: Assembler, target: Label, fault: Label): void {
  */
 function emitBarrier(asm: Assembler, start: Label, fault: Label, threads: number): void {
   const [count, turn] = [mem(R15, BARRIER_COUNT), mem(R15, BARRIER_TURN)]
-  const [wait, spin, sleep, done] = [asm.label(), asm.label(), asm.label(), asm.label()]
+  const [wait, spin, give, sleep, done] = [asm.label(), asm.label(), asm.label(), asm.label(), asm.label()]
   const failed = (): void => {
     asm.gpr('mov', 32, RCX, mem(R15, FAULT))
     asm.gpr('test', 32, RCX, RCX)
@@ -112,6 +114,19 @@ function emitBarrier(asm: Assembler, start: Label, fault: Label, threads: number
   asm.jcc('ne', done)
   asm.gpr('sub', 32, RCX, imm(1))
   asm.jcc('ne', spin)
+
+  // Threads that share a core with a stranger, or with each other, would wait for the end of a time slice.
+  asm.gpr('mov', 32, RDX, imm(YIELDS))
+  asm.bind(give)
+  asm.gpr('push', 64, RAX)
+  asm.gpr('mov', 32, RAX, imm(SCHED_YIELD))
+  asm.op('syscall')
+  asm.gpr('pop', 64, RAX)
+  asm.gpr('cmp', 32, RAX, turn)
+  asm.jcc('ne', done)
+  asm.gpr('sub', 32, RDX, imm(1))
+  asm.jcc('ne', give)
+
   asm.bind(sleep)
   asm.gpr('mov', 32, RCX, imm(1))
   asm.gpr('lock.add', 32, mem(R15, SLEEPERS), RCX)

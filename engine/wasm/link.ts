@@ -13,7 +13,7 @@ import { type FunctionBody, ModuleBuilder } from './module.ts'
 export const TARGET: Target = { lanes: LANES, tileRows: () => 6, tileVectors: 2 }
 
 /** Looks at the other threads this often before it sleeps. */
-const SPINS = 2000
+const SPINS = 20_000
 
 /**
  * The bytes of a module that exports `run(thread, scratch, arena, table)`, see `KernelModule`, and `task0`, `task1`, ... with
