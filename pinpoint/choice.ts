@@ -4,7 +4,7 @@ import type { TensorType, Word } from '#arith/types.ts'
 import { check, fail } from '#proto/errors.ts'
 import type { Hash } from '#proto/ids.ts'
 import { leafCount } from '#proto/merkle.ts'
-import { type Claim, chosen, phaseAt, shown } from './claim.ts'
+import { type Claim, chosen, phaseAt, type Shown, shown } from './claim.ts'
 import { inputRule, resultLeaves } from './inputs.ts'
 import { nodeAt } from './node.ts'
 import { itemAt, itemExport } from './schedule.ts'
@@ -56,6 +56,8 @@ export function chooseItem(claim: Claim, from: Position, index: number, is: Hash
       return chooseElement(claim, { ...from, element: index, elementWord: is as Word }, evidence)
     case 'trace':
       return end({ ...from, micro: index, microWord: is as Word }, 'block', index)
+    case 'results':
+      return end(from, from.end ?? fail('wrong-state', 'results lead to an end'), index)
     case 'end':
       return fail('wrong-state', 'there is nothing left to choose')
   }
@@ -87,20 +89,29 @@ function chooseElement(claim: Claim, from: Position, evidence: Evidence): Positi
   return list(from, 'trace', count)
 }
 
-/** Number of exports behind the list of a position. */
-function exportsOf(claim: Claim, { level, item }: Position, evidence: Evidence): number {
-  if (level === 'trace') return 1
-  if (level === 'words') return 0
-  const all = shown(claim, evidence)
-  return level === 'items' ? all.schedule.exports : resultLeaves(all.facts, itemAt(all.schedule, item ?? 0))
+/**
+ * The hashes under a root that is committed to: the asserter has to show them. A root of one hash is that hash.
+ * @param of the end that a choice among them leads to
+ */
+function results(from: Position, of: End, root: Hash, count: number): Position {
+  if (count === 1) return end({ ...from, count }, of, 0)
+  return { ...list(from, 'results', count), node: root, end: of }
 }
 
 /** The position after the choice of an export: index `count + n` of the list. @throws bad-proof, bad-input */
 export function chooseExport(claim: Claim, from: Position, index: number, evidence: Evidence): Position {
   const n = index - from.count
-  const exports = exportsOf(claim, from, evidence)
-  check(Number.isInteger(n) && n >= 0 && n < exports, 'bad-input', `export ${n} of ${exports}`)
+  if (from.level === 'items') return chooseField(shown(claim, evidence), from, n)
+  check(n === 0 && (from.level === 'values' || from.level === 'trace'), 'bad-input', `there is no export ${n}`)
   if (from.level === 'trace') return end(from, 'stored', index)
-  if (from.level === 'values') return end(from, 'export', index)
-  return end(from, itemExport(shown(claim, evidence).schedule, n).end, index)
+  const { facts, schedule } = shown(claim, evidence)
+  const item = itemAt(schedule, chosen(from, 'item'))
+  return results(from, 'export', from.itemHash ?? fail('wrong-state', 'no item was chosen'), resultLeaves(facts, item))
+}
+
+/** An export of the items: a field of the entry. */
+function chooseField({ entry, schedule }: Shown, from: Position, n: number): Position {
+  const { end: of } = itemExport(schedule, n)
+  if (of === 'rootAfter' || of === 'rootBefore') return end(from, of, from.count + n)
+  return results(from, of, of === 'sum' ? entry.lanesRoot : entry.metricsRoot, schedule.steps)
 }

@@ -51,6 +51,12 @@ function listName({ level, item, value, element }: Position): string {
 /** What each further level adds to both clocks. */
 const increment = (period: number): number => Math.max(1, Math.floor(period / 2))
 
+/** Levels behind the first one, the end among them. */
+const LATER_LEVELS = 4
+
+/** Blocks that a game takes at most, from its opening to the first block in which it can be expired. */
+export const longestGame = (period: number): number => 2 * (period + LATER_LEVELS * increment(period)) + 1
+
 /** Last block in which the player whose turn it is may move. */
 export const deadline = ({ since, clocks, position }: Game): number => since + clocks[position.turn]
 
@@ -67,7 +73,7 @@ export function open(claim: Claim, period: number, posts: Posts, evidence: Evide
 
 /** A list that the seat has posted before need not be posted again. */
 function startList(position: Position, posts: Posts): Position {
-  if (position.level === 'end') return position
+  if (position.level === 'end' || position.node !== undefined) return position
   const root = posts.get(listName(position))
   return root === undefined ? position : rooted(position, root)
 }

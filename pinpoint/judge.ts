@@ -4,10 +4,11 @@ import type { Word } from '#arith/types.ts'
 import { bytesEqual } from '#proto/bytes.ts'
 import { check, fail } from '#proto/errors.ts'
 import type { Hash } from '#proto/ids.ts'
+import { hashTree } from '#proto/merkle.ts'
 import { type Claim, chosen, type PhaseOf, partnerOf, phaseAt, type Shown, shown } from './claim.ts'
 import { formulaWord, inputRule, resultLeaves, sumLeaves } from './inputs.ts'
 import { nodeAt } from './node.ts'
-import { itemAt, itemExport } from './schedule.ts'
+import { itemAt, ownSumItem, totalItem } from './schedule.ts'
 import { openHash, openTensorWord, openWordAt } from './tree.ts'
 import type { Evidence, Opening, Player, Position } from './types.ts'
 
@@ -23,13 +24,15 @@ export function prove(claim: Claim, position: Position, evidence: Evidence): Pla
 }
 
 function holds(claim: Claim, position: Position, evidence: Evidence): boolean {
-  const { end, index, count } = position
-  switch (end) {
+  const { level, end, index, count } = position
+  switch (level === 'end' ? end : undefined) {
     case 'rootAfter':
     case 'rootBefore':
+      return rootHolds(shown(claim, evidence), position, openingsOf(evidence))
     case 'sum':
+      return sumHolds(shown(claim, evidence), position, openingsOf(evidence))
     case 'metric':
-      return exportHolds(shown(claim, evidence), position, openingsOf(evidence))
+      return metricHolds(shown(claim, evidence), position, openingsOf(evidence))
     case 'inbound':
       return inboundHolds(claim, position, evidence)
     case 'input':
@@ -45,7 +48,7 @@ function holds(claim: Claim, position: Position, evidence: Evidence): boolean {
     case 'block':
       return blockResult(claim, position, evidence) === position.microWord
     default:
-      return fail('wrong-state', `there is nothing to prove at index ${index} of the ${position.level}`)
+      return fail('wrong-state', `there is nothing to prove at index ${index} of the ${level}`)
   }
 }
 
@@ -63,15 +66,25 @@ function root({ roots }: Position, of: 'items' | 'values' | 'trace'): Hash {
 }
 
 /** An export of the items: agreement with a field of the entry. */
-function exportHolds({ entry, facts, schedule }: Shown, position: Position, openings: readonly Opening[]): boolean {
-  const place = itemExport(schedule, position.index - position.count)
-  const next = inOrder(openings, { rootAfter: 1, rootBefore: 1, sum: 2, metric: 4 }[place.end])
-  const item = openHash(root(position, 'items'), schedule.count, place.item, next())
-  if (place.end === 'rootAfter' || place.end === 'rootBefore') return bytesEqual(item, entry[place.end])
-  if (place.end === 'sum') return bytesEqual(item, openHash(entry.lanesRoot, schedule.steps, place.leaf, next()))
-  const summed = openHash(item, sumLeaves(facts), facts.gradients + place.metric, next())
-  const step = openHash(entry.metricsRoot, schedule.steps, place.leaf, next())
-  return bytesEqual(summed, openHash(step, facts.metrics, place.metric, next()))
+function rootHolds({ entry, schedule }: Shown, position: Position, openings: readonly Opening[]): boolean {
+  const next = inOrder(openings, 1)
+  const after = position.end === 'rootAfter'
+  const item = openHash(root(position, 'items'), schedule.count, after ? schedule.count - 1 : 0, next())
+  return bytesEqual(item, after ? entry.rootAfter : entry.rootBefore)
+}
+
+function sumHolds({ entry, schedule }: Shown, position: Position, openings: readonly Opening[]): boolean {
+  const next = inOrder(openings, 2)
+  const item = openHash(root(position, 'items'), schedule.count, ownSumItem(schedule, position.index), next())
+  return bytesEqual(item, openHash(entry.lanesRoot, schedule.steps, position.index, next()))
+}
+
+function metricHolds({ entry, facts, schedule }: Shown, position: Position, openings: readonly Opening[]): boolean {
+  const { gradients, metrics } = facts
+  const next = inOrder(openings, 2 + metrics)
+  const total = openHash(root(position, 'items'), schedule.count, totalItem(schedule, position.index), next())
+  const leaves = Array.from({ length: metrics }, (_, j) => openHash(total, sumLeaves(facts), gradients + j, next()))
+  return bytesEqual(hashTree(leaves), openHash(entry.metricsRoot, schedule.steps, position.index, next()))
 }
 
 /** An inbound sum: what the entry of the other replica commits to. */
@@ -104,11 +117,10 @@ function inputHolds(all: Shown, position: Position, openings: readonly Opening[]
 function resultHolds(all: Shown, position: Position, openings: readonly Opening[]): boolean {
   const { item, graph } = phaseAt(all, chosen(position, 'item'))
   const leaves = resultLeaves(all.facts, item)
-  const n = position.index - position.count
   const next = inOrder(openings, 3)
-  const leaf = openHash(position.itemHash ?? fail('wrong-state', 'no item was chosen'), leaves, n, next())
-  const value = openWordAt(graph.exports, 4 * leaves, 4 * n, next())
-  return bytesEqual(leaf, openHash(root(position, 'values'), position.count, value, next()))
+  const leaf = openHash(position.itemHash ?? fail('wrong-state', 'no item was chosen'), leaves, position.index, next())
+  const value = openWordAt(graph.exports, 4 * leaves, 4 * position.index, next())
+  return bytesEqual(leaf, openHash(root(position, 'values'), graph.inputs + graph.nodes, value, next()))
 }
 
 /** A word of an input that a formula gives. */

@@ -20,12 +20,12 @@ export type Item =
   | { readonly kind: 'inbound'; readonly step: number; readonly replica: number }
   | { readonly kind: 'update'; readonly step: number; readonly total: number; readonly before: number | 'rootBefore' }
 
-/** A place where the items must agree with the entry; `leaf` is the step's number within the entry. */
+/** Where the items must agree with the entry: in one item, or in one for each step. */
 export type ItemExport =
   | { readonly end: 'rootAfter'; readonly item: number }
   | { readonly end: 'rootBefore'; readonly item: number }
-  | { readonly end: 'sum'; readonly item: number; readonly leaf: number }
-  | { readonly end: 'metric'; readonly item: number; readonly leaf: number; readonly metric: number }
+  | { readonly end: 'sum' }
+  | { readonly end: 'metric' }
 
 /** An item of one step; numbers count from the first item of the step. */
 type StepItem =
@@ -43,7 +43,6 @@ export interface Schedule {
   readonly steps: number
   /** 1 if item 0 is `init`. */
   readonly first: number
-  readonly metrics: number
   /** Items of any step, the last one `update`. */
   readonly step: readonly StepItem[]
   /** Numbers within the step. */
@@ -67,7 +66,7 @@ export const graphOf = (item: Item): GraphName | undefined => GRAPH[item.kind]
  * @throws bad-plan if the lanes cannot be planned so, bad-entry for an empty range of steps
  */
 export function itemsOf(
-  facts: Pick<Facts, 'microBatches' | 'lanes' | 'metrics'>,
+  facts: Pick<Facts, 'microBatches' | 'lanes'>,
   entry: Pick<Entry, 'replica' | 'stepFrom' | 'stepTo'>,
   replicas: number,
 ): Schedule {
@@ -77,11 +76,10 @@ export function itemsOf(
   const first = entry.stepFrom === 0 ? 1 : 0
   return {
     count: first + steps * step.length,
-    exports: 1 + first + steps * (1 + facts.metrics),
+    exports: 3 + first,
     stepFrom: entry.stepFrom,
     steps,
     first,
-    metrics: facts.metrics,
     step,
     own,
     total,
@@ -153,14 +151,16 @@ export function itemAt(schedule: Schedule, index: number): Item {
   }
 }
 
+/** The item that holds the replica's own sum of step `leaf` of the entry. */
+export const ownSumItem = (schedule: Schedule, leaf: number): number => startOf(schedule, leaf) + schedule.own
+
+/** The item that holds the total of step `leaf` of the entry. */
+export const totalItem = (schedule: Schedule, leaf: number): number => startOf(schedule, leaf) + schedule.total
+
 /** Export `n` of the items: index `count + n` of the list. @throws bad-input if there is none */
 export function itemExport(schedule: Schedule, n: number): ItemExport {
   check(Number.isInteger(n) && n >= 0 && n < schedule.exports, 'bad-input', `export ${n} of ${schedule.exports}`)
   if (n === 0) return { end: 'rootAfter', item: schedule.count - 1 }
-  if (n < 1 + schedule.first) return { end: 'rootBefore', item: 0 }
-  const leaf = n - 1 - schedule.first
-  if (leaf < schedule.steps) return { end: 'sum', item: startOf(schedule, leaf) + schedule.own, leaf }
-  const rest = leaf - schedule.steps
-  const at = Math.floor(rest / schedule.metrics)
-  return { end: 'metric', item: startOf(schedule, at) + schedule.total, leaf: at, metric: rest % schedule.metrics }
+  if (n === 1 && schedule.first === 1) return { end: 'rootBefore', item: 0 }
+  return { end: n === 1 + schedule.first ? 'sum' : 'metric' }
 }

@@ -36,8 +36,11 @@ export interface Facts {
   readonly dropoutSeed: readonly [Word, Word]
 }
 
-/** Lists that a game descends, in this order; `end` is when nothing is left but to prove. */
-export type Level = 'items' | 'values' | 'words' | 'trace' | 'end'
+/**
+ * Lists that a game descends, in this order, and `results`, which an export of the items or of the values leads to; `end` is when
+ * nothing is left but to prove.
+ */
+export type Level = 'items' | 'values' | 'words' | 'trace' | 'results' | 'end'
 
 /** Preimages from a root downwards: children of up to 16 hashes each, last the leaf of a word list. */
 export type Opening = readonly Uint8Array[]
@@ -82,6 +85,10 @@ export type List =
   | { readonly level: 'values'; readonly item: number }
   | { readonly level: 'words'; readonly item: number; readonly value: number }
   | { readonly level: 'trace'; readonly item: number; readonly value: number; readonly element: number }
+  /** Own sums of the steps, under `lanesRoot`; or the trees over the metrics of each, under `metricsRoot`. */
+  | { readonly level: 'results'; readonly of: 'sum' | 'metric' }
+  /** Leaves of an item. */
+  | { readonly level: 'results'; readonly of: 'export'; readonly item: number }
 
 /**
  * What one side holds to be true about an entry: any node of any list, computed when it is asked for. Nodes are numbered from the left
@@ -119,7 +126,7 @@ export interface Position {
   readonly microWord?: Word
   /** Roots of the lists on the way here; that of `words` is `valueRoot`. */
   readonly roots: Roots
-  /** At `end`: which of the ends of docs/spec/pinpoint.md, Evidence. */
+  /** At `end`, and in `results`, which of the ends of docs/spec/pinpoint.md, Evidence. */
   readonly end?: End
   readonly winner?: Player
 }
