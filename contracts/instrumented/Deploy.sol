@@ -6,6 +6,7 @@ import {BlockRandomness} from "../src/BlockRandomness.sol";
 import {IArbiter} from "../src/IArbiter.sol";
 import {IRandomness} from "../src/IRandomness.sol";
 import {OptimisticArbiter} from "../src/OptimisticArbiter.sol";
+import {ArithmeticProbe} from "../src/testing/ArithmeticProbe.sol";
 
 /// @dev Stands in for test/Deploy.sol when coverage is measured: deploys from the sources, which forge instruments.
 library Deploy {
@@ -18,5 +19,10 @@ library Deploy {
         if (which == keccak256("OptimisticArbiter")) return address(new OptimisticArbiter());
         require(which == keccak256("BlockRandomness"), string.concat("no contract ", name));
         return address(new BlockRandomness());
+    }
+
+    function probeNamed(string memory name) internal returns (address) {
+        require(keccak256(bytes(name)) == keccak256("ArithmeticProbe"), string.concat("no probe ", name));
+        return address(new ArithmeticProbe());
     }
 }

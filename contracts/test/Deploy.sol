@@ -6,9 +6,15 @@ import {vm} from "./Vm.sol";
 /// @dev Deploys the committed artifacts: the tests run the very code that clients deploy.
 library Deploy {
     string private constant PATH = "client/abi/artifacts.generated.json";
+    string private constant PROBES = "client/testing/probes.generated.json";
 
     function contractNamed(string memory name, bytes memory arguments) internal returns (address) {
         return create(vm.readFile(PATH), name, arguments);
+    }
+
+    /// @dev A contract of src/testing.
+    function probeNamed(string memory name) internal returns (address) {
+        return create(vm.readFile(PROBES), name, "");
     }
 
     function create(string memory json, string memory name, bytes memory arguments) private returns (address deployed) {

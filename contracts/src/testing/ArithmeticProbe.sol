@@ -48,20 +48,27 @@ contract ArithmeticProbe {
     function check(uint256 code, bytes calldata cases) external pure returns (uint256) {
         unchecked {
             uint256 count = cases.length / 16;
-            uint256 cursor;
-            assembly ("memory-safe") {
-                cursor := cases.offset
-            }
             for (uint256 i = 0; i < count; i++) {
-                uint256 row;
-                assembly ("memory-safe") {
-                    row := shr(128, calldataload(cursor))
-                }
+                uint256 row = uint128(bytes16(cases[16 * i:16 * i + 16]));
                 uint256 word = Blocks.evaluate(code, row >> 96, uint32(row >> 64), uint32(row >> 32));
                 if (word != uint32(row)) return i;
-                cursor += 16;
             }
             return count;
+        }
+    }
+
+    /// @param cases as for `check`
+    /// @return most The gas of the dearest case.
+    function mostGas(uint256 code, bytes calldata cases) external view returns (uint256 most) {
+        unchecked {
+            for (uint256 i = 0; i + 16 <= cases.length; i += 16) {
+                uint256 row = uint128(bytes16(cases[i:i + 16]));
+                (uint256 a, uint256 b, uint256 c) = (row >> 96, uint32(row >> 64), uint32(row >> 32));
+                uint256 before = gasleft();
+                Blocks.evaluate(code, a, b, c);
+                uint256 used = before - gasleft();
+                if (used > most) most = used;
+            }
         }
     }
 
