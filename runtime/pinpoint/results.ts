@@ -82,6 +82,11 @@ export class Results {
     return this.#inputs(this.schedule, itemAt(this.schedule, index))
   }
 
+  /** Tensors of an item. @throws bad-input if there is none */
+  result(index: number): Words[] {
+    return this.#compute(this.schedule, index)
+  }
+
   #inputs(schedule: Schedule, item: Item, visit?: (item: number, result: readonly Words[]) => void): Words[] {
     const sum = (index: number): readonly Words[] => this.#compute(schedule, index, visit)
     switch (item.kind) {

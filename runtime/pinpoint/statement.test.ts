@@ -4,6 +4,7 @@ import { createEngine } from '#engine/index.ts'
 import type { PresetName } from '#graph/presets.ts'
 import { elementsOf } from '#graph/shape.ts'
 import { factsOf } from '#pinpoint/facts.ts'
+import { resultLeaves } from '#pinpoint/inputs.ts'
 import { graphOf, itemAt, itemExport, itemsOf } from '#pinpoint/schedule.ts'
 import { heightOf } from '#pinpoint/tree.ts'
 import type { List } from '#pinpoint/types.ts'
@@ -35,16 +36,23 @@ test.each<[PresetName, number, readonly [number, number]]>([
     const schedule = itemsOf(facts, entry, replicas)
     const items = await Promise.all(Array.from({ length: schedule.count }, (_, i) => hash({ level: 'items' }, i)))
 
-    const own: Uint8Array[] = []
     for (let n = 0; n < schedule.exports; n++) {
       const found = itemExport(schedule, n)
       if (found.end === 'rootAfter' || found.end === 'rootBefore') expect(items[found.item]).toEqual(entry[found.end])
-      if (found.end === 'sum') own.push(items[found.item] as Uint8Array)
+      else {
+        const list = { level: 'results', of: found.end } as const
+        const steps = await Promise.all(Array.from({ length: schedule.steps }, (_, leaf) => hash(list, leaf)))
+        expect(hashTree(steps)).toEqual(found.end === 'sum' ? entry.lanesRoot : entry.metricsRoot)
+      }
     }
-    expect(hashTree(own)).toEqual(entry.lanesRoot)
 
     for (const [i, root] of items.entries()) {
       const item = itemAt(schedule, i)
+      const results = { level: 'results', of: 'export', item: i } as const
+      const committed = await Promise.all(
+        Array.from({ length: resultLeaves(facts, item) }, (_, leaf) => hash(results, leaf)),
+      )
+      expect(hashTree(committed)).toEqual(root)
       const name = graphOf(item)
       if (name === undefined) {
         await expect(hash({ level: 'values', item: i }, 0)).rejects.toThrow('has no values')
@@ -56,7 +64,7 @@ test.each<[PresetName, number, readonly [number, number]]>([
       const leaves = await Promise.all(
         graph.outputs.slice(0, exported).map(({ value }) => hash({ level: 'values', item: i }, value)),
       )
-      expect(hashTree(leaves)).toEqual(root)
+      expect(leaves).toEqual(committed)
       if (item.kind === 'add' && random.bool(0.7)) continue
       const value = random.below(values)
       const type = typeOf(graph, value)

@@ -3,9 +3,9 @@
  * words of one value, the trace of one element. Honest training pays nothing for it, and nothing has to survive a crash.
  */
 import { elementOf } from '#graph/primitives/index.ts'
-import type { Graph, Port } from '#graph/types.ts'
+import type { Graph } from '#graph/types.ts'
 import { Levels } from '#pinpoint/play/levels.ts'
-import { graphOf, itemAt } from '#pinpoint/schedule.ts'
+import { graphOf, itemAt, ownSumItem, totalItem } from '#pinpoint/schedule.ts'
 import type { List, Statement } from '#pinpoint/types.ts'
 import { check } from '#proto/errors.ts'
 import type { Hash } from '#proto/ids.ts'
@@ -24,6 +24,7 @@ export class EntryStatement implements Statement {
   readonly #runner: PhaseRunner
   readonly #trees: Cache<Levels>
   readonly #words: Cache<Words>
+  #hashes: { readonly items: readonly Hash[]; readonly metrics: readonly Hash[] } | undefined
   /** Inputs of the last item that was looked into. */
   #inside: { readonly item: number; readonly inputs: readonly Words[] } | undefined
 
@@ -55,25 +56,50 @@ export class EntryStatement implements Statement {
   #build(list: List): Levels {
     switch (list.level) {
       case 'items':
-        return Levels.ofHashes(this.#items())
+        return Levels.ofHashes(this.#items().items)
       case 'values':
         return Levels.ofHashes(this.#values(list.item))
       case 'words':
         return Levels.ofBytes(bytesOf(this.#value(list.item, list.value)))
       case 'trace':
         return Levels.ofBytes(bytesOf(this.#trace(list.item, list.value, list.element)))
+      case 'results':
+        return Levels.ofHashes(this.#committed(list))
     }
   }
 
-  #items(): Hash[] {
-    const { program, schedule } = this.#results
-    const sums = [...program.gradients, ...program.metrics]
-    const hashes: Hash[] = []
+  /** Hashes of all items, and of the metrics of each step, which come with them. */
+  #items(): { readonly items: readonly Hash[]; readonly metrics: readonly Hash[] } {
+    if (this.#hashes !== undefined) return this.#hashes
+    const { facts, schedule } = this.#results
+    const items: Hash[] = []
+    const totals = new Map(range(schedule.steps).map((leaf) => [totalItem(schedule, leaf), leaf]))
+    const metrics: Hash[] = []
     this.#results.all((item, result) => {
-      const { kind } = itemAt(schedule, item)
-      hashes[item] = resultRoot(kind === 'init' || kind === 'update' ? program.state : sums, result)
+      const leaves = this.#leavesOf(item, result)
+      items[item] = hashTree(leaves)
+      const leaf = totals.get(item)
+      if (leaf !== undefined) metrics[leaf] = hashTree(leaves.slice(facts.gradients))
     })
-    return hashes
+    this.#hashes = { items, metrics }
+    return this.#hashes
+  }
+
+  /** Tensor roots of a result. */
+  #leavesOf(item: number, result: readonly Words[]): Hash[] {
+    const { program, schedule } = this.#results
+    const { kind } = itemAt(schedule, item)
+    const state = kind === 'init' || kind === 'update'
+    const ports = state ? program.state : [...program.gradients, ...program.metrics]
+    return ports.map((port, i) => rootsOf({ port, bytes: bytesOf(result[i] as Words) }).root)
+  }
+
+  #committed(list: Extract<List, { level: 'results' }>): readonly Hash[] {
+    if (list.of === 'export') return this.#leavesOf(list.item, this.#results.result(list.item))
+    const { schedule } = this.#results
+    const { items, metrics } = this.#items()
+    if (list.of === 'metric') return metrics
+    return range(schedule.steps).map((leaf) => items[ownSumItem(schedule, leaf)] as Hash)
   }
 
   #values(item: number): Hash[] {
@@ -127,6 +153,4 @@ function rootOf(graph: Graph, id: number, words: Words): Hash {
   return rootsOf({ port: { name: '', type: typeOf(graph, id) }, bytes: bytesOf(words) }).root
 }
 
-function resultRoot(ports: readonly Port[], result: readonly Words[]): Hash {
-  return hashTree(ports.map((port, i) => rootsOf({ port, bytes: bytesOf(result[i] as Words) }).root))
-}
+const range = (count: number): number[] => Array.from({ length: count }, (_, i) => i)
