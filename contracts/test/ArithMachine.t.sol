@@ -75,6 +75,66 @@ contract ArithMachineTest is ArithPrograms {
         eq(arithmetic.execute(sum(16385), 0, 16384, opened), TWO, "the second block starts anew");
     }
 
+    function test_the_second_level_of_lanes() public view {
+        // After 16,385 positions and two lane trees: 32 lanes over two block values, of which two have one.
+        uint64 level = 16385 + 62;
+        OpenedWord[] memory opened = words(traced(16385 + 30, ONE), traced(level - 1, TWO), traced(level, HALF));
+        eq(arithmetic.execute(sum(16385), 0, level, opened), ONE, "lane 0 takes the value of the first block");
+        eq(arithmetic.execute(sum(16385), 0, level + 1, opened), TWO, "lane 1 that of the second");
+        eq(arithmetic.execute(sum(16385), 0, level + 2, opened), HALF, "then they join, 0 with 16 first");
+        opened[0] = traced(level + 2 + 28, ONE);
+        opened[1] = traced(level + 2 + 29, TWO);
+        eq(arithmetic.execute(sum(16385), 0, level + 2 + 30, opened), 0x40400000, "and 0 with 1 last");
+        opened[2] = traced(level + 2 + 30, HALF);
+        eq(arithmetic.execute(sum(16385), 0, level + 2 + 31, opened), ONE, "finish doubles the total");
+    }
+
+    /// @dev The trace of element 0, each word executed from those before it and from operands of ones, first factor 1, 2, ..., k.
+    /// The machine is given what it asks for.
+    function replayed(bytes memory program) private view returns (uint256 word) {
+        uint256[] memory trace = new uint256[](arithmetic.traceLength(program));
+        for (uint256 t = 0; t < trace.length; t++) {
+            OpenedWord[] memory opened = words(operand(255, 0, 0), operand(255, 0, 0), operand(255, 0, 0));
+            for (uint256 given = 0;; given++) {
+                try arithmetic.execute(program, 0, t, opened) returns (uint256 found) {
+                    trace[t] = found;
+                    break;
+                } catch (bytes memory reason) {
+                    eq(uint32(bytes4(reason)), uint32(Words.MissingWord.selector), "only words are missing");
+                    opened[given] = asked(reason, trace, t);
+                }
+            }
+        }
+        return trace[trace.length - 1];
+    }
+
+    function asked(bytes memory reason, uint256[] memory trace, uint256 t)
+        private
+        view
+        returns (OpenedWord memory one)
+    {
+        // Over the selector: the arguments.
+        assembly ("memory-safe") {
+            let place := add(reason, 36)
+            mstore(one, mload(place))
+            mstore(add(one, 32), mload(add(place, 32)))
+            mstore(add(one, 64), mload(add(place, 64)))
+        }
+        eq(one.traced && one.index >= t ? 1 : 0, 0, "no word of the future");
+        if (one.traced) one.word = uint32(trace[one.index]);
+        else one.word = one.operand == 0 ? uint32(run(U2F, one.index + 1, 0)) : uint32(ONE);
+    }
+
+    function test_whole_traces() public view {
+        eq(replayed(matmul(514)), run(U2F, 514 * 515 / 2, 0), "two chains");
+        eq(replayed(matmul(3)), run(U2F, 6, 0), "one chain");
+        eq(replayed(matmul(0)), ZERO, "no position");
+        eq(replayed(sum(45)), run(U2F, 45 * 46, 0), "lanes of one and two positions, doubled");
+        eq(replayed(quantised(3)), run(U2F, 6, 0), "a quantised block");
+        eq(replayed(quantised(260)), run(U2F, 260 * 261 / 2, 0), "two of them");
+        eq(replayed(quantised(0)), ZERO, "none");
+    }
+
     function test_gathers_and_guards() public {
         OpenedWord[] memory opened = words(operand(1, 2, 9), operand(0, 23, 0xdeadbeef), operand(0, 25, 1));
         eq(arithmetic.execute(gather(), 2, 0, opened), 0xdeadbeed | 2, "table[5 + 2 * 9] | coordinate 2");

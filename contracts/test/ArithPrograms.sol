@@ -17,49 +17,25 @@ abstract contract ArithPrograms is ArithBase {
     }
 
     function contraction(uint32 k, bytes1 order, bytes memory straight) private pure returns (bytes memory) {
-        bytes memory start = bytes.concat(hex"010002", dim(2), dim(3), hex"01", dim(k), order, dim(0), hex"02");
-        return bytes.concat(start, load(hex"00", k, 0, 1), load(hex"01", 0, 1, 3), straight);
+        bytes memory shapes = bytes.concat(hex"02", dim(2), dim(3), hex"01", dim(k));
+        bytes memory loads = bytes.concat(load(hex"00", k, 0, 1), load(hex"01", 0, 1, 3));
+        return bytes.concat(hex"0100", shapes, order, dim(0), hex"02", loads, straight);
     }
 
     /// @dev Sum of k words in lanes, and a finish that multiplies by two.
     function sum(uint32 k) internal pure returns (bytes memory) {
-        return bytes.concat(
-            hex"01000001",
-            dim(k),
-            hex"0100000000010000000000",
-            dim(0),
-            dim(1),
-            hex"0000",
-            hex"0101020000",
-            hex"01010203",
-            hex"010302050000",
-            hex"0040"
-        );
+        bytes memory loads = bytes.concat(hex"010000000000", dim(0), dim(1), hex"0000");
+        bytes memory finish = hex"0103020500000040";
+        return bytes.concat(hex"01000001", dim(k), hex"0100000000", loads, hex"010102000001010203", finish);
     }
 
-    /// @dev u32[4]: row i of a table of 10 through an index, guarded to the first three; else 7.
+    /// @dev u32[4]: element i is table[5 + 2 index[i]] | i for indices below 10, of the first three elements; else 7 | i.
     function gather() internal pure returns (bytes memory) {
-        return bytes.concat(
-            hex"010201",
-            dim(4),
-            hex"0001000000000201",
-            dim(0),
-            dim(0),
-            dim(1),
-            hex"0000",
-            hex"00",
-            dim(7),
-            dim(5),
-            dim(0),
-            hex"0100",
-            dim(2),
-            dim(10),
-            hex"01",
-            dim(0),
-            dim(1),
-            dim(3),
-            hex"0000011100010400"
-        );
+        bytes memory index = bytes.concat(hex"01", dim(0), dim(0), dim(1), hex"0000");
+        bytes memory guard = bytes.concat(hex"01", dim(0), dim(1), dim(3));
+        bytes memory via = bytes.concat(hex"0100", dim(2), dim(10));
+        bytes memory row = bytes.concat(hex"00", dim(7), dim(5), dim(0), via, guard);
+        return bytes.concat(hex"010201", dim(4), hex"0001", dim(0), hex"02", index, row, hex"0000011100010400");
     }
 
     function dim(uint32 value) private pure returns (bytes memory) {
