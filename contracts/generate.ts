@@ -35,7 +35,7 @@ interface ForgeOutput {
 }
 
 /** Contracts with an interface that clients call. */
-export const CONTRACTS = ['Assay', 'OptimisticArbiter', 'BlockRandomness'] as const
+export const CONTRACTS = ['Assay', 'OptimisticArbiter', 'PinpointArbiter', 'BlockRandomness'] as const
 
 /** Contracts of src/testing: they put libraries behind calls for tests, and are no part of the product. */
 export const PROBES = ['ArithmeticProbe'] as const

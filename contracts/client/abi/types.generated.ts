@@ -3,6 +3,18 @@
 /** 0x text, lower case: bytes, hashes and addresses. */
 export type Hex = `0x${string}`
 
+export const DECISION_NAMES = ['Proof', 'Timeout', 'Concession'] as const
+export type Decision = (typeof DECISION_NAMES)[number]
+
+export const END_NAMES = ['None', 'RootAfter', 'RootBefore', 'Sum', 'Metric', 'Inbound', 'Input', 'Export', 'Word', 'Stored', 'Block'] as const
+export type End = (typeof END_NAMES)[number]
+
+export const KIND_NAMES = ['Init', 'Micro', 'Add', 'Inbound', 'Update'] as const
+export type Kind = (typeof KIND_NAMES)[number]
+
+export const LEVEL_NAMES = ['Items', 'Values', 'Words', 'Trace', 'Results', 'End'] as const
+export type Level = (typeof LEVEL_NAMES)[number]
+
 export const PHASE_NAMES = ['None', 'Bidding', 'Active', 'Settled', 'Cancelled', 'Expired'] as const
 export type Phase = (typeof PHASE_NAMES)[number]
 
@@ -12,19 +24,41 @@ export type Reason = (typeof REASON_NAMES)[number]
 export const ROLE_NAMES = ['None', 'Solver', 'Verifier', 'Coordinator'] as const
 export type Role = (typeof ROLE_NAMES)[number]
 
+export const RULE_NAMES = ['Leaf', 'Seed', 'Step', 'Position', 'Records'] as const
+export type Rule = (typeof RULE_NAMES)[number]
+
 export const RULING_NAMES = ['Pending', 'Refuted', 'Contested', 'Upheld'] as const
 export type Ruling = (typeof RULING_NAMES)[number]
+
+export const SIDE_NAMES = ['None', 'Asserter', 'Challenger'] as const
+export type Side = (typeof SIDE_NAMES)[number]
 
 export const WINDOW_STATUS_NAMES = ['None', 'Committed', 'Final', 'Void'] as const
 export type WindowStatus = (typeof WINDOW_STATUS_NAMES)[number]
 
 /** Members of each enum, by the enum's name in the ABI. */
 export const ENUMS: Readonly<Record<string, readonly string[]>> = {
+  Decision: DECISION_NAMES,
+  End: END_NAMES,
+  Kind: KIND_NAMES,
+  Level: LEVEL_NAMES,
   Phase: PHASE_NAMES,
   Reason: REASON_NAMES,
   Role: ROLE_NAMES,
+  Rule: RULE_NAMES,
   Ruling: RULING_NAMES,
+  Side: SIDE_NAMES,
   WindowStatus: WINDOW_STATUS_NAMES,
+}
+
+export interface Accusation {
+  readonly entryHash: Hex
+  readonly jobId: Hex
+  readonly factsHash: Hex
+  readonly solver: Hex
+  readonly replicas: number
+  readonly responsePeriod: number
+  readonly acceptors: readonly Hex[]
 }
 
 export interface Claim {
@@ -32,6 +66,18 @@ export interface Claim {
   readonly jobId: Hex
   readonly solver: Hex
   readonly responsePeriod: number
+}
+
+export interface ClaimView {
+  readonly court: Hex
+  readonly responsePeriod: number
+  readonly replicas: number
+  readonly items: number
+  readonly defendUntil: number
+  readonly factsHash: Hex
+  readonly seats: readonly PartyView[]
+  readonly challengers: readonly PartyView[]
+  readonly acceptors: readonly PartyView[]
 }
 
 export interface DisputeView {
@@ -66,11 +112,44 @@ export interface EntryView {
   readonly disputed: boolean
 }
 
+export interface Evidence {
+  readonly entry: Hex
+  readonly facts: Hex
+  readonly partner: Hex
+  readonly node: Hex
+  readonly nodePath: readonly Hex[]
+  readonly words: readonly WordRef[]
+  readonly openings: readonly readonly Hex[][]
+}
+
+export interface GameView {
+  readonly level: Level
+  readonly end: End
+  readonly turn: Side
+  readonly winner: Side
+  readonly rooted: boolean
+  readonly height: number
+  readonly since: number
+  readonly asserterClock: number
+  readonly challengerClock: number
+  readonly gas: number
+  readonly index: number
+  readonly count: number
+  readonly item: number
+  readonly value: number
+  readonly element: number
+  readonly word: number
+  readonly node: Hex
+  readonly asserter: Hex
+  readonly challenger: Hex
+}
+
 export interface JobTerms {
   readonly specHash: Hex
   readonly programRoot: Hex
   readonly dataRoot: Hex
   readonly initRoot: Hex
+  readonly factsHash: Hex
   readonly steps: number
   readonly entrySteps: number
   readonly entriesPerWindow: number
@@ -119,6 +198,11 @@ export interface Member {
   readonly weight: bigint
 }
 
+export interface PartyView {
+  readonly account: Hex
+  readonly done: boolean
+}
+
 export interface Seat {
   readonly stake: bigint
   readonly reserved: bigint
@@ -149,6 +233,18 @@ export interface WindowView {
   readonly rootBefore: Hex
   readonly rootAfter: Hex
   readonly seed: Hex
+}
+
+export interface WordRef {
+  readonly traced: boolean
+  readonly operand: number
+  readonly index: bigint
+}
+
+export interface AcceptorAddedEvent {
+  readonly name: 'AcceptorAdded'
+  readonly claimId: Hex
+  readonly acceptor: Hex
 }
 
 export interface AssignedEvent {
@@ -185,11 +281,62 @@ export interface ChallengedEvent {
   readonly index: number
 }
 
+export interface ChallengerJoinedEvent {
+  readonly name: 'ChallengerJoined'
+  readonly claimId: Hex
+  readonly challenger: Hex
+  readonly number: number
+}
+
+export interface ChosenEvent {
+  readonly name: 'Chosen'
+  readonly gameId: Hex
+  readonly player: Hex
+  readonly level: Level
+  readonly choice: number
+  readonly next: Level
+  readonly end: End
+  readonly turn: Side
+  readonly height: number
+  readonly node: Hex
+  readonly word: number
+  readonly asserterClock: number
+  readonly challengerClock: number
+}
+
+export interface ClaimOpenedEvent {
+  readonly name: 'ClaimOpened'
+  readonly court: Hex
+  readonly entryHash: Hex
+  readonly claimId: Hex
+  readonly jobId: Hex
+  readonly factsHash: Hex
+  readonly solver: Hex
+  readonly replicas: number
+  readonly responsePeriod: number
+}
+
+export interface ComparedEvent {
+  readonly name: 'Compared'
+  readonly gameId: Hex
+  readonly player: Hex
+  readonly end: End
+  readonly left: Hex
+  readonly right: Hex
+}
+
 export interface ContestedEvent {
   readonly name: 'Contested'
   readonly court: Hex
   readonly entryHash: Hex
   readonly defender: Hex
+}
+
+export interface DecidedEvent {
+  readonly name: 'Decided'
+  readonly gameId: Hex
+  readonly winner: Side
+  readonly decision: Decision
 }
 
 export interface DisputeResolvedEvent {
@@ -290,6 +437,18 @@ export interface PoolFixedEvent {
   readonly coordinators: readonly Hex[]
 }
 
+export interface PostedEvent {
+  readonly name: 'Posted'
+  readonly gameId: Hex
+  readonly player: Hex
+  readonly level: Level
+  readonly height: number
+  readonly index: number
+  readonly node: Hex
+  readonly asserterClock: number
+  readonly challengerClock: number
+}
+
 export interface PresentedEvent {
   readonly name: 'Presented'
   readonly jobId: Hex
@@ -313,6 +472,21 @@ export interface RedrawnEvent {
   readonly epoch: number
   readonly round: number
   readonly missing: bigint
+}
+
+export interface SeatLostEvent {
+  readonly name: 'SeatLost'
+  readonly claimId: Hex
+  readonly account: Hex
+  readonly number: number
+  readonly defendUntil: number
+}
+
+export interface SeatTakenEvent {
+  readonly name: 'SeatTaken'
+  readonly claimId: Hex
+  readonly account: Hex
+  readonly number: number
 }
 
 export interface SeedFixedEvent {
@@ -419,11 +593,17 @@ export interface WindowVoidedEvent {
 }
 
 export type ContractEvent =
+  | AcceptorAddedEvent
   | AssignedEvent
   | BidEvent
   | BiddingOpenedEvent
   | ChallengedEvent
+  | ChallengerJoinedEvent
+  | ChosenEvent
+  | ClaimOpenedEvent
+  | ComparedEvent
   | ContestedEvent
+  | DecidedEvent
   | DisputeResolvedEvent
   | EquivocatedEvent
   | ExtendedEvent
@@ -437,9 +617,12 @@ export type ContractEvent =
   | LedgerEvent
   | OpenedEvent
   | PoolFixedEvent
+  | PostedEvent
   | PresentedEvent
   | RecordedEvent
   | RedrawnEvent
+  | SeatLostEvent
+  | SeatTakenEvent
   | SeedFixedEvent
   | SolverLeftEvent
   | SummonedEvent
@@ -456,16 +639,23 @@ export type ContractEvent =
 export const ERROR_NAMES = [
   'AlreadySeated',
   'AlreadySeeded',
+  'BadAccusation',
+  'BadNode',
   'BadSignature',
   'BidsClosed',
   'CannotAccuse',
+  'CannotDefend',
+  'ClaimFull',
   'DisputeOpen',
+  'GameOver',
+  'InTime',
   'InsufficientBalance',
   'InsufficientEscrow',
   'InsufficientSeat',
   'InvalidStake',
   'InvalidTerms',
   'JobExists',
+  'NoClaim',
   'NoDispute',
   'NotAuthorized',
   'NotContestable',
@@ -475,9 +665,11 @@ export const ERROR_NAMES = [
   'NotSeeded',
   'NotSummoned',
   'NotUnbondable',
+  'NotYourTurn',
   'NothingMissing',
   'NothingToCancel',
   'OutOfRange',
+  'OutOfTime',
   'RoleFull',
   'RulingDue',
   'RulingPending',
@@ -488,10 +680,16 @@ export const ERROR_NAMES = [
   'VerdictsPending',
   'WindowNotOpen',
   'WrongCommitment',
+  'WrongDepth',
   'WrongEntry',
   'WrongEntryCount',
   'WrongEpoch',
+  'WrongEvidence',
+  'WrongLevel',
   'WrongPhase',
+  'WrongPreimage',
+  'WrongRoot',
+  'WrongSize',
   'WrongTarget',
   'WrongWindow',
 ] as const

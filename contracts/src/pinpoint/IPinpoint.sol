@@ -1,0 +1,273 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity ^0.8.37;
+
+import {IArbiter} from "../IArbiter.sol";
+
+/// @notice Where the claims of a court's entries stand: what an arbiter has to ask while a game is played.
+interface ICourt {
+    /// @return The digest of the entry of `replica` in the slot of the disputed entry; zero if there is none.
+    function siblingOf(bytes32 entryHash, uint16 replica) external view returns (bytes32);
+}
+
+/// @title The pinpoint challenge: the arbiter that decides who is wrong
+/// @notice The vocabulary of the game contract: moves, events, errors. docs/spec/pinpoint.md has the rules. A court opens a
+/// claim here for each accuser; the players make their moves here; the court pulls the ruling. Claims belong to the court
+/// that opened them. Periods and clocks are blocks, hashes are SHA-256.
+///
+/// A game is one challenger against one seat of a claim, and exists from the block in which both do. Its id is the claim's with
+/// the number of the seat and that of the challenger in the last four bytes (`gameIdOf`).
+interface IPinpoint {
+    // ---------------------------------------------------------------- types
+
+    enum Side {
+        None,
+        Asserter,
+        Challenger
+    }
+
+    /// @notice The lists that a game descends; `Results`, which an export of the items or of the values leads to; and its end, where
+    /// nothing is left but to prove.
+    enum Level {
+        Items,
+        Values,
+        Words,
+        Trace,
+        Results,
+        End
+    }
+
+    enum End {
+        None,
+        RootAfter,
+        RootBefore,
+        Sum,
+        Metric,
+        Inbound,
+        Input,
+        Export,
+        Word,
+        Stored,
+        Block
+    }
+
+    /// @notice How a game was decided.
+    enum Decision {
+        Proof,
+        Timeout,
+        Concession
+    }
+
+    /// @notice What a court says about an accused entry.
+    struct Accusation {
+        bytes32 entryHash;
+        bytes32 jobId;
+        bytes32 factsHash; //     digest of the job's facts, as its terms name it
+        address solver; //        the first seat
+        uint16 replicas; //       of the entry's plan epoch
+        uint32 responsePeriod; // a clock's first budget; also the time to take a seat
+        address[] acceptors; //   verifiers that have accepted the entry so far
+    }
+
+    /// @notice A word that a building block needs.
+    struct WordRef {
+        bool traced; //   of the trace, or of an operand of the node
+        uint8 operand; // 0 for a word of the trace
+        uint64 index;
+    }
+
+    /// @notice What choices and proofs bring along; what a level or an end does not need is empty.
+    struct Evidence {
+        bytes entry; //       packed bytes of the disputed entry
+        bytes facts; //       packed facts of the job
+        bytes partner; //     packed bytes of the entry whose sum is inbound
+        bytes node; //        canonical bytes of the node whose value is disputed
+        bytes[] nodePath; //  its opening against the graph's root
+        WordRef[] words; //   those that `openings` opens for a block
+        bytes[][] openings; // preimages from a root downwards, in the order of docs/spec/pinpoint.md
+    }
+
+    struct GameView {
+        Level level;
+        End end; //               in `Results` that which they lead to
+        Side turn;
+        Side winner;
+        bool rooted; //           the root of the level's list is known
+        uint8 height; //          of the node in question
+        uint48 since; //          block in which the turn began
+        uint32 asserterClock; //  blocks left at that time
+        uint32 challengerClock;
+        uint48 gas; //            used by the challenger's moves
+        uint48 index; //          of the node at its height; at the end the last choice, exports counted from `count` on
+        uint48 count; //          items of the level's list
+        uint32 item;
+        uint32 value;
+        uint32 element;
+        uint32 word; //           chosen in a word list
+        bytes32 node; //          the node in question, or the item chosen last
+        address asserter;
+        address challenger;
+    }
+
+    struct ClaimView {
+        address court;
+        uint32 responsePeriod;
+        uint16 replicas;
+        uint32 items; //       of the entry; 0 until its items were first posted
+        uint48 defendUntil; // last block for acceptors to take a seat; 0 while no seat was lost
+        bytes32 factsHash;
+        PartyView[] seats;
+        PartyView[] challengers;
+        PartyView[] acceptors;
+    }
+
+    /// @param done A seat that was lost, a challenger that has lost a game, an acceptor that has taken a seat.
+    struct PartyView {
+        address account;
+        bool done;
+    }
+
+    // --------------------------------------------------------------- events
+
+    event ClaimOpened(
+        address indexed court,
+        bytes32 indexed entryHash,
+        bytes32 indexed claimId,
+        bytes32 jobId,
+        bytes32 factsHash,
+        address solver,
+        uint16 replicas,
+        uint32 responsePeriod
+    );
+    event AcceptorAdded(bytes32 indexed claimId, address indexed acceptor);
+    event ChallengerJoined(bytes32 indexed claimId, address indexed challenger, uint16 number);
+    event SeatTaken(bytes32 indexed claimId, address indexed account, uint16 number);
+    /// @notice Acceptors may take a seat until the given block, which the first loss fixes.
+    event SeatLost(bytes32 indexed claimId, address indexed account, uint16 number, uint48 defendUntil);
+    /// @notice The asserter showed what is under the node in question, `node`.
+    event Posted(
+        bytes32 indexed gameId,
+        address indexed player,
+        Level level,
+        uint8 height,
+        uint48 index,
+        bytes32 node,
+        uint32 asserterClock,
+        uint32 challengerClock
+    );
+    /// @notice The challenger named item or export `choice` of the list of `level`. `node` is where that leads: a node of the same
+    /// list; or, where `next` is another level, the item (in a word list it is `word`).
+    event Chosen(
+        bytes32 indexed gameId,
+        address indexed player,
+        Level level,
+        uint48 choice,
+        Level next,
+        End end,
+        Side turn,
+        uint8 height,
+        bytes32 node,
+        uint32 word,
+        uint32 asserterClock,
+        uint32 challengerClock
+    );
+    /// @notice The evidence of an end was authentic; these two were compared.
+    event Compared(bytes32 indexed gameId, address indexed player, End end, bytes32 left, bytes32 right);
+    event Decided(bytes32 indexed gameId, Side winner, Decision decision);
+
+    // --------------------------------------------------------------- errors
+
+    /// @notice Thrown when the court has not opened a claim for the entry.
+    error NoClaim(bytes32 entryHash);
+    /// @notice Thrown when an accusation has no solver, no replicas or no response period, or more acceptors than seats.
+    error BadAccusation();
+    /// @notice Thrown when a claim has as many acceptors as its views can walk over, or challengers as can be numbered.
+    error ClaimFull(bytes32 claimId);
+    /// @notice Thrown when the caller has not accepted the claim, has a seat, or the time to take one is over.
+    error CannotDefend(uint48 until);
+    /// @notice Thrown when the game is unknown, decided, or void because its seat or its challenger has lost another one.
+    error GameOver(bytes32 gameId);
+    /// @notice Thrown when the caller is not the player whose move it would be.
+    error NotYourTurn(Side turn);
+    /// @notice Thrown when the game is at another level than the move is for.
+    error WrongLevel(Level level);
+    /// @notice Thrown when the player's clock has run out.
+    error OutOfTime(uint48 until);
+    /// @notice Thrown when the clock of the player to move has not run out.
+    error InTime(uint48 until);
+    /// @notice Thrown when evidence is not what the claim commits to; `part` names it.
+    error WrongEvidence(bytes32 part);
+    /// @notice Thrown when a preimage has another size than the node that it should be of.
+    error WrongSize(uint256 expected, uint256 given);
+    /// @notice Thrown when bytes are not the preimage of the node at this height and number.
+    error WrongPreimage(uint256 height, uint256 index);
+    /// @notice Thrown when an opening has more or fewer preimages than there are levels.
+    error WrongDepth(uint256 expected, uint256 given);
+    /// @notice Thrown when a choice is not under the node in question, or neither item nor export.
+    error OutOfRange(uint256 index);
+    /// @notice Thrown when a root differs from what the seat has posted for this list before.
+    error WrongRoot(bytes32 posted);
+    /// @notice Thrown when bytes are not those of a node of a graph.
+    error BadNode();
+
+    // ---------------------------------------------------------------- court
+
+    /// @notice Opens the claim, or lets one more challenger join it. The caller becomes its court. What is known already, or
+    /// refuted, or out, changes nothing. An upheld claim becomes pending again: its standing seats play the newcomer.
+    function open(Accusation calldata accusation, address accuser) external;
+
+    /// @notice Another verifier has accepted the entry: it may take a seat when one was lost, for a response period from now at least.
+    function extend(bytes32 entryHash, address acceptor) external;
+
+    /// @notice `Refuted` when all seats are lost and no acceptor may take one any more; `Upheld` when a seat stands and all
+    /// challengers have lost; `Pending` otherwise, which the clocks bound.
+    function ruling(address court, bytes32 entryHash) external view returns (IArbiter.Ruling);
+
+    /// @notice Whether an account has lost a game of this claim: as a challenger, or as a seat.
+    function lost(address court, bytes32 entryHash, address account) external view returns (bool);
+
+    /// @notice Gas that a challenger's moves in all games of this claim used, intrinsic cost included where it sent the
+    /// transactions itself.
+    function meteredGas(address court, bytes32 entryHash, address challenger) external view returns (uint256);
+
+    // ---------------------------------------------------------------- moves
+
+    /// @notice The asserter shows the preimage of the node in question, or of the root of the list that the game has entered.
+    /// @param header On entering `Words`: the tensor root's preimage without its last 32 bytes. On entering `Items`, unless that has been
+    /// done for this claim: the packed entry, then the packed facts. Empty otherwise.
+    /// @param data Child hashes side by side; at the bottom of a word list its leaf; of a list of one hash that hash.
+    function post(bytes32 gameId, bytes calldata header, bytes calldata data) external;
+
+    /// @notice The challenger names an item, or from the list's length on an export, and goes towards it.
+    /// @param path Preimages from the node in question downwards, as many as the challenger has; none for an export.
+    /// @param evidence `entry` and `facts` where the choice is reached, of items, values or words; `node` too for a node's value or word.
+    function choose(bytes32 gameId, uint64 index, bytes[] calldata path, Evidence calldata evidence) external;
+
+    /// @notice Either player ends a game that is at its end: the openings are checked, then two things are compared. If they are
+    /// equal the challenger has lost, else the asserter.
+    function prove(bytes32 gameId, Evidence calldata evidence) external;
+
+    /// @notice Anyone ends a game whose player to move is out of time.
+    function timeout(bytes32 gameId) external;
+
+    /// @notice One of the players gives a game up. With it the asserter loses its seat.
+    function concede(bytes32 gameId) external;
+
+    /// @notice An acceptor takes a seat of its own, once one was lost: new games against all challengers that have not lost.
+    function defend(address court, bytes32 entryHash) external;
+
+    // ---------------------------------------------------------------- views
+
+    function claimIdOf(address court, bytes32 entryHash) external pure returns (bytes32);
+
+    function gameIdOf(bytes32 claimId, uint16 seat, uint16 challenger) external pure returns (bytes32);
+
+    function claimOf(bytes32 claimId) external view returns (ClaimView memory);
+
+    function gameOf(bytes32 gameId) external view returns (GameView memory);
+
+    /// @return The root that the game's seat has posted for a list; zero if none. Coordinates below the level are ignored.
+    function rootOf(bytes32 gameId, Level level, uint32 item, uint32 value, uint32 element)
+        external
+        view
+        returns (bytes32);
+}

@@ -1,0 +1,221 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity ^0.8.37;
+
+import {IAssay} from "../IAssay.sol";
+import {GraphFacts, JobFacts} from "./Facts.sol";
+import {IPinpoint} from "./IPinpoint.sol";
+
+/// @title The items of an entry, and what the inputs of each phase follow from (docs/spec/pinpoint.md)
+library Schedule {
+    enum Kind {
+        Init,
+        Micro,
+        Add,
+        Inbound,
+        Update
+    }
+
+    /// @dev What an input must be: a leaf of a committed tree of tensors, or a formula.
+    enum Rule {
+        Leaf,
+        Seed,
+        Step,
+        Position,
+        Records
+    }
+
+    /// @dev Of `Inbound`, `left` is the replica; of `Add`, `left` and `right` are numbers of items.
+    struct Item {
+        Kind kind;
+        uint256 step;
+        uint256 microBatch;
+        uint256 left;
+        uint256 right;
+    }
+
+    /// @param before The tree is the entry's `rootBefore`; otherwise that of `item`.
+    struct Origin {
+        Rule rule;
+        bool before;
+        uint256 item;
+        uint256 leaf;
+        uint256 leaves;
+    }
+
+    /// @dev Facts, entry and plan: what all questions are asked about.
+    struct Context {
+        JobFacts facts;
+        IAssay.Entry entry;
+        uint256 replicas;
+    }
+
+    // ---------------------------------------------------------------- items
+
+    /// @return owned The number of micro-batches of the entry's replica.
+    function microBatches(Context memory c) internal pure returns (uint256 owned) {
+        uint256 lanes = c.facts.lanes;
+        for (uint256 lane = c.entry.replica; lane < lanes; lane += c.replicas) {
+            owned += start(c, lane + 1) - start(c, lane);
+        }
+        if (owned == 0) revert IPinpoint.WrongEvidence("plan");
+    }
+
+    /// @return The number of items of one step.
+    function perStep(Context memory c) internal pure returns (uint256) {
+        return 2 * (microBatches(c) + c.replicas - 1);
+    }
+
+    function steps(Context memory c) internal pure returns (uint256) {
+        return c.entry.stepTo - c.entry.stepFrom;
+    }
+
+    /// @return 1 if item 0 is `init`.
+    function first(Context memory c) internal pure returns (uint256) {
+        return c.entry.stepFrom == 0 ? 1 : 0;
+    }
+
+    function count(Context memory c) internal pure returns (uint256) {
+        return first(c) + steps(c) * perStep(c);
+    }
+
+    function itemAt(Context memory c, uint256 index) internal pure returns (Item memory item) {
+        if (index < first(c)) return item;
+        uint256 owned = microBatches(c);
+        uint256 size = 2 * (owned + c.replicas - 1);
+        uint256 p = (index - first(c)) % size;
+        item.step = c.entry.stepFrom + (index - first(c)) / size;
+        if (p < 2 * owned - 1) {
+            local(c, item, p, index - p);
+        } else if (p + 2 < 2 * owned + c.replicas) {
+            item.kind = Kind.Inbound;
+            item.left = p - (2 * owned - 1);
+            if (item.left >= c.entry.replica) item.left++;
+        } else if (p + 1 < size) {
+            join(c, item, p - (2 * owned + c.replicas - 2), index - p + 2 * owned - 1);
+        } else {
+            item.kind = Kind.Update;
+        }
+    }
+
+    /// @return The own sum of step `i` of the entry.
+    function ownSum(Context memory c, uint256 i) internal pure returns (uint256) {
+        return first(c) + i * perStep(c) + 2 * microBatches(c) - 2;
+    }
+
+    /// @return The total of step `i` of the entry: the item before its update.
+    function total(Context memory c, uint256 i) internal pure returns (uint256) {
+        return first(c) + (i + 1) * perStep(c) - 2;
+    }
+
+    /// @dev Place p of what is local to the replica: its lanes, then its part of their tree.
+    /// @param base number of the step's first item
+    function local(Context memory c, Item memory item, uint256 p, uint256 base) private pure {
+        // One more than the place of the item that holds the sum of each position of the tree; 0 while it is empty.
+        uint256[] memory holder = new uint256[](c.facts.lanes);
+        uint256 offset;
+        for (uint256 l = c.entry.replica; l < holder.length; l += c.replicas) {
+            uint256 from = start(c, l);
+            uint256 size = start(c, l + 1) - from;
+            if (size == 0) continue;
+            if (p < offset + 2 * size - 1) {
+                uint256 q = p - offset;
+                item.kind = q == 0 || q % 2 == 1 ? Kind.Micro : Kind.Add;
+                if (item.kind == Kind.Micro) {
+                    item.microBatch = from + (q + 1) / 2;
+                } else {
+                    (item.left, item.right) = (base + offset + (q == 2 ? 0 : q - 2), base + p - 1);
+                }
+                return;
+            }
+            offset += 2 * size - 1;
+            holder[l] = offset;
+        }
+        item.kind = Kind.Add;
+        for (uint256 h = holder.length / 2; h >= c.replicas; h /= 2) {
+            for (uint256 i = c.entry.replica; i < h; i += c.replicas) {
+                (uint256 left, uint256 right) = (holder[i], holder[i + h]);
+                if (left == 0) {
+                    holder[i] = right;
+                } else if (right != 0) {
+                    if (offset == p) {
+                        (item.left, item.right) = (base + left - 1, base + right - 1);
+                        return;
+                    }
+                    offset++;
+                    holder[i] = offset;
+                }
+            }
+        }
+        revert IPinpoint.WrongEvidence("plan");
+    }
+
+    /// @dev Addition `g` of the replicas' tree.
+    /// @param inbound number of the step's first inbound sum; the own sum stands before it
+    function join(Context memory c, Item memory item, uint256 g, uint256 inbound) private pure {
+        item.kind = Kind.Add;
+        uint256 replicas = c.replicas;
+        uint256 h = replicas / 2;
+        uint256 done;
+        uint256 earlier;
+        while (g >= done + h) {
+            (earlier, done, h) = (done, done + h, h / 2);
+        }
+        uint256 i = g - done;
+        if (done == 0) {
+            (item.left, item.right) = (sumOf(c, i, inbound), sumOf(c, i + h, inbound));
+        } else {
+            uint256 from = inbound + replicas - 1 + earlier;
+            (item.left, item.right) = (from + i, from + i + h);
+        }
+    }
+
+    /// @return The item that holds a replica's own sum.
+    function sumOf(Context memory c, uint256 replica, uint256 inbound) private pure returns (uint256) {
+        uint256 own = c.entry.replica;
+        if (replica == own) return inbound - 1;
+        return inbound + (replica < own ? replica : replica - 1);
+    }
+
+    /// @return The first micro-batch of a lane.
+    function start(Context memory c, uint256 l) private pure returns (uint256) {
+        return l * c.facts.microBatches / c.facts.lanes;
+    }
+
+    // --------------------------------------------------------------- phases
+
+    /// @return The graph that an item is the result of. An inbound sum is that of none: this must not be asked.
+    function graphOf(Context memory c, Item memory item) internal pure returns (GraphFacts memory) {
+        if (item.kind == Kind.Init) return c.facts.init;
+        if (item.kind == Kind.Micro) return c.facts.micro;
+        return item.kind == Kind.Add ? c.facts.combine : c.facts.update;
+    }
+
+    /// @return The number of tensors that a phase exports.
+    function results(Context memory c, Item memory item) internal pure returns (uint256) {
+        bool state = item.kind == Kind.Init || item.kind == Kind.Update;
+        return state ? c.facts.state : uint256(c.facts.gradients) + c.facts.metrics;
+    }
+
+    /// @return o What input `port` of the phase behind an item must be.
+    function originOf(Context memory c, Item memory item, uint256 port) internal pure returns (Origin memory o) {
+        uint256 state = c.facts.state;
+        uint256 sums = uint256(c.facts.gradients) + c.facts.metrics;
+        if (item.kind == Kind.Init) {
+            o.rule = Rule.Seed;
+        } else if (item.kind == Kind.Add) {
+            (o.item, o.leaf, o.leaves) = (port < sums ? item.left : item.right, port % sums, sums);
+        } else if (port < state) {
+            (o.leaf, o.leaves) = (port, state);
+            uint256 i = item.step - c.entry.stepFrom;
+            if (i > 0) o.item = first(c) + i * perStep(c) - 1;
+            else o.before = first(c) == 0;
+        } else if (item.kind == Kind.Update) {
+            if (port == state) o.rule = Rule.Step;
+            else (o.item, o.leaf, o.leaves) = (total(c, item.step - c.entry.stepFrom), port - state - 1, sums);
+        } else {
+            o.rule = port == state
+                ? Rule.Seed
+                : port == state + 1 ? Rule.Step : port == state + 2 ? Rule.Position : Rule.Records;
+        }
+    }
+}
