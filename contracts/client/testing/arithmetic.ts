@@ -43,6 +43,8 @@ export interface Probe {
    * @param cases three arguments and the expected word, again and again
    */
   check(code: number, cases: Uint32Array): Promise<number>
+  /** The gas of the dearest case. */
+  mostGas(code: number, cases: Uint32Array): Promise<number>
   checkSteps(program: ElementProgram, cases: readonly StepCase[]): Promise<number>
   survey(attempts: readonly Attempt[], gas: number): Promise<Outcome[]>
   traceLength(program: ElementProgram): Promise<number>
@@ -85,14 +87,17 @@ export async function startProbe(): Promise<Probe> {
   const ask = async (name: string, ...args: unknown[]) =>
     face.decodeFunctionResult(name, await call(face.encodeFunctionData(name, args)))
 
+  const packed = async (name: string, code: number, cases: Uint32Array): Promise<number> => {
+    const data = Buffer.alloc(4 * cases.length)
+    for (let i = 0; i < cases.length; i++) data.writeUInt32BE(cases[i]!, 4 * i)
+    const head = face.getFunction(name)!.selector + [code, 0x40, data.length].map(word256).join('')
+    // The padding of the last word is missing: nothing looks there.
+    return Number(BigInt(await call(head + data.toString('hex'))))
+  }
+
   return {
-    async check(code, cases) {
-      const data = Buffer.alloc(4 * cases.length)
-      for (let i = 0; i < cases.length; i++) data.writeUInt32BE(cases[i]!, 4 * i)
-      const head = face.getFunction('check')!.selector + [code, 0x40, data.length].map(word256).join('')
-      // Where cases are not a multiple of two, the last word has no padding: nothing looks there.
-      return Number(BigInt(await call(head + data.toString('hex'))))
-    },
+    check: (code, cases) => packed('check', code, cases),
+    mostGas: (code, cases) => packed('mostGas', code, cases),
     async checkSteps(program, cases) {
       return Number((await ask('checkSteps', encodeProgram(program), cases))[0])
     },

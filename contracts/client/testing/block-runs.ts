@@ -38,3 +38,11 @@ export async function checkBlock(probe: Probe, block: AnyBlock, count: number, s
   }
   return []
 }
+
+/** The gas of the dearest of the cases that `checkBlock` runs first. */
+export async function mostGas(probe: Probe, block: AnyBlock, count: number, seed: number): Promise<number> {
+  const code = codeOf(block)
+  const next = words(seed + code)
+  const cases = Array.from({ length: count }, (_, i) => blockCase(block, next, i)).flat()
+  return probe.mostGas(code, Uint32Array.from(cases))
+}
