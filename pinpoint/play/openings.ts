@@ -77,7 +77,7 @@ export function openAmong(hashes: readonly Hash[], root: Hash, index: number): O
 }
 
 /** Preimages from the root of a tree down to item, or leaf, `index`; a leaf is not among them. */
-export function pathIn(tree: Levels, index: number): Opening {
+export function pathIn(tree: Pick<Levels, 'height' | 'preimage'>, index: number): Opening {
   return Array.from({ length: tree.height }, (_, level) => {
     const height = tree.height - level
     return tree.preimage(height, ancestorOf(index, height))

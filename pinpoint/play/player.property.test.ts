@@ -8,7 +8,8 @@ import { hashTree } from '#proto/merkle.ts'
 import { type SeededRandom, seededRandom } from '#proto/testing.ts'
 import { type Lies, smallJob, World, type WorldOptions } from '../testing.ts'
 import type { End } from '../types.ts'
-import { griefer, match, stubborn } from './testing.ts'
+import { stubborn } from './sides.ts'
+import { griefer, match } from './testing.ts'
 
 const one = smallJob()
 const four = smallJob({ microBatches: 4, lanes: 4, replicas: 2 })
@@ -83,7 +84,7 @@ describe('an honest challenger', () => {
       // A lie that reaches nothing that is committed is none.
       if (bytesEqual(encodeEntry(liar.entry()), encodeEntry(truth.entry())) && sameItems(liar, truth)) continue
       for (const served of [true, false]) {
-        const outcome = await match(liar, truth, served, truth, ({ views }) => ({ asserter: stubborn(views.asserter) }))
+        const outcome = await match(liar, truth, served, truth, (views) => ({ asserter: stubborn(views.asserter) }))
         expect(outcome.winner, `seed ${seed}, served ${served}, end ${outcome.end}`).toBe('challenger')
         ends.set(outcome.end, (ends.get(outcome.end) ?? 0) + 1)
       }
@@ -102,7 +103,7 @@ describe('an honest asserter', () => {
       const truth = truths[which] as World
       const liar = new World(job, { ...options, lies: lieIn(truth, random) })
       const blind = random.bool()
-      const outcome = await match(truth, liar, random.bool(), truth, ({ views }, statement) =>
+      const outcome = await match(truth, liar, random.bool(), truth, (views, statement) =>
         blind ? { challenger: griefer(views.challenger, statement, random) } : {},
       )
       expect(outcome.winner, `seed ${seed}, end ${outcome.end}`).toBe('asserter')

@@ -12,7 +12,8 @@ import { evidenceFor, type View } from './evidence.ts'
 import { Levels } from './levels.ts'
 import { type Outcome, play, type Sides } from './match.ts'
 import { openByte } from './openings.ts'
-import { assert, challenge, listOf } from './player.ts'
+import { listOf } from './player.ts'
+import { sidesOf, type Views, viewsOf } from './sides.ts'
 
 const bytesOf = (words: Uint32Array): Uint8Array => new Uint8Array(words.buffer, words.byteOffset, words.byteLength)
 
@@ -58,25 +59,6 @@ export function caseOf(liar: World, truth: World): Case {
   }
 }
 
-/** A player that acts on its own statement whatever it says. */
-export function players(
-  about: Case,
-  asserter: Statement,
-  challenger: Statement,
-  shown: ShownTrees,
-): Sides & { readonly views: { readonly asserter: View; readonly challenger: View } } {
-  const views = {
-    asserter: { about, trees: treesOf(asserter), own: asserter },
-    challenger: { about, trees: shown, own: challenger },
-  }
-  return {
-    views,
-    asserter: (position) => assert(views.asserter, position),
-    challenger: (position) => challenge(views.challenger, position),
-    posted: (data) => shown.post(data),
-  }
-}
-
 /**
  * A game about the claim of `asserter`. `honest` knows the claims of other replicas.
  * @param change replaces a side's decisions
@@ -86,28 +68,14 @@ export async function match(
   challenger: World,
   served: boolean,
   honest: World,
-  change: (sides: ReturnType<typeof players>, statement: Statement) => Partial<Sides> = () => ({}),
+  change: (views: Views, statement: Statement) => Partial<Sides> = () => ({}),
 ): Promise<Outcome> {
   const about = caseOf(asserter, honest)
   const statement = new WorldStatement(asserter)
   const shown = served ? new ShownTrees(statement) : new ShownTrees()
-  const sides = players(about, statement, new WorldStatement(challenger), shown)
+  const views = viewsOf(about, statement, new WorldStatement(challenger), shown)
   const start = { claim: honest.claim(asserter.entry()), evidence: { entry: about.entry, facts: about.facts } }
-  return await play(start, { ...sides, ...change(sides, statement) })
-}
-
-/** An asserter that never gives up: it posts what it has, whatever it signed, and proves what it can. */
-export function stubborn(view: View): Sides['asserter'] {
-  return async (position) => {
-    const { level, height, index, node, header } = position
-    if (position.turn !== 'asserter') return undefined
-    if (level === 'end') {
-      const evidence = await evidenceFor(view, position)
-      return evidence && { kind: 'prove', evidence }
-    }
-    const data = await view.own.preimage(listOf(position), height, index)
-    return { kind: 'post', data, ...(node === undefined && header !== undefined && { header }) }
-  }
+  return await play(start, { ...sidesOf(views, shown), ...change(views, statement) })
 }
 
 /** A challenger that names anything at all, and goes as far as it likes through the asserter's own statement. */
