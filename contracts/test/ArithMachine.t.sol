@@ -125,13 +125,19 @@ contract ArithMachineTest is ArithPrograms {
         else one.word = one.operand == 0 ? uint32(run(U2F, one.index + 1, 0)) : uint32(ONE);
     }
 
-    function test_whole_traces() public view {
+    function test_the_trace_of_two_chains() public view {
         eq(replayed(matmul(514)), run(U2F, 514 * 515 / 2, 0), "two chains");
+    }
+
+    function test_the_trace_of_two_quantised_blocks() public view {
+        eq(replayed(quantised(260)), run(U2F, 260 * 261 / 2, 0), "two blocks");
+    }
+
+    function test_short_traces() public view {
         eq(replayed(matmul(3)), run(U2F, 6, 0), "one chain");
         eq(replayed(matmul(0)), ZERO, "no position");
         eq(replayed(sum(45)), run(U2F, 45 * 46, 0), "lanes of one and two positions, doubled");
         eq(replayed(quantised(3)), run(U2F, 6, 0), "a quantised block");
-        eq(replayed(quantised(260)), run(U2F, 260 * 261 / 2, 0), "two of them");
         eq(replayed(quantised(0)), ZERO, "none");
     }
 
@@ -193,6 +199,24 @@ contract ArithMachineTest is ArithPrograms {
         refusedWith(end - 4, 0x01, gather());
         refusedWith(end - 5, 0x1a, gather());
         refusedWith(end - 5, 0x00, gather());
+    }
+
+    function test_references_must_exist() public {
+        // A load that is not there; one that goes through itself; an address below zero; a dimension of 2^31.
+        refusedWith(70, 0x02, gather());
+        refusedWith(43, 0x01, gather());
+        refusedWith(22, 0x80, gather());
+        refusedWith(6, 0x80, gather());
+        // Only a join has a second operand.
+        refusedWith(matmul(3).length - 6, 0x03, matmul(3));
+    }
+
+    function test_orders_take_what_they_take() public {
+        // A map in a quantised order; a step in one; another init than +0; a chain without a step.
+        refusedWith(8, 0x02, gather());
+        refusedWith(16, 0x02, matmul(3));
+        refusedWith(17, 0x01, quantised(3));
+        refusedWith(16, 0x00, quantised(3));
     }
 
     /// @dev Whatever the bytes are: a typed error, in little gas.

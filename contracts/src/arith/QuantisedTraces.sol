@@ -68,7 +68,6 @@ library QuantisedTraces {
             }
             uint256 number = t / FULL;
             uint256 last = (count - 1) / BLOCK;
-            if (number > last) number = last;
             uint256 first = number * BLOCK;
             uint256 size = number == last ? count - first : BLOCK;
             Span memory s;
