@@ -53,7 +53,7 @@ function ruleOf(facts: Facts, item: Phase, port: number): InputRule | undefined 
 }
 
 function linked(source: number | 'rootBefore', leaf: number, leaves: number): InputRule | undefined {
-  return leaf >= 0 && leaf < leaves ? { kind: 'linked', source, leaf, leaves } : undefined
+  return Number.isInteger(leaf) && leaf >= 0 && leaf < leaves ? { kind: 'linked', source, leaf, leaves } : undefined
 }
 
 function microFormula(facts: Facts, port: number): InputRule | undefined {

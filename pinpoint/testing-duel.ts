@@ -23,7 +23,7 @@ function listOf(world: World, { level, end, item = 0, value = 0, element = 0 }: 
 }
 
 /** Preimages from the root of the position's list down to an item. */
-function openingIn(world: World, position: Position, index: number): Opening {
+export function openingIn(world: World, position: Position, index: number): Opening {
   const list = listOf(world, position)
   return Array.isArray(list) ? openingOf(list, index) : openingOfWord(list, index)
 }
@@ -55,7 +55,8 @@ export function chooseOf(world: World, position: Position, index: number, served
   }
 }
 
-function evidenceFor(world: World, { level, item = 0, value, count }: Position, index: number): Evidence {
+/** What the choice of an index brings along. */
+export function evidenceFor(world: World, { level, item = 0, value, count }: Position, index: number): Evidence {
   const claim = { entry: world.entry(), facts: world.facts }
   const of = level === 'values' && index < count ? index : value
   const node = of !== undefined && of >= world.graph(item).inputs.length
