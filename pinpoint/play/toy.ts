@@ -326,10 +326,11 @@ function falseFrom([first]: readonly Run<Word>[], index: number): Run<Word>[] {
   return runs([0, is], [index, is === 0 ? FALSE : is ^ 1])
 }
 
-/** Sizes of a toy of about 2^bits micro-steps, 8..72, in the proportions of a large job. */
+/** Sizes of a toy of 2^bits micro-steps or a few more, for 10 to 71 bits, in about the proportions of a large job. */
 export function toySize(bits: number): ToySize {
-  const items = Math.max(1, Math.floor(bits / 6))
-  const values = Math.max(3, Math.floor(bits / 6))
+  const items = Math.max(1, Math.ceil(bits / 6))
+  const values = Math.max(3, Math.ceil(bits / 6))
   const words = Math.floor((bits - items - values + 1) / 2)
-  return { items, values, words, trace: bits - items - values - words }
+  // Traces are a little shorter than a power of two.
+  return { items, values, words, trace: bits - items - values - words + 1 }
 }
