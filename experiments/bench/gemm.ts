@@ -5,9 +5,10 @@
 import { loadavg } from 'node:os'
 import type { Engine } from '#engine/types.ts'
 import { Builder } from '#graph/builder.ts'
+import { understood } from '../lib/command.ts'
 import { jsonOnly, report } from '../lib/figures.ts'
 import { type Measured, summaryOf } from './gemm-figures.ts'
-import { benchOptions, type Choice, engineOrMissing, hasTiles, pauseOf } from './options.ts'
+import { benchOptions, type Choice, engineOrMissing, hasTiles, pauseOf, usageOf } from './options.ts'
 import { nativeSpinner, type Spinner, spinner } from './peak.ts'
 import { orMissing, type Peer, startOpenblas, startTorch } from './peers.ts'
 import { type Contender, inRounds, median, timed } from './rounds.ts'
@@ -89,11 +90,14 @@ async function spinnersOf(engines: readonly Choice[]): Promise<Record<string, Sp
   return { ...(has('wasm') && { peak: spinner() }), ...(native && { nativePeak: native }) }
 }
 
-const options = benchOptions(process.argv.slice(2), 'shapes', {
-  engines: 'wasm,native,wasm:q16,native:q16',
-  only: SHAPES,
-  seconds: 3,
-})
+const USAGE = usageOf('gemm', 'shapes')
+const options = understood(USAGE, process.argv.slice(2), (args) =>
+  benchOptions(args, 'shapes', {
+    engines: 'wasm,native,wasm:q16,native:q16',
+    only: SHAPES,
+    seconds: 3,
+  }),
+)
 const shapes = options.only.map(parseShape)
 const spinners = await spinnersOf(options.engines)
 const peaks = Object.fromEntries(Object.entries(spinners).map(([name, { flops }]) => [name, flops]))

@@ -33,6 +33,17 @@ function positive(text: string, name: string): number {
   return value
 }
 
+/** What `--help` prints. @param what name of the option that chooses what is measured */
+export const usageOf = (bench: string, what: string): string => `npm run bench:${bench} -- [options]
+
+  --engines A,B     engines, each with an arithmetic: wasm,native,wasm:q16,native:q16
+  --threads 1,2     numbers of threads
+  --${what.padEnd(14)}  which to measure (docs/benchmarks.md lists them)
+  --seconds N       for each of them on one thread count
+  --python PATH     a Python with PyTorch, to compare with; also ASSAY_BENCH_PYTHON
+  --openblas PATH   a library of OpenBLAS, to compare with; also ASSAY_BENCH_OPENBLAS
+  --json            prints the JSON line alone`
+
 /** `wasm` or `wasm:q16`. @throws Error for an arithmetic that does not exist */
 export function parseChoice(text: string): Choice {
   const [engine = '', arithmetic = 'f32', ...rest] = text.split(':')

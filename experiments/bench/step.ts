@@ -8,9 +8,10 @@ import type { Engine } from '#engine/types.ts'
 import { watched } from '#engine/watch.ts'
 import { Dataset } from '#runtime/dataset.ts'
 import { Trainer } from '#runtime/trainer.ts'
+import { understood } from '../lib/command.ts'
 import { jsonOnly, report } from '../lib/figures.ts'
 import { contractionFlops, isModel, MODELS, parametersOf } from './models.ts'
-import { benchOptions, engineOrMissing, hasTiles, pauseOf } from './options.ts'
+import { benchOptions, engineOrMissing, hasTiles, pauseOf, usageOf } from './options.ts'
 import { orMissing, type Peer, startTorch } from './peers.ts'
 import { type Contender, inRounds, median, timed } from './rounds.ts'
 import { type MeasuredStep, stepSummary } from './step-figures.ts'
@@ -80,11 +81,14 @@ async function theirs(peer: Peer, model: string, job: LoadedJob): Promise<Conten
   return contenders
 }
 
-const options = benchOptions(process.argv.slice(2), 'models', {
-  engines: 'wasm,native,native:q16',
-  only: Object.keys(MODELS),
-  seconds: 20,
-})
+const USAGE = usageOf('step', 'models')
+const options = understood(USAGE, process.argv.slice(2), (args) =>
+  benchOptions(args, 'models', {
+    engines: 'wasm,native,native:q16',
+    only: Object.keys(MODELS),
+    seconds: 20,
+  }),
+)
 const facts: Record<string, Record<string, number>> = {}
 const about: Record<string, unknown> = {}
 const loads: (number | undefined)[] = [loadavg()[0]]

@@ -8,7 +8,6 @@ import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
-import { parseArgs } from 'node:util'
 import { followJob } from '#app/client/follow.ts'
 import { submitJob } from '#app/client/submit.ts'
 import { readJobs } from '#app/client/watch.ts'
@@ -22,6 +21,7 @@ import { isAssayError } from '#proto/errors.ts'
 import type { JobView } from '#proto/machines/job-view.ts'
 import type { Hex } from '#proto/terms.ts'
 import { booksOf } from '../lib/books.ts'
+import { commandLine } from '../lib/command.ts'
 import { jsonOnly, report } from '../lib/figures.ts'
 import { retrainedEntries } from '../lib/logs.ts'
 import { PATIENT, writeJob } from './job.ts'
@@ -34,15 +34,21 @@ const PATIENCE_MS = 15 * 60_000
 /** Stakes come back some time after a job's end, in milliseconds. */
 const UNBOND_MS = 60_000
 
-const { values } = parseArgs({
-  options: {
-    minutes: { type: 'string', default: '10' },
-    seed: { type: 'string', default: '1' },
-    'kill-every': { type: 'string', default: '5' },
-    together: { type: 'boolean', default: false },
-    keep: { type: 'string' },
-    json: { type: 'boolean' },
-  },
+const USAGE = `npm run experiment -- chaos [--minutes 10] [--seed 1] [--kill-every 5] [--together] [--keep FOLDER] [--json]
+
+  --minutes N     how long processes are killed
+  --seed N        of the kills
+  --kill-every S  seconds between kills, on average
+  --together      may kill several at once
+  --keep FOLDER   keeps the network's files there
+  --json          prints the JSON line alone`
+const values = commandLine(USAGE, {
+  minutes: { type: 'string', default: '10' },
+  seed: { type: 'string', default: '1' },
+  'kill-every': { type: 'string', default: '5' },
+  together: { type: 'boolean', default: false },
+  keep: { type: 'string' },
+  json: { type: 'boolean' },
 })
 
 const positive = (name: 'minutes' | 'kill-every'): number => {

@@ -3,7 +3,6 @@
  * engine that runs here. `npm run experiment -- cost-model [--engines A,B] [--models A,B] [--threads N] [--json]`.
  */
 import { availableParallelism, loadavg } from 'node:os'
-import { parseArgs } from 'node:util'
 import type { LoadedJob } from '#app/job/load.ts'
 import { createEngine, type EngineName } from '#engine/index.ts'
 import type { Engine } from '#engine/types.ts'
@@ -15,19 +14,24 @@ import { calibrate } from '#runtime/speed/calibrate.ts'
 import { predict } from '#runtime/speed/predict.ts'
 import { Trainer } from '#runtime/trainer.ts'
 import { isModel, MODELS } from '../bench/models.ts'
+import { commandLine } from '../lib/command.ts'
 import { jsonOnly, report } from '../lib/figures.ts'
 
 /** Steps are timed for this long, but at least a few of them. */
 const SECONDS = 4
 const STEPS = 3
 
-const { values } = parseArgs({
-  options: {
-    engines: { type: 'string', default: 'wasm,native' },
-    models: { type: 'string', default: Object.keys(MODELS).join(',') },
-    threads: { type: 'string', default: String(Math.min(2, availableParallelism())) },
-    json: { type: 'boolean' },
-  },
+const USAGE = `npm run experiment -- cost-model [--engines A,B] [--models A,B] [--threads N] [--json]
+
+  --engines A,B   wasm, native
+  --models A,B    mlp, cnn, gpt-0.84m, gpt-10m
+  --threads N     of every engine
+  --json          prints the JSON line alone`
+const values = commandLine(USAGE, {
+  engines: { type: 'string', default: 'wasm,native' },
+  models: { type: 'string', default: Object.keys(MODELS).join(',') },
+  threads: { type: 'string', default: String(Math.min(2, availableParallelism())) },
+  json: { type: 'boolean' },
 })
 const threads = Number(values.threads)
 const now = (): number => performance.now() / 1000

@@ -5,7 +5,6 @@
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
-import { parseArgs } from 'node:util'
 import { finishJob } from '#app/client/finish.ts'
 import { followJob } from '#app/client/follow.ts'
 import { submitJob } from '#app/client/submit.ts'
@@ -14,6 +13,7 @@ import { interruptible } from '#app/interrupt.ts'
 import { loadJob } from '#app/job/load.ts'
 import { terminalOf } from '#app/terminal/terminal.ts'
 import { PRESETS } from '#proto/presets.ts'
+import { commandLine } from '../lib/command.ts'
 import { jsonOnly, report } from '../lib/figures.ts'
 import { bytesSent, stepsReplayed } from '../lib/logs.ts'
 import { accuracy } from './evaluate.ts'
@@ -22,13 +22,17 @@ const IMAGES = 't10k-images-idx3-ubyte.gz'
 const LABELS = 't10k-labels-idx1-ubyte.gz'
 const HELD_OUT = [8000, 10_000] as const
 
-const { values } = parseArgs({
-  options: {
-    data: { type: 'string' },
-    model: { type: 'string', default: 'mlp' },
-    json: { type: 'boolean' },
-    keep: { type: 'string' },
-  },
+const USAGE = `npm run experiment -- mnist --data FOLDER [--model mlp|cnn] [--keep FOLDER] [--json]
+
+  --data FOLDER   with t10k-images-idx3-ubyte.gz and t10k-labels-idx1-ubyte.gz
+  --model NAME    mlp or cnn
+  --keep FOLDER   keeps the network's files there
+  --json          prints the JSON line alone`
+const values = commandLine(USAGE, {
+  data: { type: 'string' },
+  model: { type: 'string', default: 'mlp' },
+  json: { type: 'boolean' },
+  keep: { type: 'string' },
 })
 
 /** Models by name, with the least accuracy that is claimed. */

@@ -4,7 +4,6 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
-import { parseArgs } from 'node:util'
 import { interruptible } from '#app/interrupt.ts'
 import { loadJob } from '#app/job/load.ts'
 import { train } from '#app/train.ts'
@@ -12,6 +11,7 @@ import { createExactEngine, ENGINE_CHOICES } from '#engine/conformance/exact.ts'
 import type { Engine } from '#engine/types.ts'
 import { Dataset } from '#runtime/dataset.ts'
 import { evaluate } from '#runtime/evaluate.ts'
+import { commandLine } from '../lib/command.ts'
 import { type Figure, jsonOnly, report, type Threshold } from '../lib/figures.ts'
 import { programInBf16 } from './bf16.ts'
 import { type Case, casesIn } from './cases.ts'
@@ -38,14 +38,19 @@ interface Outcome {
   readonly secondsPerStep: number
 }
 
-const { values } = parseArgs({
-  options: {
-    data: { type: 'string' },
-    json: { type: 'boolean' },
-    cases: { type: 'string' },
-    steps: { type: 'string' },
-    engine: { type: 'string', default: 'auto' },
-  },
+const USAGE = `npm run experiment -- q16 [--data FOLDER] [--cases A,B] [--steps N] [--engine auto] [--json]
+
+  --data FOLDER   with MNIST's test set and Tiny Shakespeare; cases without their data are skipped
+  --cases A,B     which to run
+  --steps N       of each training
+  --engine NAME   auto, native, wasm or reference
+  --json          prints the JSON line alone`
+const values = commandLine(USAGE, {
+  data: { type: 'string' },
+  json: { type: 'boolean' },
+  cases: { type: 'string' },
+  steps: { type: 'string' },
+  engine: { type: 'string', default: 'auto' },
 })
 
 const mean = (numbers: readonly number[]): number => numbers.reduce((sum, x) => sum + x, 0) / numbers.length
