@@ -1,92 +1,86 @@
-/** Every course of small games: they end in time, never without an exit, and honest players never lose. */
+/**
+ * Every course of small games over the rules themselves: they end in time, no position is without an exit, and honest players never
+ * lose. The deep tests go through more of it.
+ */
+import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
-import type { Hash } from '#proto/ids.ts'
-import { type Lies, smallJob, World, type WorldOptions } from './testing.ts'
 import { explore } from './testing-explore.ts'
-import { exploreGames, type GameModel } from './testing-model.ts'
-import type { Position } from './types.ts'
+import { type ExploredGame, exploreGames } from './testing-model.ts'
+import { claims, honestAsserter, honestChallenger, liars, little, truth } from './testing-scenarios.ts'
+import { exploreSeats, type Scenario, type Times } from './testing-seats.ts'
 
-const job = smallJob({ batch: 2, microBatches: 1, lanes: 1 })
-const ONE: WorldOptions = { stepTo: 1 }
-const truth = new World(job, ONE)
-const MICRO = 1
-const world = (lies: Lies, options = ONE): World => new World(job, { ...options, lies })
-const flip = (words: Uint32Array, at = 0): void => {
-  words[at] = ((words[at] as number) ^ (1 << 22)) >>> 0
-}
-const inMicro =
-  (value: number): NonNullable<Lies['value']> =>
-  (i, v, words) =>
-    void (i === MICRO && v === value && flip(words))
+const seen = new Set<string>()
 
-const micro = truth.program.micro
-const looped = micro.inputs.length + micro.nodes.findIndex(({ op }) => op === 'matmul')
-const traceFrom =
-  (t: number): NonNullable<Lies['trace']> =>
-  (i, v, e, words) => {
-    if (i === MICRO && v === looped && e === 0) for (let at = t; at < words.length; at++) flip(words, at)
-  }
-const swap = (item: number): Lies => ({
-  leaves: (i, leaves: Hash[]) => void (i === item && leaves.splice(0, 1, leaves[1] as Hash)),
-})
-
-const lie: Lies = { value: inMicro(looped) }
-const liars = [
-  truth,
-  world(lie),
-  world({ ...lie, trace: traceFrom(0) }),
-  world({ ...lie, trace: traceFrom(1) }),
-  world({ value: inMicro(0) }),
-  world(swap(MICRO)),
-]
-const claims: readonly World[] = [
-  world(lie),
-  world(swap(2)),
-  world({ entry: { rootAfter: new Uint8Array(32).fill(9) } }),
-  world({ sums: (sums) => void sums.splice(0, 1, new Uint8Array(32)) }),
-]
-const all = ({ level, count }: Position): number[] => {
-  const exports = { items: truth.schedule.exports, values: 1, trace: 1, words: 0, results: 0, end: 0 }[level]
-  return Array.from({ length: count + exports }, (_, index) => index)
+function report(name: string, all: readonly ExploredGame[]): number {
+  const total = (of: 'states' | 'moves' | 'ends'): number => all.reduce((sum, one) => sum + one[of], 0)
+  const longest = all.reduce((most, one) => Math.max(most, one.longest), 0)
+  for (const { transitions } of all) for (const one of transitions) seen.add(one)
+  console.info(`${name}: ${total('states')} states, ${total('moves')} moves, ${total('ends')} ends, longest ${longest}`)
+  return total('states')
 }
 
-test('an honest challenger against an asserter that says anything', () => {
-  let states = 0
-  for (const claim of claims) {
-    const model: GameModel = {
-      claim,
-      truth,
-      worlds: [claim, ...liars],
-      asserter: 'any',
-      challengers: ['honest'],
-      choices: all,
-      delays: false,
-    }
-    states += exploreGames(model).states
-  }
-  console.info(`honest challenger: ${states} states`)
+test('an honest challenger against an asserter that answers anything', () => {
+  const all = claims.map((claim) => exploreGames(honestChallenger(claim)))
+  expect(report('honest challenger', all)).toBeGreaterThan(500)
 })
 
 test('an honest asserter against a challenger that names anything', () => {
-  const explored = exploreGames({
-    claim: truth,
-    truth,
-    worlds: [truth],
-    asserter: 'honest',
-    challengers: ['any'],
-    choices: all,
-    delays: false,
+  const explored = exploreGames({ ...honestAsserter, choices: little, delays: true })
+  expect(report('honest asserter', [explored])).toBeGreaterThan(500)
+})
+
+test('two players that do anything, with all their time', () => {
+  const [claim] = claims
+  if (claim === undefined) throw new Error('no claim')
+  const worlds = [claim, truth]
+  const explored = exploreGames({ ...honestAsserter, claim, worlds, asserter: 'any', choices: little, delays: true })
+  expect(report('anything', [explored])).toBeGreaterThan(1000)
+})
+
+test('an honest challenger beside one that plays into the hands of the same seat', () => {
+  const [claim] = claims
+  if (claim === undefined) throw new Error('no claim')
+  const worlds = [claim, ...liars.slice(0, 3)]
+  const choices = ({ level, count }: Parameters<typeof little>[0]): number[] =>
+    level === 'items' ? [1] : level === 'values' ? [little({ level, count } as never)[1] as number] : [0]
+  const explored = exploreGames({ ...honestChallenger(claim), worlds, challengers: ['honest', 'any'], choices })
+  expect(report('two challengers', [explored])).toBeGreaterThan(500)
+})
+
+test('the page lists the moves that were seen, and no others', () => {
+  const page = readFileSync('docs/spec/pinpoint.md', 'utf8')
+  const rows = [...page.matchAll(/^\| (list|end) \| (asserter|challenger) \| (\w+) \| (.*) \|$/gm)]
+  const listed = rows.flatMap(([, at, turn, move, to]) =>
+    (to as string).split('; ').map((one) => `${at}, ${turn}, ${move}: ${one}`),
+  )
+  const kinds = [...seen].map((text) => {
+    const [, from, turn, move, level, next] = /^(\w+) (\w+), (\w+): (\w+) (\w+)$/.exec(text) as unknown as string[]
+    const over = from === level && next !== turn && (move === 'prove' || move === 'time')
+    const place = level === 'end' ? 'end' : level === from ? 'same list' : 'next list'
+    return `${from === 'end' ? 'end' : 'list'}, ${turn}, ${move}: ${over || move === 'prove' ? `won by the ${next}` : `${place}, ${next}`}`
   })
-  console.info('honest asserter', explored.states, explored.longest)
-  console.info([...explored.transitions].sort())
+  expect(listed.sort()).toEqual([...new Set(kinds)].sort())
+})
+
+const BOTH = [false, true]
+const TIMES: Times = { until: 1, period: 1, game: 1 }
+
+test('every course of the seats and challengers of a claim', () => {
+  // Who is honest neither challenges what is true, nor signs or accepts what is not.
+  const scenarios: Scenario[] = [
+    ...BOTH.flatMap((solver) =>
+      BOTH.map((verifier) => ({ truth: true, solver, accepters: [verifier, false], challengers: [false, false] })),
+    ),
+    ...BOTH.map((honest) => ({ truth: false, solver: false, accepters: [false, false], challengers: [honest, false] })),
+  ]
+  const all = scenarios.map((scenario) => exploreSeats(scenario, TIMES))
+  const states = all.reduce((sum, one) => sum + one.states, 0)
+  console.info(`seats: ${states} states`)
+  expect(states).toBeGreaterThan(1000)
 })
 
 test('the explorer notices a machine that runs in circles', () => {
   expect(() => explore([0], (n) => [(n + 1) % 3], String)).toThrow('comes back')
-  expect(explore([0], (n) => (n < 5 ? [n + 1, n + 2] : []), String)).toEqual({
-    states: 7,
-    moves: 10,
-    ends: 2,
-    longest: 6,
-  })
+  const explored = explore([0], (n) => (n < 5 ? [n + 1, n + 2] : []), String)
+  expect(explored).toEqual({ states: 7, moves: 10, ends: 2, longest: 5 })
 })

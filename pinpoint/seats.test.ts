@@ -1,7 +1,6 @@
 import { expect, test } from 'vitest'
 import { isAssayError } from '#proto/errors.ts'
 import { claimed, gameSince, type Ruling, type RulingEvent, rule } from './seats.ts'
-import { exploreSeats, type Scenario, type Times } from './testing-seats.ts'
 
 const start = (): Ruling => claimed('solver', ['v0', 'v1'], { period: 10, until: 100, now: 0 })
 const run = (events: readonly [number, RulingEvent][], from = start()): Ruling =>
@@ -91,12 +90,33 @@ test('without a seat that may defend it a claim is refuted', () => {
   ).toBe('refuted')
 })
 
+test('who accepts late has its own time; who loses late gives nobody more', () => {
+  const lost = run([
+    [5, challenge('a')],
+    [30, finish(0, 0, 'challenger')],
+  ])
+  const later = run(
+    [
+      [35, take('v0')],
+      [39, finish(1, 0, 'challenger')],
+    ],
+    lost,
+  )
+  expect(later.takeUntil).toBe(40)
+  const accepted = rule(later, { kind: 'accept', account: 'v2' }, 40)
+  expect(accepted.takeUntil).toBe(50)
+  expect(rule(accepted, take('v2'), 50).outcome).toBeUndefined()
+  expect(rule(start(), { kind: 'accept', account: 'v2' }, 40).takeUntil).toBeUndefined()
+})
+
 test('what cannot be is refused', () => {
   const open = run([[5, challenge('a')]])
   const lost = run([[30, finish(0, 0, 'challenger')]], open)
   const refused: [Ruling, number, RulingEvent][] = [
     [open, 101, challenge('b')],
     [open, 50, challenge('a')],
+    [open, 50, { kind: 'accept', account: 'v1' }],
+    [open, 101, { kind: 'accept', account: 'v2' }],
     [open, 50, take('v0')],
     [open, 50, finish(0, 1, 'asserter')],
     [open, 50, finish(1, 0, 'asserter')],
@@ -117,30 +137,4 @@ test('what cannot be is refused', () => {
       expect(isAssayError(error), `${error}`).toBe(true)
     }
   }
-})
-
-const TIMES: Times = { until: 1, period: 1, game: 2 }
-const BOTH = [false, true]
-
-test('every course of two challengers and two verifiers', () => {
-  let [states, moves, longest] = [0, 0, 0]
-  for (const truth of BOTH)
-    for (const solver of BOTH)
-      for (const a of BOTH)
-        for (const b of BOTH)
-          for (const c of BOTH) {
-            // Who is honest does not challenge what is true, nor accept or sign what is not.
-            const scenario: Scenario = {
-              truth,
-              solver: truth && solver,
-              accepters: [truth && a, truth && b],
-              challengers: [!truth && c, false],
-            }
-            const explored = exploreSeats(scenario, TIMES)
-            states += explored.states
-            moves += explored.moves
-            longest = Math.max(longest, explored.longest)
-          }
-  console.info(`seats: ${states} states, ${moves} moves, the longest course ${longest}`)
-  expect(states).toBeGreaterThan(1000)
 })

@@ -31,6 +31,8 @@ export interface Ruling {
 export type RulingEvent =
   /** Opens a game against every seat. */
   | { readonly kind: 'challenge'; readonly account: string }
+  /** One more verifier has accepted the claim. */
+  | { readonly kind: 'accept'; readonly account: string }
   /** Opens a game against every challenger that has not lost. */
   | { readonly kind: 'take'; readonly account: string }
   | { readonly kind: 'concede'; readonly seat: number }
@@ -75,6 +77,15 @@ function after(ruling: Ruling, event: RulingEvent, now: number): Ruling {
       check(now <= ruling.until, 'timeout', `challenges were open until block ${ruling.until}`)
       check(!challengers.some((side) => side.account === account), 'bad-input', `${account} has challenged already`)
       return { ...ruling, challengers: [...challengers, { account, since: now, lost: false }] }
+    }
+    case 'accept': {
+      const { account } = event
+      check(now <= ruling.until, 'timeout', `verdicts count until block ${ruling.until}`)
+      check(!ruling.accepters.includes(account), 'bad-input', `${account} has accepted already`)
+      const accepters = [...ruling.accepters, account]
+      return ruling.takeUntil === undefined
+        ? { ...ruling, accepters }
+        : { ...ruling, accepters, takeUntil: Math.max(ruling.takeUntil, now + ruling.period) }
     }
     case 'take': {
       const { account } = event

@@ -29,7 +29,7 @@ export function openingIn(world: World, position: Position, index: number): Open
 }
 
 /** First item of the list under the node in question. */
-function firstUnder({ level, height, index }: Position): number {
+export function firstUnder({ level, height, index }: Position): number {
   return index * 16 ** height * (holdsWords(level) ? 256 : 1)
 }
 

@@ -11,7 +11,7 @@ import { holdsWords, rootHeight } from './choice.ts'
 import { apply, deadline, expire, type Game, longestGame, open, type Posts } from './game.ts'
 import { itemExport } from './schedule.ts'
 import type { World } from './testing.ts'
-import { chooseOf, evidenceFor, openingIn, postOf, proofOf } from './testing-duel.ts'
+import { chooseOf, evidenceFor, firstUnder, openingIn, postOf, proofOf } from './testing-duel.ts'
 import { type Explored, explore } from './testing-explore.ts'
 import { preimageHash } from './tree.ts'
 import type { Move, Player, Position } from './types.ts'
@@ -184,14 +184,13 @@ function unique(moves: readonly Move[]): Move[] {
 
 /** What is under a node of a world's own list. */
 function ownPreimage(world: World, position: Position): Uint8Array | undefined {
-  const { level, height, index, count } = position
-  const first = index * 16 ** height * (holdsWords(level) ? 256 : 1)
-  return openingIn(world, position, first)[rootHeight(level, count) - height]
+  const { level, height, count } = position
+  return openingIn(world, position, firstUnder(position))[rootHeight(level, count) - height]
 }
 
 /** An honest challenger's choice, from its own world and from what was posted under the node in question. */
 function honestMove(truth: World, claim: World, position: Position, shown: ReadonlyMap<string, Uint8Array>): Move {
-  const { level, node, height, index, count } = position
+  const { level, node, height, count } = position
   const words = holdsWords(level)
   const choose = (at: number, path: readonly Uint8Array[]): Move => {
     const evidence = { ...evidenceFor(truth, position, at), entry: claim.entry() }
@@ -204,8 +203,7 @@ function honestMove(truth: World, claim: World, position: Position, shown: Reado
     for (let at = 0; at < theirs.length; at += size) {
       if (bytesEqual(mine.subarray(at, at + size), theirs.subarray(at, at + size))) continue
       const width = height > 0 ? 16 ** (height - 1) * (words ? 256 : 1) : 1
-      const first = index * 16 ** height * (words ? 256 : 1)
-      return choose(first + (at / size) * width, [theirs])
+      return choose(firstUnder(position) + (at / size) * width, [theirs])
     }
   } else if (!bytesEqual(openTop(truth, position), node as Hash)) {
     return choose(0, [])

@@ -9,6 +9,8 @@ export interface Scenario {
   readonly solver: boolean
   /** Verifiers that accepted. The honest ones take their seat before it is too late, if the claim is true. */
   readonly accepters: readonly boolean[]
+  /** Dishonest verifiers that may accept later. */
+  readonly late?: number
   /** Who may challenge. The honest ones do so in time, if the claim is false. */
   readonly challengers: readonly boolean[]
 }
@@ -36,6 +38,7 @@ export function exploreSeats(scenario: Scenario, times: Times): Explored {
     ...challengers.map((is, i): [string, boolean] => [name('challenger', i), is]),
   ])
   const verifiers = accepters.map((_, i) => name('verifier', i))
+  const late = Array.from({ length: scenario.late ?? 0 }, (_, i) => name('late', i))
   const start = claimed('solver', verifiers, { period: times.period, until: times.until, now: 0 })
   const last = times.until + times.game + times.period + times.game + 1
 
@@ -63,7 +66,8 @@ export function exploreSeats(scenario: Scenario, times: Times): Explored {
   }
   const events = (ruling: Ruling): RulingEvent[] => [
     ...challengers.map((_, i): RulingEvent => ({ kind: 'challenge', account: name('challenger', i) })),
-    ...verifiers.map((account): RulingEvent => ({ kind: 'take', account })),
+    ...late.map((account): RulingEvent => ({ kind: 'accept', account })),
+    ...[...verifiers, ...late].map((account): RulingEvent => ({ kind: 'take', account })),
     ...ruling.seats.flatMap(({ account }, seat): RulingEvent[] =>
       truth && honest.get(account) ? [] : [{ kind: 'concede', seat }],
     ),

@@ -256,7 +256,7 @@ export class World {
   nodeEvidence(index: number, value: number): { node: Uint8Array; nodeOpening: Opening } {
     const graph = this.graph(index)
     const n = value - graph.inputs.length
-    return { node: encodeNode(graph, n), nodeOpening: openingOf(graphLeaves(graph), 1 + n) }
+    return { node: encodeNode(graph, n), nodeOpening: openingOf(leavesOfGraph(graph), 1 + n) }
   }
 
   /** Roots of a step's metrics, which are in the result of the step's total. */
@@ -314,6 +314,14 @@ export class World {
     )
     return { entry: entryDigest(entry), facts: factsHash(this.facts), replicas: this.replicas, slot }
   }
+}
+
+const graphLeavesKept = new WeakMap<Graph, Hash[]>()
+
+function leavesOfGraph(graph: Graph): Hash[] {
+  const leaves = graphLeavesKept.get(graph) ?? graphLeaves(graph)
+  graphLeavesKept.set(graph, leaves)
+  return leaves
 }
 
 export function rootOfTensor(type: TensorType, words: Uint32Array): Hash {
