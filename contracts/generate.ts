@@ -82,7 +82,7 @@ function typeOf(param: AbiParam, structs: Map<string, readonly AbiParam[]>): str
   const internal = param.internalType ?? param.type
   if (param.type.endsWith('[]')) {
     const item = typeOf({ ...param, type: param.type.slice(0, -2), internalType: internal.slice(0, -2) }, structs)
-    return `readonly ${item}[]`
+    return item.startsWith('readonly ') ? `readonly (${item})[]` : `readonly ${item}[]`
   }
   if (internal.startsWith('enum ')) return local(internal)
   if (param.type === 'tuple') {

@@ -35,19 +35,36 @@ const ARTIFACTS = artifacts as unknown as Readonly<Record<string, Artifact>>
 const DEPLOY_GAS = 8_000_000n
 const RECEIPT_MS = 60_000
 
+/** Deploys a contract, and first the libraries that it links to; a name that was deployed already gives the same address. */
+type Create = (name: string, args?: readonly string[]) => Promise<Hex>
+
 /**
  * Deploys randomness, arbiter and the coordination contract in one burst: addresses follow from the signer's nonce, so
  * nothing waits for a library. BlockRandomness is for devnets alone; a public chain needs a beacon in its place.
  * The wallet must send nothing else meanwhile. Throws `chain` when a deployment fails, `no-funds` without the means.
  */
 export async function deploy(wallet: Wallet): Promise<Deployment> {
+  return inOneBurst(wallet, async (create, fromBlock) => {
+    const randomness = await create('BlockRandomness')
+    const arbiter = await create('OptimisticArbiter')
+    const assay = await create('Assay', [randomness, arbiter])
+    return { assay, arbiter, randomness, fromBlock }
+  })
+}
+
+/** Deploys the game contract of the pinpoint challenge, which any court may use; otherwise like `deploy`. */
+export async function deployPinpoint(wallet: Wallet): Promise<Hex> {
+  return inOneBurst(wallet, (create) => create('PinpointArbiter'))
+}
+
+async function inOneBurst<T>(wallet: Wallet, place: (create: Create, fromBlock: number) => Promise<T>): Promise<T> {
   const provider = wallet.provider ?? fail('bad-input', 'the wallet is not connected to a chain')
   try {
     const fromBlock = await provider.getBlockNumber()
     const first = await provider.getTransactionCount(wallet.address, 'pending')
     const placed = new Map<string, Hex>()
     const sent: string[] = []
-    const create = async (name: string, args: readonly string[] = []): Promise<Hex> => {
+    const create: Create = async (name, args = []) => {
       const known = placed.get(name)
       if (known !== undefined) return known
       const artifact = ARTIFACTS[name] ?? fail('internal', `no artifact ${name}`)
@@ -61,12 +78,10 @@ export async function deploy(wallet: Wallet): Promise<Deployment> {
       sent.push(hash)
       return address
     }
-    const randomness = await create('BlockRandomness')
-    const arbiter = await create('OptimisticArbiter')
-    const assay = await create('Assay', [randomness, arbiter])
+    const result = await place(create, fromBlock)
     for (const receipt of await Promise.all(sent.map((hash) => receiptOf(provider, hash))))
       if (receipt.status !== 1) fail('chain', 'a deployment failed', { next: 'Is the code size limit raised?' })
-    return { assay, arbiter, randomness, fromBlock }
+    return result
   } catch (error) {
     throw chainError('deployment', error)
   }

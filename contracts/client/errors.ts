@@ -4,7 +4,7 @@ import artifacts from '#contracts/abi/artifacts.generated.json' with { type: 'js
 import type { ErrorName } from '#contracts/abi/types.generated.ts'
 import { AssayError, type ErrorCode } from '#proto/errors.ts'
 
-/** A call that the contract refused. `contractError` is the name of its custom error; IAssay.sol says when it is thrown. */
+/** A call that the contract refused. `contractError` is the name of its custom error; IAssay.sol, or IPinpoint.sol, says when it is thrown. */
 export class ContractError extends AssayError {
   readonly contractError: ErrorName | 'Unknown'
   readonly args: Readonly<Record<string, unknown>>
@@ -38,9 +38,8 @@ export function isContractError(error: unknown, name?: ErrorName): error is Cont
   return error instanceof ContractError && (name === undefined || error.contractError === name)
 }
 
-const interfaces = [artifacts.Assay, artifacts.OptimisticArbiter, artifacts.BlockRandomness].map(
-  ({ abi }) => new Interface(abi),
-)
+const { Assay, OptimisticArbiter, PinpointArbiter, BlockRandomness } = artifacts
+const interfaces = [Assay, OptimisticArbiter, PinpointArbiter, BlockRandomness].map(({ abi }) => new Interface(abi))
 
 /** The custom error in revert data, if it is one of ours and whole. */
 export function parseRevert(data: string | null | undefined): ErrorDescription | undefined {

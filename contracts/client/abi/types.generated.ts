@@ -119,7 +119,7 @@ export interface Evidence {
   readonly node: Hex
   readonly nodePath: readonly Hex[]
   readonly words: readonly WordRef[]
-  readonly openings: readonly readonly Hex[][]
+  readonly openings: readonly (readonly Hex[])[]
 }
 
 export interface GameView {
@@ -298,6 +298,7 @@ export interface ChosenEvent {
   readonly end: End
   readonly turn: Side
   readonly height: number
+  readonly count: number
   readonly node: Hex
   readonly word: number
   readonly asserterClock: number
@@ -445,6 +446,7 @@ export interface PostedEvent {
   readonly height: number
   readonly index: number
   readonly node: Hex
+  readonly data: Hex
   readonly asserterClock: number
   readonly challengerClock: number
 }

@@ -143,7 +143,7 @@ interface IPinpoint {
     event SeatTaken(bytes32 indexed claimId, address indexed account, uint16 number);
     /// @notice Acceptors may take a seat until the given block, which the first loss fixes.
     event SeatLost(bytes32 indexed claimId, address indexed account, uint16 number, uint48 defendUntil);
-    /// @notice The asserter showed what is under the node in question, `node`.
+    /// @notice The asserter showed what is under the node in question, `node`: `data` is its preimage.
     event Posted(
         bytes32 indexed gameId,
         address indexed player,
@@ -151,11 +151,12 @@ interface IPinpoint {
         uint8 height,
         uint48 index,
         bytes32 node,
+        bytes data,
         uint32 asserterClock,
         uint32 challengerClock
     );
     /// @notice The challenger named item or export `choice` of the list of `level`. `node` is where that leads: a node of the same
-    /// list; or, where `next` is another level, the item (in a word list it is `word`).
+    /// list; or, where `next` is another level, the item, or the leaf that holds `word`. `height` and `count` are those of the next list.
     event Chosen(
         bytes32 indexed gameId,
         address indexed player,
@@ -165,6 +166,7 @@ interface IPinpoint {
         End end,
         Side turn,
         uint8 height,
+        uint48 count,
         bytes32 node,
         uint32 word,
         uint32 asserterClock,

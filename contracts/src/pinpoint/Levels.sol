@@ -170,6 +170,7 @@ library Levels {
     function end(Game memory g, IPinpoint.End which, uint256 choice) private pure returns (Game memory) {
         g.level = IPinpoint.Level.End;
         g.end = which;
+        g.height = 0;
         g.index = uint48(choice);
         g.turn = IPinpoint.Side.Asserter;
         return g;

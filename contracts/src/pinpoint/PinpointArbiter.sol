@@ -62,7 +62,7 @@ contract PinpointArbiter is IPinpoint {
         g.turn = Side.Challenger;
         g.since = uint48(block.number);
         s.games[gameId] = g;
-        emit Posted(gameId, msg.sender, g.level, g.height, g.index, g.node, g.asserterClock, g.challengerClock);
+        emit Posted(gameId, msg.sender, g.level, g.height, g.index, g.node, data, g.asserterClock, g.challengerClock);
     }
 
     /// @dev How many items the entry has follows from its packed bytes and the facts, which the claim's first post shows.
@@ -102,7 +102,9 @@ contract PinpointArbiter is IPinpoint {
         uint256 start = gasleft();
         Game memory g = toMove(gameId, Side.Challenger);
         Level level = g.level;
-        if (reaches(g, index, path)) {
+        bool reached = reaches(g, index, path);
+        bytes32 node = g.node;
+        if (reached) {
             g = Levels.enter(s, gameId, g, index, evidence);
             uint32 more = bonus(Stores.claimOf(s, gameId).responsePeriod);
             g.asserterClock += more;
@@ -122,7 +124,8 @@ contract PinpointArbiter is IPinpoint {
             g.end,
             g.turn,
             g.height,
-            g.node,
+            g.count,
+            node,
             g.word,
             g.asserterClock,
             g.challengerClock

@@ -1,0 +1,197 @@
+/** The game contract of the pinpoint challenge: moves as its calls, its views, its events (docs/spec/pinpoint.md). */
+import { AbiCoder, type JsonRpcProvider, keccak256, type TransactionReceipt } from 'ethers'
+import artifacts from '#contracts/abi/artifacts.generated.json' with { type: 'json' }
+import type { ClaimView, GameView, Hex, Level, Ruling } from '#contracts/abi/types.generated.ts'
+import { LEVEL_NAMES } from '#contracts/abi/types.generated.ts'
+import { type ChainEvent, ContractCodec, placeOf } from '#contracts/codec.ts'
+import { hex } from '#contracts/entries.ts'
+import { chainError } from '#contracts/errors.ts'
+import { Transactor, type TransactorOptions } from '#contracts/transactor.ts'
+import type { Facts, Evidence as GameEvidence, Move } from '#pinpoint/types.ts'
+import { concatBytes } from '#proto/bytes.ts'
+import { type Entry, encodeEntry } from '#proto/entry.ts'
+import { Packed } from '#proto/packed.ts'
+
+export const PINPOINT = new ContractCodec(artifacts.PinpointArbiter.abi)
+
+/** Packed bytes of a job's facts: what their digest covers, behind its tag. Throws `bad-input` for a field outside its type. */
+export function encodeFacts(facts: Facts): Uint8Array {
+  const p = new Packed()
+  for (const graph of [facts.init, facts.micro, facts.combine, facts.update]) {
+    p.b32(graph.root).u32(graph.inputs).u32(graph.nodes).b32(graph.exports)
+  }
+  p.u32(facts.state).u32(facts.gradients).u32(facts.metrics)
+  p.b32(facts.dataRoot).u64(facts.dataSize).u8(facts.dataDtype)
+  p.u32(facts.stride).u32(facts.recordLength).u64(facts.trainRecords)
+  p.u32(facts.batch).u16(facts.microBatches).u16(facts.lanes).b32(facts.orderSeed)
+  for (const [low, high] of [facts.initSeed, facts.dropoutSeed]) p.u32(low).u32(high)
+  return p.finish()
+}
+
+const EMPTY = '0x'
+
+function evidenceToChain(evidence: GameEvidence): unknown {
+  const { entry, facts, partner, node, nodeOpening, words, openings } = evidence
+  return {
+    entry: entry === undefined ? EMPTY : hex(encodeEntry(entry)),
+    facts: facts === undefined ? EMPTY : hex(encodeFacts(facts)),
+    partner: partner === undefined ? EMPTY : hex(encodeEntry(partner)),
+    node: node === undefined ? EMPTY : hex(node),
+    nodePath: (nodeOpening ?? []).map(hex),
+    words: words ?? [],
+    openings: (openings ?? []).map((opening) => opening.map(hex)),
+  }
+}
+
+/** What the first post of a claim shows besides: from it the contract knows how many items the entry has. */
+export interface Shown {
+  readonly entry: Entry
+  readonly facts: Facts
+}
+
+/** Calldata of a move. `shown` is what a post of the items needs; it is harmless where they are known already. */
+export function encodeMove(gameId: Hex, move: Move, shown?: Shown): string {
+  const { interface: abi } = PINPOINT
+  switch (move.kind) {
+    case 'post': {
+      const first =
+        shown === undefined ? new Uint8Array(0) : concatBytes(encodeEntry(shown.entry), encodeFacts(shown.facts))
+      return abi.encodeFunctionData('post', [gameId, hex(move.header ?? first), hex(move.data)])
+    }
+    case 'choose':
+      return abi.encodeFunctionData('choose', [gameId, move.index, move.path.map(hex), evidenceToChain(move.evidence)])
+    case 'prove':
+      return abi.encodeFunctionData('prove', [gameId, evidenceToChain(move.evidence)])
+  }
+}
+
+/** The claim of an entry before a court. */
+export function claimIdOf(court: string, entryHash: string): Hex {
+  const id = BigInt(keccak256(AbiCoder.defaultAbiCoder().encode(['address', 'bytes32'], [court, entryHash])))
+  return word((id >> 32n) << 32n)
+}
+
+/** The game of a claim's challenger `challenger` against seat `seat`, both by number. */
+export function gameIdOf(claimId: Hex, seat: number, challenger: number): Hex {
+  return word(BigInt(claimId) | (BigInt(seat) << 16n) | BigInt(challenger))
+}
+
+const word = (value: bigint): Hex => `0x${value.toString(16).padStart(64, '0')}`
+
+/** A move that took effect. */
+export interface Played {
+  readonly hash: string
+  readonly blockNumber: number
+  readonly gasUsed: bigint
+  readonly events: readonly ChainEvent[]
+}
+
+/** Typed sending. Every method resolves when its transaction is in a block; what it throws is `Transactor.send`'s. */
+export class PinpointSender {
+  readonly arbiter: Hex
+  readonly address: Hex
+  private readonly transactor: Transactor
+
+  constructor(provider: JsonRpcProvider, arbiter: Hex, privateKey: string, options: TransactorOptions = {}) {
+    this.arbiter = arbiter
+    this.transactor = new Transactor(provider, privateKey, options)
+    this.address = this.transactor.address as Hex
+  }
+
+  private async send(name: string, data: string): Promise<Played> {
+    return playedOf(await this.transactor.send({ name, to: this.arbiter, data }), this.arbiter)
+  }
+
+  /** Makes a player's move; for `shown` see `encodeMove`. */
+  move(gameId: Hex, move: Move, shown?: Shown): Promise<Played> {
+    return this.send(move.kind, encodeMove(gameId, move, shown))
+  }
+
+  private call(name: string, ...args: readonly unknown[]): Promise<Played> {
+    return this.send(name, PINPOINT.interface.encodeFunctionData(name, args))
+  }
+
+  /** Ends a game whose player to move is out of time; anybody may. */
+  timeout(gameId: Hex): Promise<Played> {
+    return this.call('timeout', gameId)
+  }
+
+  concede(gameId: Hex): Promise<Played> {
+    return this.call('concede', gameId)
+  }
+
+  /** An acceptor takes a seat of its own. */
+  defend(court: string, entryHash: string): Promise<Played> {
+    return this.call('defend', court, entryHash)
+  }
+}
+
+function playedOf(receipt: TransactionReceipt, arbiter: Hex): Played {
+  const events = receipt.logs.flatMap((log) => {
+    const event = log.address.toLowerCase() === arbiter ? PINPOINT.event(log) : undefined
+    return event === undefined ? [] : [{ ...event, ...placeOf(log) }]
+  })
+  return { hash: receipt.hash, blockNumber: receipt.blockNumber, gasUsed: receipt.gasUsed, events }
+}
+
+/** Typed reading at the chain's head. Throws `chain` when the node does not answer, or not sensibly. */
+export class PinpointReader {
+  readonly arbiter: Hex
+  private readonly provider: JsonRpcProvider
+
+  constructor(provider: JsonRpcProvider, arbiter: Hex) {
+    this.provider = provider
+    this.arbiter = arbiter
+  }
+
+  private async ask<T>(name: string, ...args: readonly unknown[]): Promise<T> {
+    try {
+      const data = PINPOINT.interface.encodeFunctionData(name, args)
+      return PINPOINT.result(name, await this.provider.call({ to: this.arbiter, data })) as T
+    } catch (error) {
+      throw chainError(name, error)
+    }
+  }
+
+  gameOf(gameId: Hex): Promise<GameView> {
+    return this.ask('gameOf', gameId)
+  }
+
+  claimOf(claimId: Hex): Promise<ClaimView> {
+    return this.ask('claimOf', claimId)
+  }
+
+  rulingOf(court: string, entryHash: string): Promise<Ruling> {
+    return this.ask('ruling', court, entryHash)
+  }
+
+  /** Whether the account has lost a game of the claim, as a challenger or as a seat. */
+  lost(court: string, entryHash: string, account: string): Promise<boolean> {
+    return this.ask('lost', court, entryHash, account)
+  }
+
+  /** Gas of a challenger's moves about a claim. */
+  meteredGas(court: string, entryHash: string, challenger: string): Promise<bigint> {
+    return this.ask('meteredGas', court, entryHash, challenger)
+  }
+
+  /** The root that a game's seat has posted for a list; zero if none. */
+  rootOf(gameId: Hex, level: Level, item = 0, value = 0, element = 0): Promise<Hex> {
+    return this.ask('rootOf', gameId, LEVEL_NAMES.indexOf(level), item, value, element)
+  }
+
+  /** What has happened in a game, in order: a game can be rebuilt from it. */
+  async historyOf(gameId: Hex, fromBlock: number): Promise<readonly ChainEvent[]> {
+    const names = ['Posted', 'Chosen', 'Compared', 'Decided']
+    const topics = names.map((name) => PINPOINT.interface.getEvent(name)?.topicHash ?? '')
+    try {
+      const logs = await this.provider.getLogs({ address: this.arbiter, topics: [topics, gameId], fromBlock })
+      return logs.flatMap((log) => {
+        const event = PINPOINT.event(log)
+        return event === undefined ? [] : [{ ...event, ...placeOf(log) }]
+      })
+    } catch (error) {
+      throw chainError('historyOf', error)
+    }
+  }
+}
