@@ -90,8 +90,10 @@ export function childAt(preimage: Uint8Array, n: number): Hash {
 }
 
 /** Opens the leaf of a byte string that holds byte `at`. */
-export function openByte(bytes: Uint8Array, at: number): Opening {
-  const tree = Levels.ofBytes(bytes)
+export const openByte = (bytes: Uint8Array, at: number): Opening => openByteIn(Levels.ofBytes(bytes), at)
+
+/** The same, if the tree of the string is at hand. */
+export function openByteIn(tree: Levels, at: number): Opening {
   const leaf = Math.floor(at / LEAF_BYTES)
   return [...pathIn(tree, leaf), tree.preimage(0, leaf)]
 }

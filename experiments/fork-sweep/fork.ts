@@ -1,0 +1,116 @@
+/** One fork: a statement that is false in one bit, and the games about it. */
+import type { LoadedJob } from '#app/job/load.ts'
+import type { Program } from '#graph/types.ts'
+import { rootHeight } from '#pinpoint/choice.ts'
+import { factsOf } from '#pinpoint/facts.ts'
+import { hashOf, ShownTrees } from '#pinpoint/play/context.ts'
+import { type Outcome, play } from '#pinpoint/play/match.ts'
+import { sidesOf, stubborn, viewsOf } from '#pinpoint/play/sides.ts'
+import { itemsOf, type Schedule } from '#pinpoint/schedule.ts'
+import type { List, Statement } from '#pinpoint/types.ts'
+import { bytesEqual } from '#proto/bytes.ts'
+import type { Entry } from '#proto/entry.ts'
+import type { Hash } from '#proto/ids.ts'
+import { Dataset } from '#runtime/dataset.ts'
+import { caseOf, claimOf } from '#runtime/pinpoint/case.ts'
+import { type Lie, LyingRunner } from '#runtime/pinpoint/lie.ts'
+import type { EntrySource } from '#runtime/pinpoint/results.ts'
+import type { Runner } from '#runtime/pinpoint/runner.ts'
+import { EntryStatement } from '#runtime/pinpoint/statement.ts'
+
+/** An honest entry, and what a game about it needs. */
+export interface Ground {
+  readonly runner: Runner
+  readonly program: Program
+  readonly source: EntrySource
+  readonly bytes: Uint8Array
+  readonly schedule: Schedule
+  readonly entry: Entry
+  /** Entries of the slot, by replica. */
+  readonly slot: readonly Entry[]
+  readonly statement: EntryStatement
+}
+
+/** The honest entries of a slot, from the first step on, and the ground of games about one of them. */
+export async function groundOf(
+  runner: Runner,
+  { spec, program, data: bytes }: LoadedJob,
+  steps: number,
+  replica = 0,
+): Promise<Ground> {
+  const { replicas } = spec
+  const data = new Dataset(spec.data, bytes)
+  const facts = factsOf(spec, program)
+  const source = (r: number): EntrySource => ({
+    ...{ spec, program, data, replicas },
+    entry: { replica: r, stepFrom: 0, stepTo: steps },
+  })
+  const statements = Array.from({ length: replicas }, (_, r) => new EntryStatement(source(r), runner))
+  const slot: Entry[] = []
+  for (const [r, statement] of statements.entries()) {
+    const root = new Uint8Array(32)
+    const base: Entry = {
+      ...{ jobId: root, epoch: 1, replica: r, window: 0, stepFrom: 0, stepTo: steps },
+      ...{ rootBefore: root, rootAfter: root, lanesRoot: root, metricsRoot: root },
+      solver: new Uint8Array(20).fill(1 + r),
+    }
+    slot.push(await entryOf(statement, itemsOf(facts, base, replicas), base))
+  }
+  const entry = slot[replica] as Entry
+  const statement = statements[replica] as EntryStatement
+  const schedule = itemsOf(facts, entry, replicas)
+  return { runner, program, source: source(replica), bytes, schedule, entry, slot, statement }
+}
+
+/** The entry that follows from a statement; fields that do not are taken from `base`. */
+export async function entryOf(statement: Statement, schedule: Schedule, base: Entry): Promise<Entry> {
+  const item = (index: number): Promise<Hash> => statement.preimage({ level: 'items' }, 0, index)
+  const root = async (of: 'sum' | 'metric'): Promise<Hash> => {
+    const list: List = { level: 'results', of }
+    const height = rootHeight('results', schedule.steps)
+    return hashOf(list, height, await statement.preimage(list, height, 0))
+  }
+  return {
+    ...base,
+    rootBefore: schedule.first === 1 ? await item(0) : base.rootBefore,
+    rootAfter: await item(schedule.count - 1),
+    lanesRoot: await root('sum'),
+    metricsRoot: await root('metric'),
+  }
+}
+
+/** A statement that follows from a lie, and its entry. Undefined if the lie is lost in rounding: nothing committed is false. */
+export async function fork(ground: Ground, lie: Lie): Promise<{ statement: Statement; entry: Entry } | undefined> {
+  return await forkOf(ground, new EntryStatement(ground.source, new LyingRunner(ground.runner, lie)))
+}
+
+/** A statement that differs, and its entry; undefined if no item does. */
+export async function forkOf(
+  ground: Ground,
+  statement: Statement,
+): Promise<{ statement: Statement; entry: Entry } | undefined> {
+  const { schedule, entry: honest } = ground
+  const list: List = { level: 'items' }
+  const top = rootHeight('items', schedule.count)
+  const same = bytesEqual(await statement.preimage(list, top, 0), await ground.statement.preimage(list, top, 0))
+  return same ? undefined : { statement, entry: await entryOf(statement, schedule, honest) }
+}
+
+/**
+ * A game about the entry of `asserter`, who never gives up.
+ * @param served whether the asserter answers what it is asked beside the chain
+ */
+export async function dispute(
+  ground: Ground,
+  asserter: { readonly statement: Statement; readonly entry: Entry },
+  challenger: Statement,
+  served: boolean,
+): Promise<Outcome> {
+  const { entry, statement } = asserter
+  const slot = ground.slot.map((one, r) => (r === entry.replica ? entry : one))
+  const about = caseOf({ ...ground.source, bytes: ground.bytes, entry, slot })
+  const shown = new ShownTrees(served ? statement : undefined)
+  const views = viewsOf(about, statement, challenger, shown)
+  const start = { claim: claimOf(about), evidence: { entry, facts: about.facts } }
+  return await play(start, { ...sidesOf(views, shown), asserter: stubborn(views.asserter) })
+}

@@ -1,0 +1,181 @@
+/**
+ * Experiment: in every kind of value behind a step one bit is false, and all that follows is computed from it. Who is right wins.
+ * README.md says what is claimed and measured.
+ */
+import seedrandom from 'seedrandom'
+import { traceLength } from '#arith/layout.ts'
+import { createExactEngine, ENGINE_CHOICES } from '#engine/conformance/exact.ts'
+import { elementOf } from '#graph/primitives/index.ts'
+import { elementsOf } from '#graph/shape.ts'
+import { roundsByLevel } from '#pinpoint/play/match.ts'
+import { graphOf, itemAt } from '#pinpoint/schedule.ts'
+import type { End, Statement } from '#pinpoint/types.ts'
+import type { Entry } from '#proto/entry.ts'
+import type { Lie } from '#runtime/pinpoint/lie.ts'
+import { Runner, typeOf } from '#runtime/pinpoint/runner.ts'
+import { EntryStatement } from '#runtime/pinpoint/statement.ts'
+import { imageJob, textJob } from '../bench/jobs.ts'
+import { commandLine } from '../lib/command.ts'
+import { jsonOnly, report } from '../lib/figures.ts'
+import { dispute, fork, forkOf, type Ground, groundOf } from './fork.ts'
+import { type Kind, kindsOf } from './kinds.ts'
+
+const USAGE = 'usage: npm run experiment -- fork-sweep [--models mlp,cnn,gpt] [--seed N] [--engine NAME] [--json]'
+const values = commandLine(USAGE, {
+  models: { type: 'string', default: 'mlp,cnn,gpt' },
+  seed: { type: 'string', default: '1' },
+  engine: { type: 'string', default: 'auto' },
+  json: { type: 'boolean' },
+})
+
+const adamw = { type: 'adamw', learningRate: 0.01, warmup: 2 }
+const sgd = { type: 'sgd', learningRate: 0.05, momentum: 0.9 }
+const CONTEXT = 8
+
+const JOBS = {
+  mlp: () =>
+    imageJob(
+      { model: { type: 'mlp', hidden: [8] }, steps: 4, batch: 8, microBatches: 4, optimizer: sgd, replicas: 1 },
+      64,
+    ),
+  cnn: () =>
+    imageJob(
+      {
+        model: { type: 'cnn', channels: [2, 3], kernel: 3, hidden: 8 },
+        ...{ steps: 4, batch: 4, microBatches: 2, optimizer: adamw, arithmetic: 'q16', replicas: 1 },
+      },
+      64,
+    ),
+  gpt: () =>
+    textJob(
+      {
+        model: { type: 'gpt', width: 16, layers: 2, heads: 2, context: CONTEXT, dropout: 0.2 },
+        ...{ steps: 4, batch: 4, microBatches: 4, optimizer: adamw, replicas: 2 },
+      },
+      CONTEXT,
+      64,
+    ),
+} as const
+
+type Random = () => number
+const below = (random: Random, n: number): number => Math.floor(n * random())
+
+/** Places that are tried until a bit is found that is not lost in rounding. */
+const TRIES = 60
+/** Ends that a false bit of an input, or of a node, must come to. */
+const INPUT_ENDS: readonly (End | undefined)[] = ['input', 'word']
+
+interface Row {
+  readonly kind: string
+  readonly end: End | undefined
+  readonly withheld: number
+  readonly served: number
+  readonly levels: Record<string, number>
+  readonly disputes: number
+  readonly wrong: number
+}
+
+function place(ground: Ground, kind: Kind, random: Random): Lie {
+  const item = kind.items[below(random, kind.items.length)] as number
+  const value = kind.values[below(random, kind.values.length)] as number
+  const graph = ground.program[graphOf(itemAt(ground.schedule, item)) ?? 'micro']
+  const element = below(random, elementsOf(typeOf(graph, value).shape))
+  const bit = below(random, 32)
+  const node = graph.nodes[value - graph.inputs.length]
+  if (node === undefined) return { item, value, element, bit }
+  const types = node.inputs.map((id) => typeOf(graph, id))
+  return { item, value, element, bit, micro: below(random, traceLength(elementOf(node, types))) }
+}
+
+type Forked = { readonly statement: Statement; readonly entry: Entry }
+
+/** All games about one fork: an honest challenger against it, an honest asserter against somebody who believes it. */
+async function games(ground: Ground, name: string, forked: Forked, ends: readonly (End | undefined)[]): Promise<Row> {
+  const withheld = await dispute(ground, forked, ground.statement, false)
+  const served = await dispute(ground, forked, ground.statement, true)
+  const defended = await dispute(ground, ground, forked.statement, true)
+  const right = [
+    withheld.winner === 'challenger' && ends.includes(withheld.end),
+    served.winner === 'challenger' && served.by === 'proof' && ends.includes(served.end),
+    defended.winner === 'asserter',
+  ]
+  return {
+    kind: name,
+    end: served.end,
+    withheld: withheld.rounds,
+    served: served.rounds,
+    levels: roundsByLevel(withheld),
+    disputes: right.length,
+    wrong: right.filter((one) => !one).length,
+  }
+}
+
+async function sweep(ground: Ground, model: string, random: Random, rows: Row[]): Promise<string[]> {
+  const lost: string[] = []
+  const done = (row: Row): void => {
+    rows.push(row)
+    if (jsonOnly()) return
+    const verdicts = row.wrong === 0 ? 'right' : 'WRONG'
+    console.log(
+      `  ${row.kind.padEnd(32)} ${String(row.end).padEnd(8)} ${row.withheld} withheld, ${row.served} served, ${verdicts}`,
+    )
+  }
+  for (const kind of kindsOf(ground)) {
+    const name = `${model} ${kind.name}`
+    const node =
+      (kind.values[0] as number) >=
+      ground.program[graphOf(itemAt(ground.schedule, kind.items[0] as number)) ?? 'micro'].inputs.length
+    let found: Forked | undefined
+    for (let i = 0; found === undefined && i < TRIES; i++) found = await fork(ground, place(ground, kind, random))
+    if (found === undefined) lost.push(name)
+    else done(await games(ground, name, found, node ? ['block'] : INPUT_ENDS))
+  }
+  const { replicas } = ground.source
+  if (replicas > 1) {
+    const found = await forkOf(
+      ground,
+      new EntryStatement({ ...ground.source, received: spoilt(ground, random) }, ground.runner),
+    )
+    if (found !== undefined) done(await games(ground, `${model} lanes: inbound`, found, ['inbound']))
+  }
+  return lost
+}
+
+/** A partner's sum of the first step with one bit flipped. */
+function spoilt({ program }: Ground, random: Random): (step: number, replica: number) => Uint8Array | undefined {
+  const ports = [...program.gradients, ...program.metrics]
+  const sum = new Uint8Array(ports.reduce((bytes, { type }) => bytes + 4 * elementsOf(type.shape), 0))
+  sum[below(random, sum.length)] = 1 << below(random, 8)
+  return (step) => (step === 0 ? sum : undefined)
+}
+
+const choice = ENGINE_CHOICES.find((name) => name === values.engine)
+if (choice === undefined) throw new Error(`--engine is one of ${ENGINE_CHOICES.join(', ')}`)
+const rows: Row[] = []
+const lost: string[] = []
+for (const model of values.models.split(',')) {
+  const make = JOBS[model as keyof typeof JOBS]
+  if (make === undefined) throw new Error(`--models are among ${Object.keys(JOBS).join(', ')}`)
+  const engine = await createExactEngine(choice)
+  try {
+    if (!jsonOnly()) console.log(model)
+    const ground = await groundOf(new Runner(engine), make(), 2)
+    lost.push(...(await sweep(ground, model, seedrandom(`${values.seed} ${model}`), rows)))
+  } finally {
+    await engine.close()
+  }
+}
+const sum = (of: (row: Row) => number): number => rows.reduce((total, row) => total + of(row), 0)
+report({
+  name: 'fork-sweep',
+  figures: {
+    nodeKinds: rows.length,
+    disputes: sum(({ disputes }) => disputes),
+    wrongVerdicts: sum(({ wrong }) => wrong),
+    mostRoundsWithheld: Math.max(...rows.map(({ withheld }) => withheld)),
+    mostRoundsServed: Math.max(...rows.map(({ served }) => served)),
+    kindsWithoutEffect: lost.length,
+  },
+  thresholds: { wrongVerdicts: { equals: 0 }, mostRoundsServed: { max: 9 } },
+  details: { rows, withoutEffect: lost },
+})

@@ -1,0 +1,49 @@
+/** What a game about an entry of a job is about. */
+import type { Program } from '#graph/types.ts'
+import type { Claim } from '#pinpoint/claim.ts'
+import { factsHash, factsOf } from '#pinpoint/facts.ts'
+import type { Case } from '#pinpoint/play/context.ts'
+import { definitionsOf } from '#pinpoint/play/definitions.ts'
+import { Levels } from '#pinpoint/play/levels.ts'
+import { openByteIn } from '#pinpoint/play/openings.ts'
+import { itemsOf } from '#pinpoint/schedule.ts'
+import { type Entry, entryDigest } from '#proto/entry.ts'
+import type { JobSpec } from '#proto/job.ts'
+
+export interface CaseSource {
+  readonly spec: JobSpec
+  readonly program: Program
+  /** The data set. */
+  readonly bytes: Uint8Array
+  /** The disputed entry. */
+  readonly entry: Entry
+  /** All entries of its slot, by replica. */
+  readonly slot: readonly Entry[]
+}
+
+/** Everything that both players know. The tree over the data is built when a game comes to a record. */
+export function caseOf({ spec, program, bytes, entry, slot }: CaseSource): Case {
+  const facts = factsOf(spec, program)
+  let data: Levels | undefined
+  return {
+    entry,
+    facts,
+    schedule: itemsOf(facts, entry, slot.length),
+    slot,
+    definitions: definitionsOf(program, facts),
+    async data(at) {
+      data ??= Levels.ofBytes(bytes)
+      return openByteIn(data, at)
+    },
+  }
+}
+
+/** The claim of a case, as the chain has it. */
+export function claimOf({ entry, facts, slot }: Case): Claim {
+  return {
+    entry: entryDigest(entry),
+    facts: factsHash(facts),
+    replicas: slot.length,
+    slot: slot.map((one) => entryDigest(one)),
+  }
+}
