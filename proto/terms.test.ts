@@ -5,10 +5,11 @@ import { createTerms, minimumClaimStake, quote } from '#proto/terms.ts'
 import { sampleJob } from '#proto/testing.ts'
 
 const { devnet } = PRESETS
+const FACTS = new Uint8Array(32).fill(0xfa)
 
 test('terms carry the job and cost what the contract asks', () => {
   const spec = sampleJob()
-  const terms = createTerms(spec, devnet)
+  const terms = createTerms(spec, devnet, FACTS)
   expect(terms).toMatchObject({ steps: 12, entrySteps: 2, entriesPerWindow: 2, replicas: 2, depth: 2 })
   expect(terms.dataRoot).toBe(`0x${'da'.repeat(32)}`)
   // 6 slots of 2 * (1 + 0.5) and 3 windows of 1 milliether
@@ -22,7 +23,7 @@ test('terms carry the job and cost what the contract asks', () => {
 })
 
 test('rare sampling makes claims dear', () => {
-  const rare = createTerms(sampleJob({ policy: { sampleRate: sampleRate(1 / 64) } }), devnet)
+  const rare = createTerms(sampleJob({ policy: { sampleRate: sampleRate(1 / 64) } }), devnet, FACTS)
   expect(rare.claimStake).toBe(128n * 10n ** 15n)
   expect(minimumClaimStake({ ...rare, sampleRate: ALWAYS })).toBe(28n * 10n ** 15n)
 })
@@ -30,12 +31,12 @@ test('rare sampling makes claims dear', () => {
 test('terms that the contract would refuse are refused here', () => {
   const spec = sampleJob()
   const { prices, periods } = devnet
-  expect(() => createTerms(sampleJob({ policy: { sampleRate: 0n } }), devnet)).toThrow('sample rate')
-  expect(() => createTerms(spec, { prices: { ...prices, entryPrice: 0n }, periods })).toThrow('entryPrice')
-  expect(() => createTerms(spec, { prices, periods: { ...periods, revealPeriod: 0 } })).toThrow('revealPeriod')
-  expect(() => createTerms(spec, { prices, periods: { ...periods, jobPeriod: 15 } })).toThrow('jobPeriod')
-  expect(() => createTerms(spec, devnet, { claimStake: 1n })).toThrow('below the least')
-  expect(() => createTerms(sampleJob({ policy: { sampleRate: 1n } }), devnet)).toThrow('2^96-1')
+  expect(() => createTerms(sampleJob({ policy: { sampleRate: 0n } }), devnet, FACTS)).toThrow('sample rate')
+  expect(() => createTerms(spec, { prices: { ...prices, entryPrice: 0n }, periods }, FACTS)).toThrow('entryPrice')
+  expect(() => createTerms(spec, { prices, periods: { ...periods, revealPeriod: 0 } }, FACTS)).toThrow('revealPeriod')
+  expect(() => createTerms(spec, { prices, periods: { ...periods, jobPeriod: 15 } }, FACTS)).toThrow('jobPeriod')
+  expect(() => createTerms(spec, devnet, FACTS, { claimStake: 1n })).toThrow('below the least')
+  expect(() => createTerms(sampleJob({ policy: { sampleRate: 1n } }), devnet, FACTS)).toThrow('2^96-1')
 })
 
 test('presets are known by name and frozen', () => {
@@ -43,5 +44,5 @@ test('presets are known by name and frozen', () => {
   expect(() => presetOf('toString')).toThrow('no preset')
   expect(() => Object.assign(devnet.periods, { bidPeriod: 1 })).toThrow()
   expect(() => Object.assign(devnet, { name: 'x' })).toThrow()
-  for (const preset of Object.values(PRESETS)) createTerms(sampleJob(), preset)
+  for (const preset of Object.values(PRESETS)) createTerms(sampleJob(), preset, FACTS)
 })

@@ -50,6 +50,8 @@ export interface JobTerms extends Prices, Periods {
   readonly dataRoot: Hex
   /** State root before step 0; zero: claimed by the first entry. */
   readonly initRoot: Hex
+  /** Digest of what a dispute needs of the job: docs/spec/pinpoint.md, Facts. */
+  readonly factsHash: Hex
   readonly steps: number
   readonly entrySteps: number
   readonly entriesPerWindow: number
@@ -117,11 +119,13 @@ export function quote(terms: JobTerms): Quote {
  * Terms of a job at the given prices and periods, with the least claim stake that the contract takes unless one is given.
  * Throws `bad-input` for what the contract would refuse.
  *
+ * @param facts digest of the job's facts (docs/spec/pinpoint.md)
  * @param initRoot state root before step 0 where it is known
  */
 export function createTerms(
   spec: JobSpec,
   economy: { readonly prices: Prices; readonly periods: Periods },
+  facts: Uint8Array,
   options: { readonly initRoot?: Uint8Array; readonly claimStake?: bigint } = {},
 ): JobTerms {
   const priced: Priced = {
@@ -129,6 +133,7 @@ export function createTerms(
     programRoot: to0x(spec.programRoot) as Hex,
     dataRoot: to0x(spec.data.root) as Hex,
     initRoot: to0x(options.initRoot ?? new Uint8Array(32)) as Hex,
+    factsHash: to0x(facts) as Hex,
     steps: spec.steps,
     entrySteps: spec.entrySteps,
     entriesPerWindow: spec.entriesPerWindow,

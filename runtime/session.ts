@@ -73,7 +73,8 @@ async function openSession(
   const data = await store.data(spec, signal)
   const compute = new Calls<ComputeMethods>(new URL('./compute/worker.ts', import.meta.url))
   try {
-    const opened = await compute.call('open', { job: bytes, data, ...choice })
+    const { facts, ...opened } = await compute.call('open', { job: bytes, data, ...choice })
+    check(job.terms.factsHash === to0x(facts), 'bad-job', 'the chain registered other facts than those of the job')
     return { jobId: job.jobId, spec, compute, ...opened, lost: compute.lost, close: () => compute.close() }
   } catch (error) {
     await compute.close()

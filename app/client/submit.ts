@@ -5,6 +5,7 @@ import type { LoadedJob } from '#app/job/load.ts'
 import { openChain } from '#contracts/chain.ts'
 import { AssaySender } from '#contracts/sender.ts'
 import { stepCost } from '#graph/cost.ts'
+import { factsHash, factsOf } from '#pinpoint/facts.ts'
 import { toHex } from '#proto/bytes.ts'
 import { AssayError, check, fail } from '#proto/errors.ts'
 import { encodeJob, type JobSpec } from '#proto/job.ts'
@@ -63,7 +64,11 @@ export async function submitJob(
   signal: AbortSignal,
   options: SubmitOptions = {},
 ): Promise<Submitted> {
-  const terms = createTerms(job.spec, { prices: preset.prices, periods: periodsFor(job, preset) })
+  const terms = createTerms(
+    job.spec,
+    { prices: preset.prices, periods: periodsFor(job, preset) },
+    factsHash(factsOf(job.spec, job.program)),
+  )
   const price = quote(terms).escrow
   check(job.budget === undefined || price <= job.budget, 'over-limit', `the job may cost ${formatEther(price)} ether`, {
     next: `Raise the budget (${formatEther(job.budget ?? 0n)} ether), or train fewer steps.`,

@@ -1,6 +1,7 @@
 /** Blobs in folders against the hashes that the chain holds: the spec, the data set, checkpoints, evidence. */
 import { readFile } from 'node:fs/promises'
 import type { Program } from '#graph/types.ts'
+import { factsHash, factsOf } from '#pinpoint/facts.ts'
 import { bytesEqual, fromHex, to0x, toHex } from '#proto/bytes.ts'
 import { sha256 } from '#proto/hash.ts'
 import { jobId } from '#proto/ids.ts'
@@ -51,7 +52,7 @@ export function checkTerms(
   history: History,
   job: JobView,
   chain: { readonly chainId: bigint; readonly assay: Hex },
-  spec: JobSpec | undefined,
+  stated: { readonly spec: JobSpec; readonly program: Program } | undefined,
 ): Outcome {
   const findings = new Findings()
   const registered = history.events.find((event) => event.name === 'JobRegistered')
@@ -64,11 +65,13 @@ export function checkTerms(
   })
   const place = `the registration in block ${registered.blockNumber}`
   findings.same(place, 'the job id', history.jobId, to0x(id))
-  if (spec === undefined) return findings.outcome('job id')
+  if (stated === undefined) return findings.outcome('job id')
+  const { spec, program } = stated
   const { terms } = job
   const says = {
     programRoot: to0x(spec.programRoot),
     dataRoot: to0x(spec.data.root),
+    factsHash: to0x(factsHash(factsOf(spec, program))),
     steps: spec.steps,
     entrySteps: spec.entrySteps,
     entriesPerWindow: spec.entriesPerWindow,

@@ -104,7 +104,10 @@ async function checkAll(checks: Checks, subject: Subject, options: JobAuditOptio
   const specs = checkSpecs(folders, job.terms.specHash)
   await checks.make('job', 'spec', () => specs.outcome)
   const opened = specs.opened
-  await checks.make('job', 'terms', () => checkTerms(history, job, { chainId, assay: deployment.assay }, opened?.spec))
+  const program = opened && programOf(opened.spec)
+  await checks.make('job', 'terms', () =>
+    checkTerms(history, job, { chainId, assay: deployment.assay }, opened && program && { spec: opened.spec, program }),
+  )
   await checks.make('job', 'assignment', () => checkAssignment(record, history, job))
 
   await checks.make('training', 'places', () => checkPlaces(history, job))
@@ -122,9 +125,8 @@ async function checkAll(checks: Checks, subject: Subject, options: JobAuditOptio
   await checks.make('ledger', 'sums', () => checkSums(history, rows.books))
   await checks.make('ledger', 'balances', () => checkBalances(provider, record, history, rows.books))
 
-  if (opened === undefined)
+  if (opened === undefined || program === undefined)
     return [`the job's canonical bytes (${job.terms.specHash}): nothing of the training was computed again`]
-  const program = programOf(opened.spec)
   const data = await checkData(folders, opened.spec)
   await checks.make('blobs', 'data', () => data.outcome)
   let states: Awaited<ReturnType<typeof checkCheckpoints>>['states'] = new Map()

@@ -62,6 +62,7 @@ interface IAssay {
         bytes32 programRoot; //     root of the step graph
         bytes32 dataRoot; //        root of the training data
         bytes32 initRoot; //        state root before step 0; zero: claimed by the first entry
+        bytes32 factsHash; //       digest of what a dispute needs of the job (docs/spec/pinpoint.md)
         uint32 steps; //            training steps of the job
         uint32 entrySteps; //       steps covered by one entry (k); the last entry may be shorter
         uint16 entriesPerWindow; // step ranges ("slots") in a window (W); W * replicas <= 64

@@ -8,6 +8,7 @@ import {MAX_DEPTH, MAX_WINDOW_ENTRIES} from "./State.sol";
 library Terms {
     /// @dev Reverts with the name of the first term that is out of range.
     function check(IAssay.JobTerms memory t) internal pure {
+        if (t.factsHash == 0) revert IAssay.InvalidTerms("factsHash");
         if (t.steps == 0) revert IAssay.InvalidTerms("steps");
         if (t.entrySteps == 0) revert IAssay.InvalidTerms("entrySteps");
         if (t.replicas == 0 || t.replicas & (t.replicas - 1) != 0) revert IAssay.InvalidTerms("replicas");

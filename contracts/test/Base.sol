@@ -83,6 +83,7 @@ abstract contract Base {
         t.programRoot = "program";
         t.dataRoot = "data";
         t.initRoot = "init";
+        t.factsHash = "facts";
         t.steps = 11;
         t.entrySteps = 2;
         t.entriesPerWindow = 2;

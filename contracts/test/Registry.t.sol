@@ -89,6 +89,8 @@ contract RegistryTest is Base {
         wrong(t, "verdictStake");
         (t = defaults()).verdictStake = 2 ** 93;
         wrong(t, "verdictStake");
+        (t = defaults()).factsHash = 0;
+        wrong(t, "factsHash");
         (t = defaults()).challengeBond = 0;
         wrong(t, "challengeBond");
         (t = defaults()).coordinatorBond = 0;

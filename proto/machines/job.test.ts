@@ -18,7 +18,7 @@ import { sampleJob, seededRandom } from '#proto/testing.ts'
 import { slotSteps, windowSlots } from '#proto/windows.ts'
 
 const spec = sampleJob()
-const terms = createTerms(spec, PRESETS.devnet)
+const terms = createTerms(spec, PRESETS.devnet, new Uint8Array(32).fill(1))
 const address = (n: number): Hex => to0x(new Uint8Array(20).fill(n)) as Hex
 const b32 = (n: number): Uint8Array => new Uint8Array(32).fill(n)
 const hex32 = (n: number): Hex => to0x(b32(n)) as Hex

@@ -2,6 +2,7 @@
 import { createExactEngine, type ExactEngineName } from '#engine/conformance/exact.ts'
 import type { Engine } from '#engine/types.ts'
 import { watched } from '#engine/watch.ts'
+import { factsHash, factsOf } from '#pinpoint/facts.ts'
 import { fail } from '#proto/errors.ts'
 import { decodeJob } from '#proto/job.ts'
 import { type Replayed, type ReplayRequest, replay } from '#runtime/compute/replay.ts'
@@ -25,6 +26,8 @@ export interface Opened {
   readonly stateBytes: number
   readonly sumBytes: number
   readonly program: ProgramOutline
+  /** Digest of what a dispute needs of the job: docs/spec/pinpoint.md, Facts. */
+  readonly facts: Uint8Array
 }
 
 let engine: Engine | undefined
@@ -54,7 +57,8 @@ const methods = {
     beat()
     engine = await createExactEngine(request.engine, { threads: request.threads })
     current = new Trainer(beating(engine), program, spec, new Dataset(spec.data, request.data))
-    return { stateBytes: current.stateBytes, sumBytes: current.sumBytes, program: outlineOf(program) }
+    const facts = factsHash(factsOf(spec, program))
+    return { stateBytes: current.stateBytes, sumBytes: current.sumBytes, program: outlineOf(program), facts }
   },
 
   /** Sets the state to the init graph's output; returns its root. */

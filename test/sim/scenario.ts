@@ -13,6 +13,7 @@ import { SimChain } from '#test/sim/chain.ts'
 import type { Chance } from '#test/sim/chance.ts'
 import { checkInvariants, type Snapshot } from '#test/sim/invariants.ts'
 import { Market, type SimNode } from '#test/sim/market.ts'
+import { SYMBOLIC_FACTS } from '#test/sim/symbolic.ts'
 
 const PRICES: Prices = {
   entryPrice: 1_000n,
@@ -76,7 +77,7 @@ export class Scenario {
   /** @param changes of the periods, which otherwise leave time enough for processes that lag and queue */
   async submit(changes: Partial<Periods> = {}): Promise<void> {
     const periods = { ...PERIODS, ...changes }
-    this.jobId = await this.market.submit(createTerms(this.#stage.spec, { prices: PRICES, periods }))
+    this.jobId = await this.market.submit(createTerms(this.#stage.spec, { prices: PRICES, periods }, SYMBOLIC_FACTS))
     await this.market.step()
   }
 

@@ -25,6 +25,9 @@ export type TrainerLike = Pick<
   | 'update'
 > & { readonly program: { readonly state: readonly Port[]; readonly metrics: readonly Port[] } }
 
+/** Symbolic jobs have no program whose facts could be told. */
+export const SYMBOLIC_FACTS = sha256(new TextEncoder().encode('symbolic'))
+
 const HASH: Port = { name: 'expression', type: { dtype: 'u32', shape: [8] } }
 const METRIC: Port = { name: 'metric', type: { dtype: 'f32', shape: [] } }
 

@@ -19,6 +19,7 @@ export const TERMS: JobTerms = {
   programRoot: hex(sha256(Uint8Array.of(2))),
   dataRoot: hex(sha256(Uint8Array.of(3))),
   initRoot: hex(sha256(Uint8Array.of(4))),
+  factsHash: hex(sha256(Uint8Array.of(5))),
   steps: 7,
   entrySteps: 2,
   entriesPerWindow: 2,

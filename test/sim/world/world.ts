@@ -22,7 +22,7 @@ import { runSolver } from '#solver/role.ts'
 import { BareRun } from '#test/sim/bare.ts'
 import { type Chance, chance } from '#test/sim/chance.ts'
 import { INVARIANTS, type Snapshot } from '#test/sim/invariants.ts'
-import { SymbolicTrainer } from '#test/sim/symbolic.ts'
+import { SYMBOLIC_FACTS, SymbolicTrainer } from '#test/sim/symbolic.ts'
 import { Air, type Place } from '#test/sim/world/air.ts'
 import { type Cast, drawCast, GRACE, type Part, PERIODS, PRICES } from '#test/sim/world/cast.ts'
 import type { ChainPool, WorldChain } from '#test/sim/world/chain.ts'
@@ -203,7 +203,7 @@ export class World {
 
   /** The job is registered before anything goes wrong. */
   async #submit(): Promise<void> {
-    const terms = createTerms(this.cast.spec, { prices: PRICES, periods: PERIODS })
+    const terms = createTerms(this.cast.spec, { prices: PRICES, periods: PERIODS }, SYMBOLIC_FACTS)
     const submitter = this.#chain.accounts[0] as { address: Hex }
     this.#jobId = await this.#chain.register(submitter.address, terms, quote(terms).escrow)
     this.#fold(await this.#chain.mine())
