@@ -80,3 +80,6 @@ function above(hashes: Uint8Array): Uint8Array {
   }
   return out
 }
+
+/** Items under a full node at a height: 16 to its power. */
+export const spanOf = (height: number): number => 2 ** (4 * height)

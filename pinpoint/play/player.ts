@@ -12,6 +12,7 @@ import { LEAF_WORDS } from '../tree.ts'
 import type { Evidence, List, Move, Opening, Position } from '../types.ts'
 import { hashOf } from './context.ts'
 import { evidenceFor, METRICS, SUMS, type View } from './evidence.ts'
+import { spanOf } from './levels.ts'
 import { childAt } from './openings.ts'
 
 /** What a player does; it concedes where its own computation speaks for the other side. */
@@ -119,7 +120,7 @@ async function firstDifference({ own, trees }: View, position: Position): Promis
     height--
   }
   if (path.length === 0) return { kind: 'missing' }
-  const first = index * ARITY ** height * (words ? LEAF_WORDS : 1)
+  const first = index * spanOf(height) * (words ? LEAF_WORDS : 1)
   return { kind: 'difference', index: first, path, whole: false }
 }
 

@@ -1,5 +1,4 @@
 /** For tests: worlds as the statements of players. */
-import { ARITY } from '#proto/hash.ts'
 import type { SeededRandom } from '#proto/testing.ts'
 import { holdsWords, rootHeight } from '../choice.ts'
 import { graphOf, itemAt } from '../schedule.ts'
@@ -9,7 +8,7 @@ import type { List, Opening, Position, Statement } from '../types.ts'
 import { type Case, ShownTrees, treesOf } from './context.ts'
 import { definitionsOf } from './definitions.ts'
 import { evidenceFor, type View } from './evidence.ts'
-import { Levels } from './levels.ts'
+import { Levels, spanOf } from './levels.ts'
 import { type Outcome, play, type Sides } from './match.ts'
 import { openByte } from './openings.ts'
 import { listOf } from './player.ts'
@@ -97,7 +96,7 @@ export function griefer(view: View, asserter: Statement, random: SeededRandom): 
       return { kind: 'choose', index: count + behind, path: [], evidence: base }
     }
     const words = holdsWords(level)
-    const width = ARITY ** height * (words ? LEAF_WORDS : 1)
+    const width = spanOf(height) * (words ? LEAF_WORDS : 1)
     const chosen = index * width + random.below(Math.min(width, count - index * width))
     const whole = await pathTo(asserter, position, chosen)
     const path = whole.slice(0, 1 + random.below(whole.length))

@@ -2,6 +2,8 @@
 import { fail } from '#proto/errors.ts'
 import { ARITY, HASH_BYTES, LEAF_BYTES, leafHash, nodeHash } from '#proto/hash.ts'
 import type { Hash } from '#proto/ids.ts'
+import { childrenOf, heightOf, widthOf } from '../tree.ts'
+import { spanOf } from './levels.ts'
 
 /** From index `from` on, up to the next run, all items are `item`. */
 export interface Run<T> {
@@ -27,9 +29,7 @@ export class VirtualTree {
 
   private constructor(bottom: Bottom) {
     this.#bottom = bottom
-    let height = 0
-    while (ARITY ** height < bottom.count) height++
-    this.height = height
+    this.height = heightOf(bottom.count)
   }
 
   /** The tree over `count` hashes. `runs` ascend from 0. */
@@ -65,13 +65,11 @@ export class VirtualTree {
   /** As `Levels.preimage`. @throws bad-input */
   preimage(height: number, index: number): Uint8Array {
     const { count, preimage } = this.#bottom
-    const width = Math.ceil(count / ARITY ** height)
-    if (!(height >= 0 && height <= this.height && index >= 0 && index < width)) {
+    if (!(height >= 0 && height <= this.height && index >= 0 && index < widthOf(count, height))) {
       fail('bad-input', `there is no node ${index} at height ${height}`)
     }
     if (height === 0) return preimage(index)
-    const below = Math.ceil(count / ARITY ** (height - 1))
-    const children = Math.min(ARITY, below - index * ARITY)
+    const children = childrenOf(count, height, index)
     const out = new Uint8Array(children * HASH_BYTES)
     for (let c = 0; c < children; c++) out.set(this.#hash(height - 1, index * ARITY + c), c * HASH_BYTES)
     return out
@@ -79,9 +77,9 @@ export class VirtualTree {
 
   #hash(height: number, index: number): Hash {
     const { count, runOf, hash } = this.#bottom
-    const first = index * ARITY ** height
-    const end = Math.min(count, first + ARITY ** height)
-    const run = end === first + ARITY ** height ? runOf(first, end) : undefined
+    const first = index * spanOf(height)
+    const end = Math.min(count, first + spanOf(height))
+    const run = end === first + spanOf(height) ? runOf(first, end) : undefined
     // Only the last node of a height is not full, or has a last leaf that may be short.
     const key = run === undefined || end === count ? `${height}:${index}` : `${height} of run ${run}`
     let known = this.#known.get(key)
