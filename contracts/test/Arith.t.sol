@@ -101,6 +101,7 @@ contract ArithTest is ArithBase {
         gives(FDIV, TINY, LARGEST | SIGN, MINUS_ZERO, "far below the least");
         gives(FDIV, LARGEST, LARGEST, ONE, "equal");
         gives(FDIV, LARGEST_SUBNORMAL, TINY, 0x4afffffe, "subnormals");
+        gives(FDIV, TINY, 0x0dffffff, 0x26800001, "a tie but for 2^-48");
     }
 
     function test_roots() public view {

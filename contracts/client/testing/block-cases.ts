@@ -49,6 +49,8 @@ function addends(next: Next, i: number): Args {
 
 function quotient(next: Next, i: number): Args {
   if (i % 4 === 0) return [nasty(next), nasty(next), 0]
+  // Over 2^24 - 1 a power of two is 2^-48 above a tie, less than a quotient of a subnormal shows.
+  if (i % 16 === 1) return [(1 << (next() % 24)) >>> 0, withExponent(next() | 0x7fffff, next() % 255), 0]
   if (i % 4 === 1) return [withExponent(short(next), next() % 255), withExponent(short(next), next() % 255), 0]
   // Near a quotient that is subnormal, or normal.
   const b = withExponent(next(), 100 + (next() % 50))
