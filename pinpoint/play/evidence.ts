@@ -102,18 +102,34 @@ async function metricOpenings(view: View, position: Position): Promise<(Opened |
   return [...opened, await openItem(view.trees, METRICS, entry.metricsRoot, schedule.steps, position.index)]
 }
 
-async function inboundOpening({ about, own }: View, position: Position): Promise<Opened | undefined> {
-  const { schedule, slot } = about
+async function inboundOpening(view: View, position: Position): Promise<Opened | undefined> {
+  const { schedule, slot } = view.about
   const index = chosen(position, 'item')
   const item = itemAt(schedule, index)
   const partner = item.kind === 'inbound' ? slot[item.replica] : undefined
   if (partner === undefined) return undefined
-  const leaf = item.step - schedule.stepFrom
-  const inbound: Hash[] = []
-  for (let at = index - leaf * schedule.step.length; at < schedule.count; at += schedule.step.length) {
-    inbound.push(await own.preimage(ITEMS, 0, at))
+  return openAmong(await ownOfSteps(view, index), partner.lanesRoot, item.step - schedule.stepFrom)
+}
+
+/** One's own items of all steps that stand in them where `item` stands in its own. */
+async function ownOfSteps({ about: { schedule }, own }: View, item: number): Promise<Hash[]> {
+  const { first, count, step } = schedule
+  const items: Hash[] = []
+  for (let at = first + ((item - first) % step.length); at < count; at += step.length) {
+    items.push(await own.preimage(ITEMS, 0, at))
   }
-  return openAmong(inbound, partner.lanesRoot, leaf)
+  return items
+}
+
+/** Whether the sums of all partners, as one has computed them, are those that their entries commit to. */
+export async function partnersAgree(view: View): Promise<boolean> {
+  const { schedule, slot } = view.about
+  for (let at = schedule.first; at < schedule.first + schedule.step.length; at++) {
+    const item = itemAt(schedule, at)
+    const partner = item.kind === 'inbound' ? slot[item.replica] : undefined
+    if (partner !== undefined && openAmong(await ownOfSteps(view, at), partner.lanesRoot, 0) === undefined) return false
+  }
+  return true
 }
 
 async function inputOpenings(view: View, position: Position): Promise<(Opened | undefined)[]> {

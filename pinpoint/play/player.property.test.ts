@@ -2,14 +2,17 @@
 import { describe, expect, test } from 'vitest'
 import { seeds } from '#graph/testing.ts'
 import { bytesEqual } from '#proto/bytes.ts'
-import { encodeEntry } from '#proto/entry.ts'
+import { type Entry, encodeEntry } from '#proto/entry.ts'
 import type { Hash } from '#proto/ids.ts'
 import { hashTree } from '#proto/merkle.ts'
 import { type SeededRandom, seededRandom } from '#proto/testing.ts'
 import { type Lies, smallJob, World, type WorldOptions } from '../testing.ts'
 import type { End } from '../types.ts'
+import { treesOf } from './context.ts'
+import type { View } from './evidence.ts'
+import { refutable } from './player.ts'
 import { stubborn } from './sides.ts'
-import { griefer, match } from './testing.ts'
+import { caseOf, griefer, match, WorldStatement } from './testing.ts'
 
 const one = smallJob()
 const four = smallJob({ microBatches: 4, lanes: 4, replicas: 2 })
@@ -91,6 +94,22 @@ describe('an honest challenger', () => {
     }
     expect([...ends.keys()].sort()).toEqual(ENDS)
   })
+})
+
+test('what is true is not challenged, nor what rests on a false sum of another', async () => {
+  const { job, options } = SETTINGS[2] as Setting
+  const [truth, partner] = [truths[2] as World, (truths[2] as World).partner(0)]
+  const view = (liar: World, slot: readonly Entry[]): View => {
+    const about = { ...caseOf(liar, truth), slot }
+    const own = new WorldStatement(truth)
+    return { about, own, trees: treesOf(own) }
+  }
+  const entries = [partner.entry(), truth.entry()]
+  const liar = new World(job, { ...options, lies: { entry: { rootAfter: new Uint8Array(32) } } })
+  const other = { ...partner.entry(), lanesRoot: new Uint8Array(32) }
+  expect(await refutable(view(truth, entries))).toBe(false)
+  expect(await refutable(view(liar, entries))).toBe(true)
+  expect(await refutable(view(liar, [other, liar.entry()]))).toBe(false)
 })
 
 describe('an honest asserter', () => {

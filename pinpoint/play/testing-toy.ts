@@ -99,6 +99,20 @@ export async function toyRounds(toy: Toy, random: SeededRandom, served: boolean)
   return outcome.rounds
 }
 
+/** Two challengers of one claim, one after the other: posts of the first game, and of the second, which starts from them. */
+export async function inTurn(toy: Toy, random: SeededRandom): Promise<[number, number]> {
+  const lie = traceLie(toy, random)
+  const entry = toy.entry(lie)
+  const shown = new ShownTrees()
+  const views = viewsOf(toy.about(entry), toy.statement(lie), toy.statement(), shown)
+  const sides = { ...sidesOf(views, shown), asserter: stubborn(views.asserter) }
+  const start = { claim: toy.claim(entry), evidence: { entry, facts: toy.facts } }
+  const first = await play(start, sides)
+  const second = await play({ ...start, posts: first.posts }, sides)
+  expect([first.winner, second.winner]).toEqual(['challenger', 'challenger'])
+  return [first.rounds - 1, second.rounds - 1]
+}
+
 /** Plays one game for each seed: an honest challenger against a liar, or an honest asserter against somebody. */
 export async function playToys(seeds: readonly number[]): Promise<{
   readonly refuted: Record<string, number>

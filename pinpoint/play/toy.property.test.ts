@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest'
 import { seeds } from '#graph/testing.ts'
 import { seededRandom } from '#proto/testing.ts'
-import { playToys, roundsOf, toyRounds } from './testing-toy.ts'
+import { inTurn, playToys, roundsOf, toyRounds } from './testing-toy.ts'
 import { Toy } from './toy.ts'
 
 test('seeded games, each side lying in turn', async () => {
@@ -11,6 +11,12 @@ test('seeded games, each side lying in turn', async () => {
   expect(Object.keys(ends.refuted).sort()).toEqual(
     ['block', 'export', 'input', 'metric', 'rootAfter', 'stored', 'sum', 'word'].sort(),
   )
+})
+
+test('a second challenger needs no post that the first one has got', async () => {
+  const toy = new Toy({ items: 6, values: 6, words: 12, trace: 12 })
+  const [first, second] = await inTurn(toy, seededRandom(4))
+  expect([first, second]).toEqual([roundsOf(toy) - 1, 0])
 })
 
 describe('rounds', () => {
