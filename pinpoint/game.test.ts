@@ -153,6 +153,7 @@ test('malformed and hostile moves are refused with a typed error', () => {
       }
       for (const path of [[wide], [new Uint8Array(0)], Array.from({ length: 99 }, () => wide)])
         bad.push({ ...good, path })
+      if (good.path.length > 0) bad.push({ ...good, path: [] })
       if (position.level === 'items' || position.level === 'values') bad.push({ ...good, evidence: {} })
     } else if (good.kind === 'prove') {
       const { openings = [], words = [], ...rest } = good.evidence

@@ -116,5 +116,6 @@ test('what is no item, no export or no plan is refused', () => {
   for (const n of [-1, schedule.exports, 0.5]) expect(() => itemExport(schedule, n)).toThrow('export')
   expect(() => itemsOf(facts, { replica: 0, stepFrom: 2, stepTo: 2 }, 1)).toThrow('no range')
   expect(() => itemsOf(facts, { replica: 0, stepFrom: 0, stepTo: 1 }, 3)).toThrow('replicas')
+  expect(() => itemsOf(facts, { replica: 0, stepFrom: 0, stepTo: 2 ** 31 }, 1)).toThrow('items')
   expect(() => itemsOf(facts, { replica: 2, stepFrom: 0, stepTo: 1 }, 2)).toThrow('no replica')
 })

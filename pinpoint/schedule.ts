@@ -4,6 +4,9 @@ import { check } from '#proto/errors.ts'
 import { laneTree, microBatchesOfLane } from '#proto/lanes.ts'
 import type { Facts } from './types.ts'
 
+/** Most items of an entry: the contract counts them in 32 bits. */
+const MAX_ITEMS = 2 ** 32 - 1
+
 /** Graphs that items are results of. */
 export type GraphName = 'init' | 'micro' | 'combine' | 'update'
 
@@ -63,7 +66,7 @@ export const graphOf = (item: Item): GraphName | undefined => GRAPH[item.kind]
 
 /**
  * The schedule of an entry of one of `replicas` replicas. The work is bounded by the items of one step, at most 9,000.
- * @throws bad-plan if the lanes cannot be planned so, bad-entry for an empty range of steps
+ * @throws bad-plan if the lanes cannot be planned so, bad-entry for an empty range of steps, over-limit for too many items
  */
 export function itemsOf(
   facts: Pick<Facts, 'microBatches' | 'lanes'>,
@@ -74,8 +77,10 @@ export function itemsOf(
   const { step, own, total } = stepItems(entry.replica, facts.microBatches, facts.lanes, replicas)
   const steps = entry.stepTo - entry.stepFrom
   const first = entry.stepFrom === 0 ? 1 : 0
+  const count = first + steps * step.length
+  check(count <= MAX_ITEMS, 'over-limit', `${count} items of one entry, at most ${MAX_ITEMS}`)
   return {
-    count: first + steps * step.length,
+    count,
     exports: 3 + first,
     stepFrom: entry.stepFrom,
     steps,

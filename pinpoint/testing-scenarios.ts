@@ -52,7 +52,7 @@ export const liars: readonly World[] = [
 /** Whose entries are false. */
 export const claims: readonly World[] = [
   worldOf(lie),
-  worldOf({ leaves: wrongLeaf(2) }),
+  worldOf({ leaves: wrongLeaf(2, 1) }),
   worldOf({ entry: { rootAfter: new Uint8Array(32).fill(9) } }),
   worldOf({ sums: (sums) => void sums.splice(0, 1, new Uint8Array(32)) }),
   worldOf({ metrics: (_, metrics) => void metrics.splice(1, 1, new Uint8Array(32)) }),
