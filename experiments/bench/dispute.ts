@@ -5,7 +5,8 @@
 import { ShownTrees } from '#pinpoint/play/context.ts'
 import { play, roundsByLevel } from '#pinpoint/play/match.ts'
 import { sidesOf, stubborn, viewsOf } from '#pinpoint/play/sides.ts'
-import { type Lie, Toy, toySize } from '#pinpoint/play/toy.ts'
+import { type Lie, Toy } from '#pinpoint/play/toy.ts'
+import { toySize } from '#pinpoint/play/toy-job.ts'
 import { commandLine } from '../lib/command.ts'
 import { type Figure, jsonOnly, report } from '../lib/figures.ts'
 

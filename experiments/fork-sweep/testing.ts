@@ -7,7 +7,7 @@ import { elementOf } from '#graph/primitives/index.ts'
 import { elementsOf } from '#graph/shape.ts'
 import { factsOf } from '#pinpoint/facts.ts'
 import { graphOf, itemAt, itemsOf } from '#pinpoint/schedule.ts'
-import type { End, Level, List, Statement } from '#pinpoint/types.ts'
+import type { End, List, Statement } from '#pinpoint/types.ts'
 import { bytesEqual } from '#proto/bytes.ts'
 import { type Entry, encodeEntry } from '#proto/entry.ts'
 import type { JobSpec } from '#proto/job.ts'
@@ -52,9 +52,19 @@ function randomLie({ schedule, program }: Ground, random: SeededRandom): Lie {
   return { item, value, element, bit: random.below(32), ...(micro !== undefined && { micro }) }
 }
 
-/** A statement that contradicts itself: each list is another one's. */
-function mixed(parts: Readonly<Record<Exclude<Level, 'end'>, Statement>>): Statement {
-  return { preimage: (list: List, height, index) => parts[list.level].preimage(list, height, index) }
+const LEVELS = ['items', 'results', 'values', 'words', 'trace'] as const
+
+/** A statement that contradicts itself: a lie down to some level and the truth below, or each list from anywhere. */
+function contradictory(ground: Ground, lie: Lie, random: SeededRandom): Statement {
+  const lying = (one: Lie): Statement => new EntryStatement(ground.source, new LyingRunner(ground.runner, one))
+  const [first, second] = [lying(lie), lying(randomLie(ground, random))]
+  const cut = random.bool(0.7) ? 2 + random.below(3) : undefined
+  const parts = LEVELS.map((_, i) => {
+    if (cut === undefined) return random.pick([ground.statement, first, second])
+    return i < cut ? first : ground.statement
+  })
+  const of = ({ level }: List): Statement => parts[LEVELS.indexOf(level)] as Statement
+  return { preimage: (list, height, index) => of(list).preimage(list, height, index) }
 }
 
 /** Games of one seed: a consistent liar, and one that contradicts itself. Gives the ends that they came to. */
@@ -73,10 +83,7 @@ export async function forksOf(ground: Ground, random: SeededRandom): Promise<(En
     expect(defended.winner, told).toBe('asserter')
     ends.push(defended.end)
   }
-  const liars = [ground.statement, new EntryStatement(ground.source, new LyingRunner(ground.runner, lie))]
-  const other = new EntryStatement(ground.source, new LyingRunner(ground.runner, randomLie(ground, random)))
-  const pick = (): Statement => random.pick([...liars, other])
-  const statement = mixed({ items: pick(), values: pick(), words: pick(), trace: pick(), results: pick() })
+  const statement = contradictory(ground, lie, random)
   const entry = await entryOf(statement, ground.schedule, ground.entry)
   if (bytesEqual(encodeEntry(entry), encodeEntry(ground.entry))) return ends
   const outcome = await dispute(ground, { statement, entry }, ground.statement, served)

@@ -9,7 +9,8 @@ import { ShownTrees } from './context.ts'
 import { type Outcome, play, type Sides } from './match.ts'
 import { sidesOf, stubborn, type Views, viewsOf } from './sides.ts'
 import { griefer } from './testing.ts'
-import { type Lie, Toy, type ToySize } from './toy.ts'
+import { type Lie, Toy } from './toy.ts'
+import type { ToySize } from './toy-job.ts'
 
 const SIZES: readonly ToySize[] = [
   { items: 2, values: 3, words: 0, trace: 0 },

@@ -1,39 +1,22 @@
 /**
- * Claims of any size that cost nothing: every tensor of the job is zeros, every node a sum of zeros, and one lie stands somewhere in
- * it. Trees are virtual, the rules and players are real. For cheap games, and for measuring large ones.
+ * Claims of any size that cost nothing: statements about an entry of a toy job, true ones, and ones with a lie. Trees are virtual, the
+ * rules and players are real. For cheap games, and for measuring large ones.
  */
-import { encodeProgram } from '#arith/encode.ts'
-import { CHAIN } from '#arith/interpret.ts'
-import { traceLength } from '#arith/layout.ts'
-import type { ElementProgram, TensorType, Word } from '#arith/types.ts'
-import { primitive } from '#graph/primitives/index.ts'
-import { Writer } from '#proto/bytes.ts'
+import type { TensorType, Word } from '#arith/types.ts'
 import { type Entry, entryDigest } from '#proto/entry.ts'
-import { fail } from '#proto/errors.ts'
 import { sha256 } from '#proto/hash.ts'
 import type { Hash } from '#proto/ids.ts'
-import { bytesRoot, DTYPE_CODE, hashTree, tensorRoot } from '#proto/merkle.ts'
+import { DTYPE_CODE, hashTree, tensorRoot } from '#proto/merkle.ts'
 import type { Claim } from '../claim.ts'
 import { factsHash } from '../facts.ts'
 import { inputRule } from '../inputs.ts'
-import { type GraphName, graphOf, itemAt, itemsOf, ownSumItem, type Schedule, totalItem } from '../schedule.ts'
+import { type GraphName, graphOf, itemAt, ownSumItem, totalItem } from '../schedule.ts'
 import { elementCount } from '../tree.ts'
-import type { Facts, GraphFacts, List, Opening, Statement } from '../types.ts'
-import type { Case, Definitions } from './context.ts'
-import { openByte, pathIn } from './openings.ts'
+import type { List, Statement } from '../types.ts'
+import type { Case } from './context.ts'
+import { openByte } from './openings.ts'
+import { DATA, LEAVES, ToyJob, type ToySize } from './toy-job.ts'
 import { type Run, VirtualTree } from './virtual.ts'
-
-/** Sizes of the four lists, as powers of two; traces are a little shorter. */
-export interface ToySize {
-  /** 1..12. */
-  readonly items: number
-  /** 4..16. */
-  readonly values: number
-  /** 0..24. */
-  readonly words: number
-  /** 0..24. */
-  readonly trace: number
-}
 
 /** Where a statement is false. What follows from a false word is false too. */
 export type Lie =
@@ -51,74 +34,17 @@ export type Lie =
       readonly micro: number
     }
 
-/** Tensors of the state, and of a gradient sum: one gradient and one metric. */
-const LEAVES = 2
 /** What stands where the truth is 0: a number that is stored as it is. */
 const FALSE: Word = 0x3f800000
 
 /** A toy job's entry: a true statement about it, and false ones. */
-export class Toy {
-  readonly facts: Facts
-  readonly schedule: Schedule
-  readonly definitions: Definitions
-  readonly #type: TensorType
-  readonly #program: ElementProgram
+export class Toy extends ToyJob {
   readonly #zeros: Hash
   readonly #trees = new Map<string, VirtualTree>()
 
   constructor(size: ToySize) {
-    const { items, values, words, trace } = size
-    const microBatches = 2 ** (items - 1)
-    this.#type = { dtype: 'f32', shape: [2 ** words] }
-    this.#program = sumOf(this.#type, Math.max(1, Math.floor((2 ** trace * CHAIN) / (CHAIN + 1)) - 1))
+    super(size)
     this.#zeros = this.#tensor([{ from: 0, item: 0 }])
-    const node = this.#node()
-    const graph = (inputs: number): { facts: GraphFacts; tree: VirtualTree } => {
-      const nodes = 2 ** values - inputs
-      if (nodes < 1) fail('bad-input', `a toy has more than ${inputs} values`)
-      const runs = [
-        { from: 0, item: bytesRoot(new Uint8Array(0)) },
-        { from: 1, item: bytesRoot(node) },
-      ]
-      const tree = VirtualTree.ofHashes(1 + nodes, runs)
-      return { facts: { root: tree.root, inputs, nodes, exports: bytesRoot(this.#exports(inputs + nodes)) }, tree }
-    }
-    const graphs = {
-      init: graph(1),
-      micro: graph(LEAVES + 4),
-      combine: graph(2 * LEAVES),
-      update: graph(2 * LEAVES + 1),
-    }
-    this.facts = {
-      ...{ init: graphs.init.facts, micro: graphs.micro.facts },
-      ...{ combine: graphs.combine.facts, update: graphs.update.facts },
-      ...{ state: LEAVES, gradients: LEAVES - 1, metrics: 1 },
-      ...{ dataRoot: bytesRoot(DATA), dataSize: DATA.length, dataDtype: DTYPE_CODE.u8, stride: 1, recordLength: 1 },
-      ...{ trainRecords: DATA.length, batch: microBatches, microBatches, lanes: 1 },
-      ...{ orderSeed: new Uint8Array(32), initSeed: [0, 0], dropoutSeed: [0, 0] },
-    }
-    this.schedule = itemsOf(this.facts, { replica: 0, stepFrom: 1, stepTo: 2 }, 1)
-    this.definitions = {
-      type: (name, value) => this.#typeOf(name, value),
-      node: (name, value) => {
-        const { tree, facts } = graphs[name]
-        return { node, nodeOpening: pathIn(tree, 1 + value - facts.inputs) }
-      },
-      exports: (name) => Array.from({ length: LEAVES }, () => this.#last(name)),
-      exportOpening: (name, n): Opening => openByte(this.#exports(1 + this.#last(name)), 4 * n),
-    }
-  }
-
-  /** Micro-steps behind the whole entry. */
-  get microSteps(): bigint {
-    const { inputs, nodes } = this.facts.update
-    const lists = [this.schedule.count, inputs + nodes, elementCount(this.#type.shape), traceLength(this.#program)]
-    return lists.reduce((product, count) => product * BigInt(count), 1n)
-  }
-
-  /** Words of the trace of one element. */
-  get traceLength(): number {
-    return traceLength(this.#program)
   }
 
   /** The entry that a statement with that lie makes; the true one without. */
@@ -219,12 +145,12 @@ export class Toy {
 
   #inputRoot(item: number, value: number, lie: Lie | undefined): Hash {
     const name = graphOf(itemAt(this.schedule, item)) as GraphName
-    return rootOf(this.#typeOf(name, value), this.#words(item, value, lie).root)
+    return rootOf(this.typeOf(name, value), this.#words(item, value, lie).root)
   }
 
   #words(item: number, value: number, lie: Lie | undefined): VirtualTree {
     const name = graphOf(itemAt(this.schedule, item)) as GraphName
-    const type = this.#typeOf(name, value)
+    const type = this.typeOf(name, value)
     const count = elementCount(type.shape)
     const hit = (lie?.at === 'value' || lie?.at === 'trace') && lie.item === item ? lie : undefined
     const true_ = this.#truth(item, value)
@@ -244,7 +170,7 @@ export class Toy {
 
   /** Where the words of results that follow from a lie begin to be false. */
   #spread(lie: Extract<Lie, { value: number }>): number {
-    return Math.min(lie.element, elementCount(this.#type.shape) - 1)
+    return Math.min(lie.element, elementCount(this.type.shape) - 1)
   }
 
   #wrongTensor(lie: Lie): Hash {
@@ -253,45 +179,10 @@ export class Toy {
   }
 
   #tensor(words: readonly Run<Word>[]): Hash {
-    return rootOf(this.#type, VirtualTree.ofWords(elementCount(this.#type.shape), words).root)
-  }
-
-  #typeOf(name: GraphName, value: number): TensorType {
-    if (name === 'init' && value === 0) return { dtype: 'u32', shape: [2] }
-    if (name === 'update' && value === LEAVES) return { dtype: 'u32', shape: [] }
-    const formulas: readonly TensorType[] = [
-      { dtype: 'u32', shape: [2] },
-      { dtype: 'u32', shape: [] },
-      { dtype: 'u32', shape: [1] },
-      { dtype: 'i32', shape: [1, 1] },
-    ]
-    return (name === 'micro' ? formulas[value - LEAVES] : undefined) ?? this.#type
-  }
-
-  /** Number of the last value of a graph, which is all that it exports. */
-  #last(name: GraphName): number {
-    return this.facts[name].inputs + this.facts[name].nodes - 1
-  }
-
-  #exports(values: number): Uint8Array {
-    const w = new Writer()
-    for (let i = 0; i < LEAVES; i++) w.u32(values - 1)
-    return w.finish()
-  }
-
-  /** Bytes of every node: named after a primitive, as all nodes are; what counts is its element program. */
-  #node(): Uint8Array {
-    const { code, attrs } = primitive('reshape')
-    const w = new Writer().u8(code).bytes(attrs.encode(this.#type), 64)
-    w.array([0], 1, (_, id) => w.u32(id))
-    w.u8(DTYPE_CODE.f32)
-      .u8(1)
-      .u32(this.#type.shape[0] as number)
-    return w.bytes(encodeProgram(this.#program), 1024).finish()
+    return rootOf(this.type, VirtualTree.ofWords(elementCount(this.type.shape), words).root)
   }
 }
 
-const DATA = Uint8Array.of(0)
 /** A hash that nothing has. */
 const OTHER = sha256(Uint8Array.of(99))
 
@@ -299,20 +190,6 @@ const itemOf = (lie: Lie | undefined): number | undefined =>
   lie === undefined || lie.at === 'entry' ? undefined : lie.item
 
 const rootOf = ({ dtype, shape }: TensorType, tree: Hash): Hash => tensorRoot(DTYPE_CODE[dtype], shape, tree)
-
-/** `loop` times the first word of the only operand, summed. */
-function sumOf(out: TensorType, loop: number): ElementProgram {
-  return {
-    out,
-    loop: [loop],
-    order: 'chain512',
-    loads: [{ operand: 0, at: { base: 0, strides: [0, 0] }, fill: 0 }],
-    init: 0,
-    step: [{ block: 'fadd', args: [{ from: 'acc' }, { from: 'load', n: 0 }] }],
-    join: [{ block: 'fadd', args: [{ from: 'acc' }, { from: 'other' }] }],
-    finish: [],
-  }
-}
 
 /** Runs of two, or of the second alone where it begins at once. */
 function runs<T>(first: readonly [0, T], second?: readonly [number, T]): Run<T>[] {
@@ -324,13 +201,4 @@ function runs<T>(first: readonly [0, T], second?: readonly [number, T]): Run<T>[
 function falseFrom([first]: readonly Run<Word>[], index: number): Run<Word>[] {
   const is = first?.item ?? 0
   return runs([0, is], [index, is === 0 ? FALSE : is ^ 1])
-}
-
-/** Sizes of a toy of 2^bits micro-steps or a few more, for 10 to 71 bits, in about the proportions of a large job. */
-export function toySize(bits: number): ToySize {
-  const items = Math.max(1, Math.ceil(bits / 6))
-  const values = Math.max(3, Math.ceil(bits / 6))
-  const words = Math.floor((bits - items - values + 1) / 2)
-  // Traces are a little shorter than a power of two.
-  return { items, values, words, trace: bits - items - values - words + 1 }
 }
