@@ -45,7 +45,7 @@ function outputs(): Map<string, string> {
     typesSource(artifacts, enums),
     `${JSON.stringify(readArtifacts(out, PROBES))}\n`,
     abiSnapshot(artifacts),
-    storageSnapshot(readLayout(out, 'Assay')),
+    ['Assay', 'PinpointArbiter'].map((name) => `${name} ${storageSnapshot(readLayout(out, name))}`).join('\n'),
   ]
   return new Map(GENERATED.map((name, i) => [name, texts[i] ?? '']))
 }

@@ -13,6 +13,7 @@ import { FACTS_TAG, factsHash } from '#pinpoint/facts.ts'
 import { apply, deadline, type Game, open, type Played } from '#pinpoint/game.ts'
 import { type Lies, smallJob, World, type WorldOptions } from '#pinpoint/testing.ts'
 import { chooseOf, honestChoice, postOf, proofOf } from '#pinpoint/testing-duel.ts'
+import { tensorHeader } from '#pinpoint/tree.ts'
 import type { End, Move, Player, Position } from '#pinpoint/types.ts'
 import { bytesEqual } from '#proto/bytes.ts'
 import { taggedHash } from '#proto/hash.ts'
@@ -66,7 +67,7 @@ async function accuse(world: World, honest: World, partner: Hash): Promise<{ gam
     players.challenger.address,
   ])
   const hash = await provider.send('eth_sendTransaction', [{ from: COURT, to: arbiter, data, gas: '0xf4240' }])
-  const receipt = await provider.getTransactionReceipt(hash)
+  const receipt = await provider.waitForTransaction(hash, 1, 10_000)
   expect(receipt?.status).toBe(1)
   return { gameId: gameIdOf(claimIdOf(COURT, hex(claim.entry)), 0, 0), began: receipt?.blockNumber ?? 0 }
 }
@@ -86,6 +87,10 @@ function stateIn({ position, clocks, since }: Game): unknown {
   const known = node === undefined || level === 'end' ? undefined : hex(node)
   const state = { level, end, turn, winner, height, index, count, node: known, since }
   return { ...state, asserterClock: clocks.asserter, challengerClock: clocks.challenger }
+}
+
+function headerIn(world: World, item: number, value: number): Uint8Array {
+  return tensorHeader(world.type(world.graph(item), value))
 }
 
 interface Outcome {
@@ -110,7 +115,7 @@ async function duelOnChain(
   const gas = { asserter: 0n, challenger: 0n }
   let moves = 0
   const move = async (by: Player, what: Move): Promise<void> => {
-    const sent = await players[by].move(gameId, what, evidence)
+    const sent = await players[by].move(gameId, played.game.position, what, evidence)
     expect(sent.gasUsed).toBeLessThan(CAP)
     gas[by] += sent.gasUsed
     played = apply(played.game, played.posts, by, what, sent.blockNumber)
@@ -119,6 +124,9 @@ async function duelOnChain(
     const over = played.game.position.winner !== undefined
     if (over) expect(lower(view.winner)).toBe(played.game.position.winner)
     else expect(stateOf(view)).toEqual(stateIn(played.game))
+    expect(await reader.positionOf(gameId, began, (item, value) => headerIn(asserter, item, value))).toEqual(
+      played.game.position,
+    )
     const name = what.kind === 'post' ? 'Posted' : what.kind === 'choose' ? 'Chosen' : 'Compared'
     expect(sent.events[0]).toMatchObject({ name, gameId, player: players[by].address })
     moves++
@@ -247,11 +255,13 @@ it('names what the contract refuses', async () => {
   const evidence = { entry: world.entry(), facts: world.facts }
   const { position } = open(world.claim(), PERIOD, new Map(), evidence, began)
   const post = postOf(world, position)
-  await expect(players.challenger.move(gameId, post, evidence)).rejects.toSatisfy((e) =>
+  await expect(players.challenger.move(gameId, position, post, evidence)).rejects.toSatisfy((e) =>
     isContractError(e, 'NotYourTurn'),
   )
   const cut: Move = { kind: 'post', data: new Uint8Array(32) }
-  await expect(players.asserter.move(gameId, cut, evidence)).rejects.toSatisfy((e) => isContractError(e, 'WrongSize'))
+  await expect(players.asserter.move(gameId, position, cut, evidence)).rejects.toSatisfy((e) =>
+    isContractError(e, 'WrongSize'),
+  )
   await expect(players.asserter.timeout(gameId)).rejects.toSatisfy((e) => isContractError(e, 'InTime'))
   await provider.send('anvil_mine', ['0x65'])
   const late = deadline({

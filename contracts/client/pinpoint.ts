@@ -1,14 +1,15 @@
 /** The game contract of the pinpoint challenge: moves as its calls, its views, its events (docs/spec/pinpoint.md). */
 import { AbiCoder, type JsonRpcProvider, keccak256, type TransactionReceipt } from 'ethers'
 import artifacts from '#contracts/abi/artifacts.generated.json' with { type: 'json' }
-import type { ClaimView, GameView, Hex, Level, Ruling } from '#contracts/abi/types.generated.ts'
+import type { ChosenEvent, ClaimView, GameView, Hex, Level, Ruling } from '#contracts/abi/types.generated.ts'
 import { LEVEL_NAMES } from '#contracts/abi/types.generated.ts'
 import { type ChainEvent, ContractCodec, placeOf } from '#contracts/codec.ts'
 import { hex } from '#contracts/entries.ts'
 import { chainError } from '#contracts/errors.ts'
 import { Transactor, type TransactorOptions } from '#contracts/transactor.ts'
-import type { Facts, Evidence as GameEvidence, Move } from '#pinpoint/types.ts'
-import { concatBytes } from '#proto/bytes.ts'
+import { holdsWords } from '#pinpoint/choice.ts'
+import type { Facts, Evidence as GameEvidence, Move, Position } from '#pinpoint/types.ts'
+import { concatBytes, fromHex } from '#proto/bytes.ts'
 import { type Entry, encodeEntry } from '#proto/entry.ts'
 import { Packed } from '#proto/packed.ts'
 
@@ -49,19 +50,42 @@ export interface Shown {
   readonly facts: Facts
 }
 
-/** Calldata of a move. `shown` is what a post of the items needs; it is harmless where they are known already. */
-export function encodeMove(gameId: Hex, move: Move, shown?: Shown): string {
+/** What of the evidence the contract looks at: the rest would only cost gas. */
+function neededFor(position: Position, move: Exclude<Move, { kind: 'post' }>): GameEvidence {
+  const { entry, facts, partner, node, nodeOpening, words, openings } = move.evidence
+  const claim = { ...(entry && { entry }), ...(facts && { facts }) }
+  const shown = { ...(node && { node }) }
+  if (move.kind === 'prove') {
+    const opened = { ...(openings && { openings }) }
+    if (position.end === 'block') return { ...shown, ...opened, ...(words && { words }) }
+    return position.end === 'stored' ? opened : { ...claim, ...opened, ...(partner && { partner }) }
+  }
+  const { level, height, count } = position
+  const levels = height + (holdsWords(level) ? 1 : 0)
+  if (move.index < count && move.path.length < levels) return {}
+  if (level === 'items') return claim
+  if (level === 'values') return { ...claim, ...shown, ...(nodeOpening && { nodeOpening }) }
+  return level === 'words' ? shown : {}
+}
+
+/**
+ * Calldata of a move at a position. `shown` is what the first post of a claim needs; where the items are known already it is
+ * harmless.
+ */
+export function encodeMove(gameId: Hex, position: Position, move: Move, shown?: Shown): string {
   const { interface: abi } = PINPOINT
   switch (move.kind) {
     case 'post': {
-      const first =
-        shown === undefined ? new Uint8Array(0) : concatBytes(encodeEntry(shown.entry), encodeFacts(shown.facts))
-      return abi.encodeFunctionData('post', [gameId, hex(move.header ?? first), hex(move.data)])
+      const items = position.level === 'items' && position.node === undefined ? shown : undefined
+      const first = items && concatBytes(encodeEntry(items.entry), encodeFacts(items.facts))
+      return abi.encodeFunctionData('post', [gameId, hex(move.header ?? first ?? new Uint8Array(0)), hex(move.data)])
     }
-    case 'choose':
-      return abi.encodeFunctionData('choose', [gameId, move.index, move.path.map(hex), evidenceToChain(move.evidence)])
+    case 'choose': {
+      const evidence = evidenceToChain(neededFor(position, move))
+      return abi.encodeFunctionData('choose', [gameId, move.index, move.path.map(hex), evidence])
+    }
     case 'prove':
-      return abi.encodeFunctionData('prove', [gameId, evidenceToChain(move.evidence)])
+      return abi.encodeFunctionData('prove', [gameId, evidenceToChain(neededFor(position, move))])
   }
 }
 
@@ -103,8 +127,8 @@ export class PinpointSender {
   }
 
   /** Makes a player's move; for `shown` see `encodeMove`. */
-  move(gameId: Hex, move: Move, shown?: Shown): Promise<Played> {
-    return this.send(move.kind, encodeMove(gameId, move, shown))
+  move(gameId: Hex, position: Position, move: Move, shown?: Shown): Promise<Played> {
+    return this.send(move.kind, encodeMove(gameId, position, move, shown))
   }
 
   private call(name: string, ...args: readonly unknown[]): Promise<Played> {
@@ -132,6 +156,25 @@ function playedOf(receipt: TransactionReceipt, arbiter: Hex): Played {
     return event === undefined ? [] : [{ ...event, ...placeOf(log) }]
   })
   return { hash: receipt.hash, blockNumber: receipt.blockNumber, gasUsed: receipt.gasUsed, events }
+}
+
+type HeaderOf = (item: number, value: number) => Uint8Array
+
+const lower = <T extends string>(name: T): Uncapitalize<T> =>
+  `${name.charAt(0).toLowerCase()}${name.slice(1)}` as Uncapitalize<T>
+
+type Place = 'item' | 'itemHash' | 'value' | 'valueRoot' | 'element' | 'elementWord' | 'micro' | 'microWord'
+type Chosen = Pick<Position, Place>
+
+/** What a choice has added to the place in question: nothing, unless it reached an item. */
+function placeIn({ level, choice, next, end, node, word }: ChosenEvent): Chosen {
+  if (next === level) return {}
+  if (level === 'Items' && (next === 'Values' || end === 'Inbound'))
+    return { item: choice, itemHash: fromHex(node, 32) }
+  if (level === 'Values' && (next === 'Words' || end === 'Input'))
+    return { value: choice, valueRoot: fromHex(node, 32) }
+  if (level === 'Words') return { element: choice, elementWord: word }
+  return level === 'Trace' && end === 'Block' ? { micro: choice, microWord: word } : {}
 }
 
 /** Typed reading at the chain's head. Throws `chain` when the node does not answer, or not sensibly. */
@@ -178,6 +221,38 @@ export class PinpointReader {
   /** The root that a game's seat has posted for a list; zero if none. */
   rootOf(gameId: Hex, level: Level, item = 0, value = 0, element = 0): Promise<Hex> {
     return this.ask('rootOf', gameId, LEVEL_NAMES.indexOf(level), item, value, element)
+  }
+
+  /**
+   * Where a game is, in the terms of the rules: for a player that was away.
+   *
+   * @param fromBlock the block in which the game began, or an earlier one
+   * @param headerOf the preimage of the tensor root of a value, by item and value, without its tree root: it follows from the program
+   */
+  async positionOf(gameId: Hex, fromBlock: number, headerOf: HeaderOf): Promise<Position> {
+    const [view, history] = await Promise.all([this.gameOf(gameId), this.historyOf(gameId, fromBlock)])
+    const places = history.flatMap((event) => (event.name === 'Chosen' ? [placeIn(event)] : []))
+    const chosen: Chosen = Object.assign({}, ...places)
+    const { item, value, element } = chosen
+    const root = async (level: Level): Promise<Uint8Array | undefined> => {
+      const found = await this.rootOf(gameId, level, item, value, element)
+      return BigInt(found) === 0n ? undefined : fromHex(found, 32)
+    }
+    const items = await root('Items')
+    const values = item === undefined ? undefined : await root('Values')
+    const trace = element === undefined ? undefined : await root('Trace')
+    const level = lower(view.level)
+    const words = level === 'words' && !view.rooted && item !== undefined && value !== undefined
+    return {
+      ...{ level, turn: view.turn === 'Challenger' ? 'challenger' : 'asserter' },
+      ...(view.rooted && level !== 'end' && { node: fromHex(view.node, 32) }),
+      ...{ height: view.height, index: view.index, count: view.count },
+      ...(words && { header: headerOf(item, value) }),
+      ...chosen,
+      roots: { ...(items && { items }), ...(values && { values }), ...(trace && { trace }) },
+      ...(view.end !== 'None' && { end: lower(view.end) }),
+      ...(view.winner !== 'None' && { winner: lower(view.winner) }),
+    }
   }
 
   /** What has happened in a game, in order: a game can be rebuilt from it. */

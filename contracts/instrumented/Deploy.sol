@@ -6,6 +6,7 @@ import {BlockRandomness} from "../src/BlockRandomness.sol";
 import {IArbiter} from "../src/IArbiter.sol";
 import {IRandomness} from "../src/IRandomness.sol";
 import {OptimisticArbiter} from "../src/OptimisticArbiter.sol";
+import {PinpointArbiter} from "../src/pinpoint/PinpointArbiter.sol";
 import {ArithmeticProbe} from "../src/testing/ArithmeticProbe.sol";
 
 /// @dev Stands in for test/Deploy.sol when coverage is measured: deploys from the sources, which forge instruments.
@@ -17,6 +18,7 @@ library Deploy {
             return address(new Assay(randomness, arbiter));
         }
         if (which == keccak256("OptimisticArbiter")) return address(new OptimisticArbiter());
+        if (which == keccak256("PinpointArbiter")) return address(new PinpointArbiter());
         require(which == keccak256("BlockRandomness"), string.concat("no contract ", name));
         return address(new BlockRandomness());
     }

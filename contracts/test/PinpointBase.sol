@@ -43,6 +43,7 @@ abstract contract PinpointBase is Base, ICourt {
     bytes internal node;
     bytes32 internal entryHash;
     bytes32 internal claimId;
+    uint32 private number;
     mapping(IPinpoint.Level => Forest.Tree) internal statement;
     mapping(bytes32 => mapping(uint16 => bytes32)) internal siblings;
 
@@ -52,6 +53,12 @@ abstract contract PinpointBase is Base, ICourt {
 
     function setUp() public virtual override {
         pinpoint = IPinpoint(Deploy.contractNamed("PinpointArbiter", ""));
+        build(small());
+    }
+
+    /// @dev A claim about another entry, with a statement as at first.
+    function fresh() internal {
+        number++;
         build(small());
     }
 
@@ -103,7 +110,7 @@ abstract contract PinpointBase is Base, ICourt {
     function setEntry(bytes32 before, bytes32 rootAfter, bytes32 lanes, bytes32 metrics) internal {
         Shape memory p = shape;
         bytes memory place =
-            abi.encodePacked(bytes32("job"), uint32(1), p.replica, uint32(7), p.stepFrom, p.stepTo, before, rootAfter);
+            abi.encodePacked(bytes32("job"), uint32(1), p.replica, number, p.stepFrom, p.stepTo, before, rootAfter);
         entry = bytes.concat(place, abi.encodePacked(lanes, metrics, solver));
         entryHash = sha256(bytes.concat("assay/entry/1", entry));
         claimId = pinpoint.claimIdOf(address(this), entryHash);
@@ -198,9 +205,9 @@ abstract contract PinpointBase is Base, ICourt {
 
     /// @return gameId Of the account against the first seat.
     function accuse(address account, address[] memory acceptors) internal returns (bytes32 gameId) {
-        uint16 number = uint16(pinpoint.claimOf(claimId).challengers.length);
+        uint16 joined = uint16(pinpoint.claimOf(claimId).challengers.length);
         pinpoint.open(accusation(acceptors), account);
-        return pinpoint.gameIdOf(claimId, 0, number);
+        return bytes32(uint256(claimId) | joined);
     }
 
     function some(address account) internal pure returns (address[] memory list) {
@@ -260,11 +267,22 @@ abstract contract PinpointBase is Base, ICourt {
         IPinpoint.GameView memory g = game(gameId);
         Forest.Tree memory t = statement[g.level];
         bytes[] memory path = index < t.count ? t.path(g.height, index, levels) : new bytes[](0);
-        IPinpoint.Evidence memory e;
-        // It is needed where the choice is reached; before, it would only cost.
-        if (index >= t.count || levels >= g.height + (t.leaves ? 1 : 0)) e = evidence();
+        bool reached = index >= t.count || levels >= g.height + (t.leaves ? 1 : 0);
+        IPinpoint.Evidence memory e = choiceEvidence(g.level, index, reached);
         vm.prank(g.challenger);
         pinpoint.choose(gameId, uint64(index), path, e);
+    }
+
+    /// @dev What a choice needs; more would only cost.
+    function choiceEvidence(IPinpoint.Level level, uint256 index, bool reached)
+        private
+        view
+        returns (IPinpoint.Evidence memory e)
+    {
+        if (!reached || level >= IPinpoint.Level.Trace) return e;
+        if (level <= IPinpoint.Level.Values) (e.entry, e.facts) = (entry, facts);
+        if (level == IPinpoint.Level.Values && index == shape.inputs) e.nodePath = graphTree(shape).open(1);
+        if (level == IPinpoint.Level.Words || e.nodePath.length > 0) e.node = node;
     }
 
     /// @dev Both play until the list of this level is left. With `levels` of 1 the asserter serves nothing but its posts.
@@ -290,7 +308,7 @@ abstract contract PinpointBase is Base, ICourt {
         Forest.Tree memory trace = statement[IPinpoint.Level.Trace];
         bool joins = t >= p.loop;
         bool fresh = t % 512 == 0 && !joins;
-        e = evidence();
+        e.node = node;
         e.words = new IPinpoint.WordRef[](fresh ? 1 : 2);
         e.openings = new bytes[][](joins || fresh ? 2 : 3);
         if (joins) {

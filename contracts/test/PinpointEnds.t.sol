@@ -47,7 +47,7 @@ contract PinpointEndsTest is PinpointBase {
         uint256[5] memory places = [uint256(0), 1, 511, 512, 700];
         for (uint256 i = 0; i < places.length; i++) {
             for (uint256 word = 0; word < 2; word++) {
-                setUp();
+                fresh();
                 blockGame(places[i], ALL, bytes32(word));
             }
         }
@@ -70,7 +70,7 @@ contract PinpointEndsTest is PinpointBase {
 
     function test_stored() public {
         for (uint256 word = 0; word < 2; word++) {
-            setUp();
+            fresh();
             statement[WORDS] = statement[WORDS].with(shape.element, bytes32(word));
             link();
             bytes32 gameId = accuse(challenger);
@@ -86,7 +86,7 @@ contract PinpointEndsTest is PinpointBase {
     function test_export_of_a_phase() public {
         for (uint256 lie = 0; lie < 2; lie++) {
             for (uint256 o = 0; o < SUMS; o++) {
-                setUp();
+                fresh();
                 Forest.Tree memory results = Forest.uniform(false, SUMS, "value");
                 if (lie == 1) results = results.with(o, "another");
                 statement[ITEMS] = statement[ITEMS].with(shape.item, results.root());
@@ -110,7 +110,7 @@ contract PinpointEndsTest is PinpointBase {
     /// @dev Input `port` of `item`, whose `inputs` come from leaf `leaf` of what is in `source` (none: the state before).
     function linked(uint256 item, uint256 inputs, uint256 port, uint256 source, uint256 leaf) private {
         for (uint256 lie = 0; lie < 2; lie++) {
-            setUp();
+            fresh();
             Shape memory p = small();
             (p.item, p.inputs) = (item, inputs);
             if (source == ALL) (p.stepFrom, p.stepTo, p.items) = (5, 7, 12);
@@ -190,7 +190,7 @@ contract PinpointEndsTest is PinpointBase {
         uint256 word
     ) private {
         for (uint256 lie = 0; lie < 2; lie++) {
-            setUp();
+            fresh();
             Forest.Tree memory words = Forest.uniform(true, count, 0).with(element, bytes32(word + lie));
             formula(item, inputs, port, words, head);
             formulaWord(pinpoint.gameIdOf(claimId, 0, 0), element, word, evidence());
@@ -222,7 +222,7 @@ contract PinpointEndsTest is PinpointBase {
         uint256[] memory axes = new uint256[](2);
         (axes[0], axes[1]) = (2, 5);
         for (uint256 lie = 0; lie < 2; lie++) {
-            setUp();
+            fresh();
             Forest.Tree memory words = Forest.uniform(true, 10, bytes32(uint256(1))).with(7, bytes32(1 + lie));
             formula(8, 6, 5, words, Forest.header(I32, axes));
             formulaWord(pinpoint.gameIdOf(claimId, 0, 0), 7, 1, proof(dataTree().open(0)));
@@ -242,10 +242,10 @@ contract PinpointEndsTest is PinpointBase {
 
     function test_roots_of_the_entry() public {
         for (uint256 lie = 0; lie < 2; lie++) {
-            setUp();
+            fresh();
             setEntry(lie == 0 ? bytes32("item") : bytes32("x"), "item", "lanes", "metrics");
             itemExport(1, 0, IPinpoint.End.RootBefore, proof(statement[ITEMS].open(0)), lie == 0);
-            setUp();
+            fresh();
             setEntry("item", lie == 0 ? bytes32("item") : bytes32("x"), "lanes", "metrics");
             itemExport(0, 0, IPinpoint.End.RootAfter, proof(statement[ITEMS].open(12)), lie == 0);
         }
@@ -254,7 +254,7 @@ contract PinpointEndsTest is PinpointBase {
     function test_own_sums() public {
         for (uint256 step = 0; step < 2; step++) {
             for (uint256 lie = 0; lie < 2; lie++) {
-                setUp();
+                fresh();
                 statement[RESULTS] = Forest.uniform(false, 2, "y").with(step, lie == 0 ? bytes32("item") : bytes32("x"));
                 setEntry("before", "after", statement[RESULTS].root(), "metrics");
                 bytes[] memory item = statement[ITEMS].open(3 + 6 * step);
@@ -266,7 +266,7 @@ contract PinpointEndsTest is PinpointBase {
     function test_metrics() public {
         for (uint256 step = 0; step < 2; step++) {
             for (uint256 lie = 0; lie < 2; lie++) {
-                setUp();
+                fresh();
                 Forest.Tree memory total = Forest.uniform(false, SUMS, "gradient").with(1, "metric");
                 statement[ITEMS] = statement[ITEMS].with(5 + 6 * step, total.root());
                 bytes32 metric = lie == 0 ? bytes32("metric") : bytes32("x");
@@ -283,7 +283,7 @@ contract PinpointEndsTest is PinpointBase {
     /// @dev An entry of one step commits to its sum itself: there is nothing to show.
     function test_the_sum_of_an_only_step() public {
         for (uint256 lie = 0; lie < 2; lie++) {
-            setUp();
+            fresh();
             Shape memory p = small();
             (p.stepTo, p.items) = (1, 7);
             build(p);
@@ -294,7 +294,7 @@ contract PinpointEndsTest is PinpointBase {
 
     function test_inbound_sums() public {
         for (uint256 lie = 0; lie < 2; lie++) {
-            setUp();
+            fresh();
             Forest.Tree memory lanes = Forest.uniform(false, 2, "y").with(1, lie == 0 ? bytes32("item") : bytes32("x"));
             IPinpoint.Evidence memory e = proof(lanes.open(1));
             (bytes memory own, bytes32 ownHash) = (entry, entryHash);

@@ -72,7 +72,9 @@ function packRule(p: Packed, facts: Facts, item: Item, port: number): void {
   if (rule.kind === 'formula') p.u8(FORMULAS[rule.formula]).u8(0).u32(0).u32(0).u32(0)
   else {
     const before = rule.source === 'rootBefore'
-    p.u8(0).bool(before).u32(rule.source === 'rootBefore' ? 0 : rule.source)
+    p.u8(0)
+      .bool(before)
+      .u32(rule.source === 'rootBefore' ? 0 : rule.source)
     p.u32(rule.leaf).u32(rule.leaves)
   }
 }

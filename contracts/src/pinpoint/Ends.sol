@@ -29,6 +29,7 @@ library Ends {
             uint256 size = 4 * uint256(g.count);
             return (word(Trees.openWord(trace, size, size - 4, o[0])), word(g.word));
         }
+        if (g.end == IPinpoint.End.Block) return (word(Execution.result(s, gameId, g, evidence)), word(g.word));
         Schedule.Context memory c = Stores.context(s, gameId, evidence.entry, evidence.facts);
         if (g.end == IPinpoint.End.RootAfter || g.end == IPinpoint.End.RootBefore) {
             opened(o, 1);
@@ -46,8 +47,7 @@ library Ends {
         if (g.end == IPinpoint.End.Inbound) return inbound(s, gameId, g, evidence, c, phase);
         if (g.end == IPinpoint.End.Input) return input(s, gameId, g, o, c, Schedule.originOf(c, phase, g.value));
         if (g.end == IPinpoint.End.Export) return exported(s, gameId, g, o, c, phase);
-        if (g.end == IPinpoint.End.Word) return (word(formula(g, o, c, phase)), word(g.word));
-        return (word(Execution.result(s, gameId, g, evidence, Schedule.graphOf(c, phase))), word(g.word));
+        return (word(formula(g, o, c, phase)), word(g.word));
     }
 
     function metric(Store storage s, bytes32 gameId, Game memory g, Schedule.Context memory c, bytes[][] calldata o)

@@ -241,11 +241,14 @@ interface IPinpoint {
 
     /// @notice The challenger names an item, or from the list's length on an export, and goes towards it.
     /// @param path Preimages from the node in question downwards, as many as the challenger has; none for an export.
-    /// @param evidence `entry` and `facts` where the choice is reached, of items, values or words; `node` too for a node's value or word.
+    /// @param evidence Where the choice is reached: of items and values `entry` and `facts`; of a node's value `node` and `nodePath`, too; of
+    /// a word of such a value `node` again.
     function choose(bytes32 gameId, uint64 index, bytes[] calldata path, Evidence calldata evidence) external;
 
     /// @notice Either player ends a game that is at its end: the openings are checked, then two things are compared. If they are
     /// equal the challenger has lost, else the asserter.
+    /// @param evidence `openings`; of a block `node` and `words`; of an inbound sum `partner`; and, but for a block or the last word of a
+    /// trace, `entry` and `facts`.
     function prove(bytes32 gameId, Evidence calldata evidence) external;
 
     /// @notice Anyone ends a game whose player to move is out of time.

@@ -29,12 +29,10 @@ library Levels {
             if (choice >= g.count) revert IPinpoint.OutOfRange(choice);
             return end(g, g.end, choice);
         }
+        if (g.level == IPinpoint.Level.Words) return behindWord(s, gameId, g, choice, evidence);
         Schedule.Context memory c = Stores.context(s, gameId, evidence.entry, evidence.facts);
         if (g.level == IPinpoint.Level.Items) return behindItem(s, gameId, g, choice, c);
         Schedule.Item memory item = Schedule.itemAt(c, g.item);
-        if (g.level == IPinpoint.Level.Words) {
-            return behindWord(s, gameId, g, choice, evidence, Schedule.graphOf(c, item));
-        }
         if (choice < g.count) return behindValue(s, gameId, g, choice, evidence, c, item);
         if (choice != g.count) revert IPinpoint.OutOfRange(choice);
         return results(g, IPinpoint.End.Export, s.anchors[gameId], Schedule.results(c, item));
@@ -72,6 +70,7 @@ library Levels {
     ) private returns (Game memory) {
         GraphFacts memory graph = Schedule.graphOf(c, item);
         g.value = uint32(choice);
+        g.values = uint32(g.count);
         uint256 elements;
         if (choice < graph.inputs) {
             Schedule.Origin memory origin = Schedule.originOf(c, item, choice);
@@ -84,6 +83,7 @@ library Levels {
             Nodes.Parts memory parts = Nodes.read(evidence.node);
             elements = Nodes.elements(evidence.node, parts);
             s.anchors[gameId] = sha256(Nodes.header(evidence.node, parts));
+            s.nodes[gameId] = keccak256(evidence.node);
         }
         return list(s, gameId, g, IPinpoint.Level.Words, elements);
     }
@@ -93,15 +93,13 @@ library Levels {
         bytes32 gameId,
         Game memory g,
         uint256 choice,
-        IPinpoint.Evidence calldata evidence,
-        GraphFacts memory graph
+        IPinpoint.Evidence calldata evidence
     ) private view returns (Game memory) {
         if (choice >= g.count) revert IPinpoint.OutOfRange(choice);
         g.element = uint32(choice);
-        if (g.value < graph.inputs) return end(g, IPinpoint.End.Word, choice);
-        Nodes.check(graph, g.value, evidence.node, evidence.nodePath);
-        Nodes.Parts memory parts = Nodes.read(evidence.node);
-        uint256 length = Machine.traceLength(evidence.node[parts.programAt:]);
+        if (s.nodes[gameId] == 0) return end(g, IPinpoint.End.Word, choice);
+        if (keccak256(evidence.node) != s.nodes[gameId]) revert IPinpoint.WrongEvidence("node");
+        uint256 length = Machine.traceLength(evidence.node[Nodes.read(evidence.node).programAt:]);
         return list(s, gameId, g, IPinpoint.Level.Trace, length);
     }
 

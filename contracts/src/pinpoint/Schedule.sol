@@ -49,13 +49,18 @@ library Schedule {
         uint256 replicas;
     }
 
+    uint256 private constant FOUND = type(uint256).max;
+
     // ---------------------------------------------------------------- items
 
     /// @return owned The number of micro-batches of the entry's replica.
     function microBatches(Context memory c) internal pure returns (uint256 owned) {
-        uint256 lanes = c.facts.lanes;
-        for (uint256 lane = c.entry.replica; lane < lanes; lane += c.replicas) {
-            owned += start(c, lane + 1) - start(c, lane);
+        (uint256 all, uint256 width, uint256 replicas) = (c.facts.microBatches, c.facts.lanes, c.replicas);
+        if (replicas == 1) return all;
+        unchecked {
+            for (uint256 lane = c.entry.replica; lane < width; lane += replicas) {
+                owned += (lane + 1) * all / width - lane * all / width;
+            }
         }
         if (owned == 0) revert IPinpoint.WrongEvidence("plan");
     }
@@ -107,46 +112,67 @@ library Schedule {
         return first(c) + (i + 1) * perStep(c) - 2;
     }
 
-    /// @dev Place p of what is local to the replica: its lanes, then its part of their tree.
+    /// @dev Place p of what is local to the replica: its lanes, then its part of their tree. All numbers are below 2^32.
     /// @param base number of the step's first item
     function local(Context memory c, Item memory item, uint256 p, uint256 base) private pure {
         // One more than the place of the item that holds the sum of each position of the tree; 0 while it is empty.
         uint256[] memory holder = new uint256[](c.facts.lanes);
-        uint256 offset;
-        for (uint256 l = c.entry.replica; l < holder.length; l += c.replicas) {
-            uint256 from = start(c, l);
-            uint256 size = start(c, l + 1) - from;
-            if (size == 0) continue;
-            if (p < offset + 2 * size - 1) {
-                uint256 q = p - offset;
-                item.kind = q == 0 || q % 2 == 1 ? Kind.Micro : Kind.Add;
-                if (item.kind == Kind.Micro) {
-                    item.microBatch = from + (q + 1) / 2;
-                } else {
-                    (item.left, item.right) = (base + offset + (q == 2 ? 0 : q - 2), base + p - 1);
-                }
-                return;
-            }
-            offset += 2 * size - 1;
-            holder[l] = offset;
-        }
+        uint256 done = lanes(c, item, holder, p, base);
+        if (done == FOUND) return;
+        (uint256 own, uint256 replicas) = (c.entry.replica, c.replicas);
         item.kind = Kind.Add;
-        for (uint256 h = holder.length / 2; h >= c.replicas; h /= 2) {
-            for (uint256 i = c.entry.replica; i < h; i += c.replicas) {
-                (uint256 left, uint256 right) = (holder[i], holder[i + h]);
-                if (left == 0) {
-                    holder[i] = right;
-                } else if (right != 0) {
-                    if (offset == p) {
-                        (item.left, item.right) = (base + left - 1, base + right - 1);
-                        return;
+        unchecked {
+            for (uint256 h = holder.length / 2; h >= replicas; h /= 2) {
+                for (uint256 i = own; i < h; i += replicas) {
+                    (uint256 left, uint256 right) = (holder[i], holder[i + h]);
+                    if (left == 0) {
+                        holder[i] = right;
+                    } else if (right != 0) {
+                        if (done == p) {
+                            (item.left, item.right) = (base + left - 1, base + right - 1);
+                            return;
+                        }
+                        done++;
+                        holder[i] = done;
                     }
-                    offset++;
-                    holder[i] = offset;
                 }
             }
         }
         revert IPinpoint.WrongEvidence("plan");
+    }
+
+    /// @dev Fills `item` if its place is in a lane.
+    /// @return done The number of items of the lanes; FOUND if the item is among them.
+    function lanes(Context memory c, Item memory item, uint256[] memory holder, uint256 p, uint256 base)
+        private
+        pure
+        returns (uint256 done)
+    {
+        (uint256 all, uint256 width, uint256 replicas) = (c.facts.microBatches, holder.length, c.replicas);
+        unchecked {
+            for (uint256 l = c.entry.replica; l < width; l += replicas) {
+                uint256 from = l * all / width;
+                uint256 size = 2 * ((l + 1) * all / width - from);
+                if (size == 0) continue;
+                if (p < done + size - 1) {
+                    inLane(item, from, p - done, base + done);
+                    return FOUND;
+                }
+                done += size - 1;
+                holder[l] = done;
+            }
+        }
+    }
+
+    /// @dev Place q of a lane whose first micro-batch is `from`, and first item `base`.
+    function inLane(Item memory item, uint256 from, uint256 q, uint256 base) private pure {
+        if (q == 0 || q % 2 == 1) {
+            item.kind = Kind.Micro;
+            item.microBatch = from + (q + 1) / 2;
+        } else {
+            item.kind = Kind.Add;
+            (item.left, item.right) = (base + (q == 2 ? 0 : q - 2), base + q - 1);
+        }
     }
 
     /// @dev Addition `g` of the replicas' tree.
@@ -174,11 +200,6 @@ library Schedule {
         uint256 own = c.entry.replica;
         if (replica == own) return inbound - 1;
         return inbound + (replica < own ? replica : replica - 1);
-    }
-
-    /// @return The first micro-batch of a lane.
-    function start(Context memory c, uint256 l) private pure returns (uint256) {
-        return l * c.facts.microBatches / c.facts.lanes;
     }
 
     // --------------------------------------------------------------- phases

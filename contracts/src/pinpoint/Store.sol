@@ -11,6 +11,7 @@ struct Store {
     mapping(bytes32 claimId => Claim) claims;
     mapping(bytes32 gameId => Game) games; // empty until their first move
     mapping(bytes32 gameId => bytes32) anchors; // the item's hash among values; the hash of the header that words need
+    mapping(bytes32 gameId => bytes32) nodes; // Keccak hash of the bytes of the node of the value in question; 0 of an input
     mapping(bytes32 key => bytes32) roots; // what a seat has posted for a list, for all its games
 }
 
@@ -66,6 +67,7 @@ struct Game {
     uint32 value;
     uint32 element;
     uint32 word;
+    uint32 values; // of the phase, once one was chosen
     bytes32 node;
 }
 
