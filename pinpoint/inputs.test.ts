@@ -5,22 +5,9 @@ import type { Hash } from '#proto/ids.ts'
 import { hashTree } from '#proto/merkle.ts'
 import { replay } from '#runtime/compute/replay.ts'
 import { Dataset } from '#runtime/dataset.ts'
-import { tinyJob } from '#runtime/testing.ts'
 import { Trainer } from '#runtime/trainer.ts'
 import { dataElement, formulaWord, inputRule } from './inputs.ts'
-import { jobOf, openingOfBytes, type SmallJob, smallJob, World } from './testing.ts'
-
-/** A character model with dropout: its records are bytes, and it reads seed, step and position. */
-function smallText(): SmallJob {
-  const { spec, bytes } = tinyJob({
-    model: { type: 'gpt', width: 4, layers: 1, heads: 1, context: 4, dropout: 0.5 },
-    data: { ...tinyJob().spec.data, stride: 4, recordLength: 5, features: 4, trainRecords: 3, evalFrom: 0, evalTo: 0 },
-    batch: 4,
-    microBatches: 4,
-    lanes: 2,
-  })
-  return jobOf(spec, bytes)
-}
+import { openingOfBytes, smallJob, smallText, World } from './testing.ts'
 
 test.each([
   ['a linear classifier, one replica', smallJob(), 1, 0],

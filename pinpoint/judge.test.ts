@@ -3,8 +3,9 @@ import { expect, test } from 'vitest'
 import type { Entry } from '#proto/entry.ts'
 import type { Hash } from '#proto/ids.ts'
 import { hashTree } from '#proto/merkle.ts'
+import { seededRandom } from '#proto/testing.ts'
 import { itemExport } from './schedule.ts'
-import { type Lies, smallJob, World, type WorldOptions } from './testing.ts'
+import { type Lies, smallJob, smallText, World, type WorldOptions } from './testing.ts'
 import { duel, honestChoice } from './testing-duel.ts'
 import type { End, Position } from './types.ts'
 
@@ -181,4 +182,29 @@ test('an honest asserter survives every choice', () => {
     'block',
   ]
   expect([...ends.keys()].sort()).toEqual(all.sort())
+})
+
+test.each(['f32', 'q16'] as const)('a wrong block of every primitive of a character model in %s', (arithmetic) => {
+  const text = smallText({ batch: 1, microBatches: 1, lanes: 1, replicas: 1, arithmetic })
+  const honest = new World(text)
+  const { inputs, nodes } = text.program.micro
+  const ops = [...new Set(nodes.map(({ op }) => op))]
+  const random = seededRandom(21)
+  for (const op of ops) {
+    const value = inputs.length + random.pick(nodes.flatMap((node, n) => (node.op === op ? [n] : [])))
+    const element = random.below((honest.values(MICRO)[value] as Uint32Array).length)
+    const length = honest.trace(MICRO, value, element).length
+    const from = random.below(length)
+    const lies: Lies = {
+      value: (i, v, words) => void (i === MICRO && v === value && flip(words, element)),
+      trace: (i, v, e, words) => {
+        if (i === MICRO && v === value && e === element) for (let t = from; t < length; t++) flip(words, t)
+      },
+    }
+    const liar = new World(text, { lies })
+    const path = (position: Position): number => pathTo(position, MICRO, value, element, from)
+    const [lost, won] = [duel(liar, path, true, honest), duel(honest, path)]
+    expect([lost.end, lost.winner, won.end, won.winner], op).toEqual(['block', 'challenger', 'block', 'asserter'])
+  }
+  expect(ops).toEqual(expect.arrayContaining(['map', 'matmul', 'reduce', 'gather', 'scatterAdd']))
 })

@@ -25,7 +25,7 @@ test('an honest challenger against an asserter that answers anything', () => {
 })
 
 test('an honest asserter against a challenger that names anything', () => {
-  const explored = exploreGames({ ...honestAsserter, choices: little, delays: true })
+  const explored = exploreGames({ ...honestAsserter, choices: little, delays: 'last' })
   expect(report('honest asserter', [explored])).toBeGreaterThan(500)
 })
 
@@ -33,7 +33,7 @@ test('two players that do anything, with all their time', () => {
   const [claim] = claims
   if (claim === undefined) throw new Error('no claim')
   const worlds = [claim, truth]
-  const explored = exploreGames({ ...honestAsserter, claim, worlds, asserter: 'any', choices: little, delays: true })
+  const explored = exploreGames({ ...honestAsserter, claim, worlds, asserter: 'any', choices: little, delays: 'last' })
   expect(report('anything', [explored])).toBeGreaterThan(1000)
 })
 

@@ -28,8 +28,8 @@ export interface GameModel {
   readonly challengers: readonly ('honest' | 'any')[]
   /** What a dishonest challenger may name at a position. */
   readonly choices: (position: Position) => readonly number[]
-  /** Dishonest players move at once, or in the last block that they have; honest ones at once. */
-  readonly delays: boolean
+  /** When dishonest players move: at once; also in the last block that they have; in any block. Honest ones move at once. */
+  readonly delays: 'none' | 'last' | 'any'
 }
 
 interface State {
@@ -135,12 +135,18 @@ export function exploreGames(model: GameModel): ExploredGame {
       )
   }
 
+  const blocks = (game: Game): number[] => {
+    const [first, last] = [game.since, deadline(game)]
+    if (model.delays === 'none' || first === last) return [first]
+    return model.delays === 'last' ? [first, last] : Array.from({ length: last - first + 1 }, (_, i) => first + i)
+  }
+
   const next = (state: State): State[] => {
     const after = state.games.flatMap((game, i): State[] => {
       const { position } = game
       if (position.winner !== undefined) return []
       const free = side(i, position.turn) === 'any'
-      const times = free && model.delays ? new Set([game.since, deadline(game)]) : [game.since]
+      const times = free ? blocks(game) : [game.since]
       const honest = model.asserter === 'honest'
       const moves = ((): [Player, Move][] => {
         if (position.level === 'end') {
@@ -151,7 +157,7 @@ export function exploreGames(model: GameModel): ExploredGame {
         if (position.turn === 'asserter') return posts(position, honest).map((post) => ['asserter', post])
         return choices(position, i).map((choice) => ['challenger', choice])
       })()
-      const made = moves.flatMap(([player, what]) => [...times].flatMap((now) => move(state, i, player, what, now)))
+      const made = moves.flatMap(([player, what]) => times.flatMap((now) => move(state, i, player, what, now)))
       if (!free) return made
       const over = expire(game, deadline(game) + 1)
       transitions.add(`${places(game)}, time: ${places(over)}`)

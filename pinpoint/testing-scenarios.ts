@@ -77,7 +77,7 @@ export const honestAsserter: GameModel = {
   asserter: 'honest',
   challengers: ['any'],
   choices: everything,
-  delays: false,
+  delays: 'none',
 }
 
 export const honestChallenger = (claim: World): GameModel => ({
@@ -87,5 +87,5 @@ export const honestChallenger = (claim: World): GameModel => ({
   asserter: 'any',
   challengers: ['honest'],
   choices: everything,
-  delays: false,
+  delays: 'none',
 })

@@ -68,6 +68,25 @@ export function smallJob(change: Partial<JobDraft> = {}): SmallJob {
   return jobOf(draft, data)
 }
 
+/** A character model with dropout: its records are bytes, it reads seed, step and position, and gathers. */
+export function smallText(change: Partial<JobDraft> = {}): SmallJob {
+  const data = new TextEncoder().encode('the quick brown fox')
+  const features = 4
+  const records = { stride: features, recordLength: features + 1, trainRecords: 3, evalFrom: 0, evalTo: 0, features }
+  return jobOf(
+    sampleJob({
+      model: { type: 'gpt', width: 4, layers: 1, heads: 1, context: features, dropout: 0.5 },
+      data: { ...sampleJob().data, ...records, root: bytesRoot(data), size: data.length },
+      steps: 4,
+      batch: 4,
+      microBatches: 4,
+      lanes: 2,
+      ...change,
+    }),
+    data,
+  )
+}
+
 /** What may be wrong; each is changed in place once it is computed. */
 export interface Lies {
   /** Words of a value: whatever follows is computed from them. */
