@@ -18,7 +18,7 @@ import { VirtualTree } from './virtual.ts'
 export interface ToySize {
   /** 1..12. */
   readonly items: number
-  /** 4..16. */
+  /** 3..16. */
   readonly values: number
   /** 0..24. */
   readonly words: number

@@ -88,3 +88,24 @@ test.each<[PresetName, number, readonly [number, number]]>([
     if (height === 1) expect(above).toEqual(new Uint8Array(Buffer.concat(items)))
   }
 })
+
+test('what is not there is refused', async () => {
+  const { source } = honestEntries(engine, smallJob('mlp-tiny'), [3, 4], 1)
+  const runner = new Runner(engine)
+  const statement = new EntryStatement(source(0), runner)
+  const ask = (list: List, height = 0, index = 0) => statement.preimage(list, height, index)
+  const bad = [-1, 0.5, Number.NaN, 1e9]
+  for (const n of bad) {
+    await expect(ask({ level: 'items' }, 0, n)).rejects.toMatchObject({ code: 'bad-input' })
+    await expect(ask({ level: 'items' }, n, 0)).rejects.toMatchObject({ code: 'bad-input' })
+    await expect(ask({ level: 'values', item: n })).rejects.toMatchObject({ code: 'bad-input' })
+    await expect(ask({ level: 'words', item: 0, value: n })).rejects.toMatchObject({ code: 'bad-input' })
+    await expect(ask({ level: 'trace', item: 0, value: n, element: 0 })).rejects.toMatchObject({ code: 'bad-input' })
+    await expect(ask({ level: 'trace', item: 0, value: 12, element: n })).rejects.toMatchObject({ code: 'bad-input' })
+    await expect(ask({ level: 'results', of: 'export', item: n })).rejects.toMatchObject({ code: 'bad-input' })
+  }
+  await expect(ask({ level: 'trace', item: 0, value: 0, element: 0 })).rejects.toThrow('result of no node')
+  const { before: _, ...without } = source(0)
+  expect(() => new EntryStatement(without, runner)).toThrow('the state before the entry is missing')
+  expect(() => new EntryStatement({ ...without, before: new Uint8Array(3) }, runner)).toThrow('bytes')
+})

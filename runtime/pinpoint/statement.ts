@@ -115,7 +115,8 @@ export class EntryStatement implements Statement {
     const known = this.#words.get(key(value))
     if (known !== undefined) return known
     const { graph, inputs } = this.#phase(item)
-    check(value >= 0 && value < graph.inputs.length + graph.nodes.length, 'bad-input', `there is no value ${value}`)
+    const values = graph.inputs.length + graph.nodes.length
+    check(Number.isInteger(value) && value >= 0 && value < values, 'bad-input', `there is no value ${value}`)
     const node = graph.nodes[value - graph.inputs.length]
     const ids = [...new Set(node?.inputs ?? []), value]
     const results = this.#runner.select(graph, inputs, ids, item)
