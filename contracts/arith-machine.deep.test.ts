@@ -1,4 +1,7 @@
-/** The scalar machine of the contracts against microStep: every element program of every preset, random programs, changed bytes. */
+/**
+ * The scalar machine of the contracts against microStep: every element program of every preset, random programs,
+ * changed bytes.
+ */
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { words } from '#arith/hard.ts'
 import { randomProgram } from '#arith/testing-programs.ts'

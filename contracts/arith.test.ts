@@ -1,4 +1,7 @@
-/** The compiled arithmetic of the contracts against its definition in TypeScript, on an EVM: thousands of cases of each block. */
+/**
+ * The compiled arithmetic of the contracts against its definition in TypeScript, on an EVM: thousands of cases of each
+ * block.
+ */
 import { readFileSync } from 'node:fs'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { type Probe, startProbe } from '#contracts/testing/arithmetic.ts'

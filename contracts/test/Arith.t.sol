@@ -5,7 +5,8 @@ import {Blocks} from "../src/arith/Blocks.sol";
 import {ArithBase} from "./ArithBase.sol";
 import {vm} from "./Vm.sol";
 
-/// @dev The blocks at hand-picked words, and laws that hold for all words. contracts/arith.test.ts compares thousands of results.
+/// @dev The blocks at hand-picked words, and laws that hold for all words. contracts/arith.test.ts compares thousands
+/// of results.
 contract ArithTest is ArithBase {
     // ------------------------------------------------------------ addition
 

@@ -89,8 +89,8 @@ contract ArithMachineTest is ArithPrograms {
         eq(arithmetic.execute(sum(16385), 0, level + 2 + 31, opened), ONE, "finish doubles the total");
     }
 
-    /// @dev The trace of element 0, each word executed from those before it and from operands of ones, first factor 1, 2, ..., k.
-    /// The machine is given what it asks for.
+    /// @dev The trace of element 0, each word executed from those before it and from operands of ones, first factor 1,
+    /// 2, ..., k. The machine is given what it asks for.
     function replayed(bytes memory program) private view returns (uint256 word) {
         uint256[] memory trace = new uint256[](arithmetic.traceLength(program));
         for (uint256 t = 0; t < trace.length; t++) {

@@ -29,7 +29,8 @@ abstract contract ArithPrograms is ArithBase {
         return bytes.concat(hex"01000001", dim(k), hex"0100000000", loads, hex"010102000001010203", finish);
     }
 
-    /// @dev u32[4]: element i is table[5 + 2 index[i]] | i for indices below 10, of the first three elements; else 7 | i.
+    /// @dev u32[4]: element i is table[5 + 2 index[i]] | i for indices below 10, of the first three elements; else 7 |
+    /// i.
     function gather() internal pure returns (bytes memory) {
         bytes memory index = bytes.concat(hex"01", dim(0), dim(0), dim(1), hex"0000");
         bytes memory guard = bytes.concat(hex"01", dim(0), dim(1), dim(3));

@@ -1,4 +1,7 @@
-/** The arithmetic libraries of the contracts, called on a chain of their own: blocks by the packed batch, micro-steps by program. */
+/**
+ * The arithmetic libraries of the contracts, called on a chain of their own: blocks by the packed batch, micro-steps by
+ * program.
+ */
 import { ContractFactory, Interface, Wallet } from 'ethers'
 import { encodeProgram } from '#arith/encode.ts'
 import type { ElementProgram, Word } from '#arith/types.ts'

@@ -1,4 +1,7 @@
-/** The element programs that the machine of the contracts meets: every distinct node of a job's graphs, and the long ones. */
+/**
+ * The element programs that the machine of the contracts meets: every distinct node of a job's graphs, and the long
+ * ones.
+ */
 import { encodeProgram } from '#arith/encode.ts'
 import { bits, run } from '#arith/testing.ts'
 import { at, convolution, gather, matmul, quantised, scatterAdd, sum } from '#arith/testing-programs.ts'
@@ -35,7 +38,10 @@ export const LONG: Readonly<Record<string, ElementProgram>> = {
 
 const AXES = 16
 
-/** The dearest program that there is: every count at its limit, every guard holds, every load goes through all before it. */
+/**
+ * The dearest program that there is: every count at its limit, every guard holds, every load goes through all before
+ * it.
+ */
 export function dearest(): ElementProgram {
   const ones = at(0, ...new Array<number>(AXES).fill(1))
   const loads = Array.from({ length: 32 }, (_, n): Load => {

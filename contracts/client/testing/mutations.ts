@@ -13,8 +13,8 @@ import { isAssayError } from '#proto/errors.ts'
 type Next = () => Word
 
 /**
- * What TypeScript says about bytes: no program; a program that is not valid, so that the step has this word or none; or a
- * valid one whose step has this word.
+ * What TypeScript says about bytes: no program; a program that is not valid, so that the step has this word or none;
+ * or a valid one whose step has this word.
  */
 type Expected =
   | { readonly kind: 'malformed' }

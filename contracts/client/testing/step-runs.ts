@@ -9,8 +9,8 @@ import { interesting, someElements, stepCase } from '#contracts/testing/step-cas
 const DTYPES = ['f32', 'i32', 'u32', 'bool']
 
 /**
- * Expects type and length of the trace, and the words of micro-steps at every edge of the trace and `more` at random ones, for
- * the first, the last and two random elements.
+ * Expects type and length of the trace, and the words of micro-steps at every edge of the trace and `more` at random
+ * ones, for the first, the last and two random elements.
  * @returns how many micro-steps
  */
 export async function expectSteps(probe: Probe, p: ElementProgram, next: () => Word, more: number): Promise<number> {

@@ -2,12 +2,12 @@
 pragma solidity ^0.8.37;
 
 /// @title IEEE 754 binary32 in integers (docs/spec/arithmetic.md, Blocks)
-/// @dev Arguments and results are words below 2^32. Rounding is to nearest, ties to even, once; subnormals are honoured; every
-/// NaN result is `NAN`.
+/// @dev Arguments and results are words below 2^32. Rounding is to nearest, ties to even, once; subnormals are
+/// honoured; every NaN result is `NAN`.
 ///
-/// A finite word has the value significand * 2^(grid - 149): `grid` 0 is the grid of subnormal numbers and of the lowest binade. Results
-/// are computed exactly as such a pair with a wider significand, or with a last bit that stands for all that lies below it,
-/// and then rounded by `nearest`.
+/// A finite word has the value significand * 2^(grid - 149): `grid` 0 is the grid of subnormal numbers and of the
+/// lowest binade. Results are computed exactly as such a pair with a wider significand, or with a last bit that stands
+/// for all that lies below it, and then rounded by `nearest`.
 library Float32 {
     uint256 internal constant NAN = 0x7fc00000;
     uint256 private constant INFINITY = 0x7f800000;
@@ -78,7 +78,8 @@ library Float32 {
             uint256 odd = uint256(e) & 1;
             e -= int256(odd);
             uint256 n = m << (up + 27 + odd);
-            // Newton from 2^25.5: relative errors below 0.42, 0.07, 0.003, 4e-6, 1e-11; never below the root after the first.
+            // Newton from 2^25.5: relative errors below 0.42, 0.07, 0.003, 4e-6, 1e-11; never below the root after the
+            // first.
             uint256 root = 0x2d413cd;
             root = (root + n / root) >> 1;
             root = (root + n / root) >> 1;
@@ -223,17 +224,19 @@ library Float32 {
         }
     }
 
-    /// @dev The float nearest to the sum of two terms of less than 49 bits. A sum of 0 is +0, but of two negative zeros.
+    /// @dev The float nearest to the sum of two terms of less than 49 bits. A sum of 0 is +0, but of two negative
+    /// zeros.
     ///
-    /// A term more than `FAR` above the other has at least 24 bits (a factor with a high grid is normal, and so is an addend), or
-    /// the other is less than 2^-32 of the lowest unit: then the other decides ties, and no more.
+    /// A term more than `FAR` above the other has at least 24 bits (a factor with a high grid is normal, and so is an
+    /// addend), or the other is less than 2^-32 of the lowest unit: then the other decides ties, and no more.
     function sum(uint256 sign, uint256 m, int256 x, uint256 otherSign, uint256 n, int256 y)
         private
         pure
         returns (uint256)
     {
         unchecked {
-            // The higher term is brought to the grid of the lower one. If they are far apart, the lower one is a last bit.
+            // The higher term is brought to the grid of the lower one. If they are far apart, the lower one is a last
+            // bit.
             if (x > y) {
                 uint256 by = uint256(x - y);
                 if (by > FAR) {

@@ -34,9 +34,9 @@ struct Program {
 }
 
 /// @title The bytes of element programs (docs/spec/arithmetic.md, Encoding)
-/// @dev `parse` walks over all bytes once and compares where it ended with where they end: until then it may have read what
-/// follows them in calldata, but no count, so no loop, is longer than its limit. References to loads, axes and results are for whoever
-/// follows them to check.
+/// @dev `parse` walks over all bytes once and compares where it ended with where they end: until then it may have read
+/// what follows them in calldata, but no count, so no loop, is longer than its limit. References to loads, axes and
+/// results are for whoever follows them to check.
 library Programs {
     uint256 internal constant F32 = 0;
     uint256 internal constant CHAIN512 = 0;

@@ -13,7 +13,8 @@ library Quantised {
             (uint256 m, uint256 grid) = Float32.unpack(a);
             uint256 bits = 256 - Float32.leadingZeros(m);
             uint256 top = 256 - Float32.leadingZeros(bound);
-            // m / 2^(bits - 1) lies in 1..2. What rounds to `bound` at most is at most bound + 1/2, which goes to the even neighbour.
+            // m / 2^(bits - 1) lies in 1..2. What rounds to `bound` at most is at most bound + 1/2, which goes to the
+            // even neighbour.
             uint256 reached = m << top;
             uint256 limit = (2 * bound + 1) << (bits - 1);
             bool fits = reached < limit || (reached == limit && bound & 1 == 0);

@@ -5,8 +5,8 @@ import {Float32} from "./Float32.sol";
 import {MicroStep, Source, Sources} from "./Sources.sol";
 
 /// @title The trace of a quantised contraction (docs/spec/arithmetic.md, Traces)
-/// @dev Each block of c positions has 12c + 7 words: 4 at every position for the largest magnitudes, 3 for the shifts, 8 at every
-/// position for the sum in two words, 4 for the value. The additions of block values follow all blocks.
+/// @dev Each block of c positions has 12c + 7 words: 4 at every position for the largest magnitudes, 3 for the shifts,
+/// 8 at every position for the sum in two words, 4 for the value. The additions of block values follow all blocks.
 library QuantisedTraces {
     uint256 private constant BLOCK = 256;
     uint256 private constant FULL = 12 * BLOCK + 7;
@@ -129,8 +129,8 @@ library QuantisedTraces {
         }
     }
 
-    /// @dev x = f2q(a, s_a), y = f2q(b, s_b), p = imul(x, y), h = imulh(x, y), low = iadd(low, p), ult(low, p), iadd(high, h),
-    /// high = iadd of the last two
+    /// @dev x = f2q(a, s_a), y = f2q(b, s_b), p = imul(x, y), h = imulh(x, y), low = iadd(low, p), ult(low, p),
+    /// iadd(high, h), high = iadd of the last two
     function sums(MicroStep memory step, Span memory s, uint256 t) private pure {
         unchecked {
             uint256 n = (t - s.sums) % 8;
@@ -189,7 +189,8 @@ library QuantisedTraces {
         }
     }
 
-    /// @dev Word t as it was one position before, `stride` words ago; 0 at the first one of a block, whose words start at `start`.
+    /// @dev Word t as it was one position before, `stride` words ago; 0 at the first one of a block, whose words start
+    /// at `start`.
     function before(uint256 t, uint256 stride, uint256 start) private pure returns (Source) {
         unchecked {
             return t < start + stride ? Sources.NONE : Sources.traced(t - stride);

@@ -5,10 +5,12 @@ import {Program, Programs} from "./Programs.sol";
 import {QuantisedTraces} from "./QuantisedTraces.sol";
 import {Source, Sources} from "./Sources.sol";
 
-/// @notice One pass of a reduction: `count` items are folded in `blocks` blocks, then joined. Positions are in the trace.
+/// @notice One pass of a reduction: `count` items are folded in `blocks` blocks, then joined. Positions are in the
+/// trace.
 /// @param folds Where the folds start, item by item.
 /// @param foldLength The blocks of one fold.
-/// @param joins Where the joins start: of blocks 1, 2, ... (chain512), or of the lane tree of block 0, 1, ... (lanes32).
+/// @param joins Where the joins start: of blocks 1, 2, ... (chain512), or of the lane tree of block 0, 1, ...
+/// (lanes32).
 struct Level {
     uint256 folds;
     uint256 foldLength;
@@ -180,8 +182,8 @@ library Traces {
         }
     }
 
-    /// @dev Lane `lane` of a block when `left` lanes are left: after its last item if all are, else after a join. Lane 0 of 1 is
-    /// the value of the block.
+    /// @dev Lane `lane` of a block when `left` lanes are left: after its last item if all are, else after a join. Lane
+    /// 0 of 1 is the value of the block.
     function laneValue(Program memory p, Level memory level, uint256 number, uint256 lane, uint256 left)
         private
         pure
