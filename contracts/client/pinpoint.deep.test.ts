@@ -1,0 +1,69 @@
+/** One node of every primitive of every phase, on a chain: a true block of its trace is proven, a false one refuted. */
+import { afterAll, beforeAll, expect, it } from 'vitest'
+import { type Arena, duelOnChain, startArena } from '#contracts/testing/pinpoint-arena.ts'
+import { type Lies, type SmallJob, smallJob, smallText, World } from '#pinpoint/testing.ts'
+import type { Position } from '#pinpoint/types.ts'
+import { seededRandom } from '#proto/testing.ts'
+
+let arena: Arena
+
+beforeAll(async () => {
+  arena = await startArena()
+}, 60_000)
+
+afterAll(() => arena?.stop())
+
+const random = seededRandom(1871)
+let window = 0
+
+/** A block of a node: item, value, element, place in its trace. */
+type Place = readonly [item: number, value: number, element: number, micro: number]
+
+const towards =
+  ([item, value, element, micro]: Place) =>
+  ({ level }: Position): number =>
+    ({ items: item, values: value, words: element, trace: micro, results: 0, end: 0 })[level]
+
+/** A random block of the first node of each primitive of each phase of the first step. */
+function places(world: World): Map<string, Place> {
+  const found = new Map<string, Place>()
+  const { first, step } = world.schedule
+  for (let item = 0; item < first + step.length; item++) {
+    const { kind } = world.item(item)
+    if (kind === 'inbound') continue
+    const graph = world.graph(item)
+    for (const [n, { op }] of graph.nodes.entries()) {
+      const name = `${kind} ${op}`
+      if (found.has(name)) continue
+      const value = graph.inputs.length + n
+      const element = random.below(world.values(item)[value]?.length ?? 1)
+      found.set(name, [item, value, element, random.below(world.trace(item, value, element).length)])
+    }
+  }
+  return found
+}
+
+async function tried(job: SmallJob, name: string, place: Place): Promise<void> {
+  const [item, value, element, micro] = place
+  const lie: Lies['trace'] = (i, v, e, words) => {
+    if (i === item && v === value && e === element) words[micro] = ((words[micro] as number) ^ (1 << 22)) >>> 0
+  }
+  for (const trace of [undefined, lie]) {
+    const world = new World(job, { lies: { entry: { window: ++window }, ...(trace && { trace }) } })
+    const { winner, end } = await duelOnChain(arena, world, world, towards(place), true)
+    expect([winner, end], name).toEqual([trace === undefined ? 'asserter' : 'challenger', 'block'])
+  }
+}
+
+it.each([
+  ['an mlp', smallJob()],
+  ['a gpt', smallText()],
+])(
+  'every primitive of %s',
+  async (_, job) => {
+    const all = places(new World(job))
+    expect(all.size).toBeGreaterThan(8)
+    for (const [name, place] of all) await tried(job, name, place)
+  },
+  600_000,
+)
