@@ -67,7 +67,7 @@ export function phaseAt({ facts, schedule }: Shown, index: number): PhaseOf {
   return { item, name, graph: facts[name] }
 }
 
-/** A choice that a position must have made. */
-export function chosen<K extends 'item' | 'value' | 'element' | 'micro'>(position: Position, what: K): number {
+/** A choice that the game has made on the way to a position. @throws wrong-state if it has not */
+export function chosen(position: Position, what: 'item' | 'value' | 'element' | 'micro'): number {
   return position[what] ?? fail('wrong-state', `no ${what} was chosen`)
 }

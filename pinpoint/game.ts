@@ -1,6 +1,6 @@
 /**
- * One game between an asserter and a challenger as a pure machine: (game, move, block number) -> game. Docs/spec/pinpoint.md,
- * Turns and clocks. Moves that are not authentic are refused, and nothing has happened.
+ * One game between an asserter and a challenger as a pure machine: (game, move, block number) -> game, by the table of
+ * docs/spec/pinpoint.md, Turns and clocks. A move that is not authentic is refused, and nothing has happened.
  */
 import { bytesEqual } from '#proto/bytes.ts'
 import { check, fail } from '#proto/errors.ts'

@@ -212,7 +212,7 @@ export class World {
     return ([...graph.inputs, ...graph.nodes][value] as { type: TensorType }).type
   }
 
-  /** Inputs as the trainer fills them, from their names. */
+  /** Words of an input by its rule; inputs.test.ts compares whole entries with those of a trainer. */
   #input(index: number, port: number, count: number): Uint32Array {
     const item = this.item(index)
     const rule = inputRule(this.facts, item, port)
