@@ -314,6 +314,35 @@ contract PinpointMovesTest is PinpointBase {
         won(gameId, IPinpoint.Side.Challenger);
     }
 
+    /// @dev The next move of a game down to block 5, in which nothing is served.
+    function advance() private {
+        IPinpoint.GameView memory g = game(gameId);
+        if (g.turn == IPinpoint.Side.Asserter) return post(gameId);
+        uint256 index =
+            g.level == ITEMS ? shape.item : g.level == VALUES ? shape.inputs : g.level == WORDS ? shape.element : 5;
+        choose(gameId, index, 1);
+    }
+
+    /// @dev Whoever stalls, wherever that is, loses; nobody waits longer than for both clocks.
+    function test_stalling_at_each_move_loses() public {
+        uint256 moves;
+        for (bool ended; !ended; moves++) {
+            fresh();
+            gameId = accuse(challenger);
+            uint256 start = block.number;
+            for (uint256 i = 0; i < moves; i++) {
+                advance();
+            }
+            IPinpoint.GameView memory g = game(gameId);
+            ended = g.level == IPinpoint.Level.End;
+            vm.roll(block.number + (g.turn == IPinpoint.Side.Asserter ? g.asserterClock : g.challengerClock) + 1);
+            pinpoint.timeout(gameId);
+            won(gameId, g.turn == IPinpoint.Side.Asserter ? IPinpoint.Side.Challenger : IPinpoint.Side.Asserter);
+            yes(block.number <= start + 2 * (RESPONSE + 4 * (RESPONSE / 2)) + 1, "bounded");
+        }
+        eq(moves, 11, "moves");
+    }
+
     function test_concessions() public {
         vm.prank(solver);
         pinpoint.concede(gameId);

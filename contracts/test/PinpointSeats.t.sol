@@ -152,6 +152,9 @@ contract PinpointSeatsTest is PinpointBase {
         (a.replicas, a.responsePeriod) = (1, 0);
         vm.expectRevert(abi.encodeWithSelector(IPinpoint.BadAccusation.selector));
         pinpoint.open(a, challenger);
+        a.responsePeriod = 1 << 30;
+        vm.expectRevert(abi.encodeWithSelector(IPinpoint.BadAccusation.selector));
+        pinpoint.open(a, challenger);
         a.responsePeriod = 1;
         vm.expectRevert(abi.encodeWithSelector(IPinpoint.BadAccusation.selector));
         pinpoint.open(a, address(0));

@@ -180,7 +180,7 @@ interface IPinpoint {
 
     /// @notice Thrown when the court has not opened a claim for the entry.
     error NoClaim(bytes32 entryHash);
-    /// @notice Thrown when an accusation has no solver, no replicas or no response period, or more acceptors than seats.
+    /// @notice Thrown when an accusation has no solver, no accuser, no replicas, or a response period of 0 or of 2^30 blocks and more.
     error BadAccusation();
     /// @notice Thrown when a claim has as many acceptors as its views can walk over, or challengers as can be numbered.
     error ClaimFull(bytes32 claimId);

@@ -133,7 +133,8 @@ library Levels {
         view
         returns (Game memory)
     {
-        if (count == 0 || count > type(uint48).max) revert IPinpoint.WrongEvidence("count");
+        uint256 limit = level == IPinpoint.Level.Trace ? type(uint48).max : type(uint32).max;
+        if (count == 0 || count > limit) revert IPinpoint.WrongEvidence("count");
         g.level = level;
         g.count = uint48(count);
         g.index = 0;

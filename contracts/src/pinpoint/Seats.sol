@@ -25,7 +25,9 @@ library Seats {
     }
 
     function create(Claim storage c, bytes32 claimId, IPinpoint.Accusation calldata a) private {
-        if (a.solver == address(0) || a.replicas == 0 || a.responsePeriod == 0) revert IPinpoint.BadAccusation();
+        // Clocks, which grow to three periods, must fit.
+        bool period = a.responsePeriod > 0 && a.responsePeriod < 1 << 30;
+        if (a.solver == address(0) || a.replicas == 0 || !period) revert IPinpoint.BadAccusation();
         c.court = msg.sender;
         c.responsePeriod = a.responsePeriod;
         c.replicas = a.replicas;

@@ -177,8 +177,9 @@ library Trees {
         return rootOver(row);
     }
 
-    /// @return The root of the tree over hashes, at least one, which are overwritten.
+    /// @return The root of the tree over hashes, which are overwritten.
     function rootOver(bytes32[] memory row) internal pure returns (bytes32) {
+        if (row.length == 0) return sha256(hex"00");
         for (uint256 width = row.length; width > 1; width = (width + ARITY - 1) / ARITY) {
             for (uint256 i = 0; i * ARITY < width; i++) {
                 bytes memory children = hex"01";
