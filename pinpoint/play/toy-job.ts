@@ -14,7 +14,7 @@ import type { Definitions } from './context.ts'
 import { openByte, pathIn } from './openings.ts'
 import { VirtualTree } from './virtual.ts'
 
-/** Sizes of the four lists, as powers of two; traces are a little shorter. */
+/** Sizes of the four lists, as powers of two; a trace may be a word longer or shorter. */
 export interface ToySize {
   /** 1..12. */
   readonly items: number
@@ -44,7 +44,8 @@ export class ToyJob {
     const { items, values, words, trace } = size
     const microBatches = 2 ** (items - 1)
     this.type = { dtype: 'f32', shape: [2 ** words] }
-    this.#program = sumOf(this.type, Math.max(1, Math.floor((2 ** trace * CHAIN) / (CHAIN + 1)) - 1))
+    // One block for each position, one for each chain: of the joins, and of the store.
+    this.#program = sumOf(this.type, Math.max(1, Math.floor((2 ** trace * CHAIN) / (CHAIN + 1))))
     const node = this.#node()
     const graph = (inputs: number): { facts: GraphFacts; tree: VirtualTree } => {
       const nodes = 2 ** values - inputs
@@ -144,11 +145,10 @@ function sumOf(out: TensorType, loop: number): ElementProgram {
   }
 }
 
-/** Sizes of a toy of 2^bits micro-steps or a few more, for 10 to 71 bits, in about the proportions of a large job. */
+/** Sizes of a toy of about 2^bits micro-steps, for 10 to 72 bits, in about the proportions of a large job. */
 export function toySize(bits: number): ToySize {
   const items = Math.max(1, Math.ceil(bits / 6))
   const values = Math.max(3, Math.ceil(bits / 6))
   const words = Math.floor((bits - items - values + 1) / 2)
-  // Traces are a little shorter than a power of two.
-  return { items, values, words, trace: bits - items - values - words + 1 }
+  return { items, values, words, trace: bits - items - values - words }
 }
