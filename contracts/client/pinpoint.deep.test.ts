@@ -1,4 +1,7 @@
-/** One node of every primitive of every phase, on a chain: a true block of its trace is proven, a false one refuted. */
+/**
+ * One node of every primitive of every phase, on a chain: a true block of its trace is proven, a false one refuted, and other moves than
+ * these are refused where the rules refuse them.
+ */
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { type Arena, duelOnChain, startArena } from '#contracts/testing/pinpoint-arena.ts'
 import { type Lies, type SmallJob, smallJob, smallText, World } from '#pinpoint/testing.ts'
@@ -50,7 +53,7 @@ async function tried(job: SmallJob, name: string, place: Place): Promise<void> {
   }
   for (const trace of [undefined, lie]) {
     const world = new World(job, { lies: { entry: { window: ++window }, ...(trace && { trace }) } })
-    const { winner, end } = await duelOnChain(arena, world, world, towards(place), true)
+    const { winner, end } = await duelOnChain(arena, world, world, towards(place), true, random)
     expect([winner, end], name).toEqual([trace === undefined ? 'asserter' : 'challenger', 'block'])
   }
 }

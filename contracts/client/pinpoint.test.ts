@@ -11,6 +11,7 @@ import type { End, Move, Position } from '#pinpoint/types.ts'
 import { bytesEqual } from '#proto/bytes.ts'
 import { taggedHash } from '#proto/hash.ts'
 import type { Hash } from '#proto/ids.ts'
+import { seededRandom } from '#proto/testing.ts'
 
 let arena: Arena
 
@@ -109,6 +110,18 @@ it('an honest asserter wins wherever it is led', async () => {
     }
     expect(await duelOnChain(arena, asserter, asserter, choose, game % 2 === 0)).toMatchObject({ winner: 'asserter' })
   }
+}, 120_000)
+
+it('refuses on the chain what the rules refuse, and nothing else', async () => {
+  const random = seededRandom(29)
+  let refused = 0
+  for (const [end, lies] of LIES) {
+    if (!['metric', 'export', 'block', 'input'].includes(end)) continue
+    const liar = new World(job, { ...TWO, lies: unlike(lies) })
+    const choose = (position: Position): number => honestChoice(truth, liar, position)
+    refused += (await duelOnChain(arena, liar, truth, choose, end !== 'block', random)).refused
+  }
+  expect(refused).toBeGreaterThan(60)
 }, 120_000)
 
 it('packs facts as their digest does', () => {

@@ -7,13 +7,14 @@ import { startAnvil } from '#contracts/anvil.ts'
 import { openChain } from '#contracts/chain.ts'
 import { deployPinpoint } from '#contracts/deploy.ts'
 import { hex } from '#contracts/entries.ts'
-import { claimIdOf, gameIdOf, PinpointReader, PinpointSender } from '#contracts/pinpoint.ts'
+import { claimIdOf, encodeMove, gameIdOf, PinpointReader, PinpointSender, type Shown } from '#contracts/pinpoint.ts'
 import { apply, type Game, open, type Played } from '#pinpoint/game.ts'
 import type { World } from '#pinpoint/testing.ts'
 import { chooseOf, postOf, proofOf } from '#pinpoint/testing-duel.ts'
 import { tensorHeader } from '#pinpoint/tree.ts'
 import type { End, Move, Player, Position } from '#pinpoint/types.ts'
 import type { Hash } from '#proto/ids.ts'
+import type { seededRandom } from '#proto/testing.ts'
 
 /** Blocks of each player's first budget. */
 export const PERIOD = 100
@@ -104,15 +105,90 @@ export interface Outcome {
   readonly end: End | undefined
   readonly moves: number
   readonly gas: Readonly<Record<Player, bigint>>
+  /** Other moves that were tried, and that both refused. */
+  readonly refused: number
 }
 
-/** Plays a game by the rules and on the chain at once; `choose` says what the challenger names. */
+type Random = ReturnType<typeof seededRandom>
+
+/** One thing about a move made another. */
+function mutated(move: Move, random: Random): Move {
+  const flipped = (bytes: Uint8Array): Uint8Array => {
+    const copy = bytes.slice()
+    if (copy.length > 0) copy[random.below(copy.length)] = random.below(256)
+    return copy
+  }
+  const resized = (bytes: Uint8Array): Uint8Array => bytes.slice(0, random.below(bytes.length + 1))
+  const within = <T>(list: readonly T[], change: (one: T) => T): T[] => {
+    const at = random.below(Math.max(1, list.length))
+    return list.map((one, i) => (i === at ? change(one) : one))
+  }
+  const shorter = <T>(list: readonly T[]): T[] => list.slice(0, random.below(list.length + 1))
+  const bytes = random.below(2) === 0 ? flipped : resized
+  if (move.kind === 'post') {
+    if (move.header !== undefined && random.below(3) === 0) return { ...move, header: bytes(move.header) }
+    return { ...move, data: bytes(move.data) }
+  }
+  if (move.kind === 'choose') {
+    const far = [move.index + 1, random.below(20), random.below(2 ** 32)][random.below(4)]
+    if (far !== undefined) return { ...move, index: far }
+    const path = [shorter(move.path), [...move.path, ...move.path.slice(-1)], within(move.path, bytes)][random.below(3)]
+    return { ...move, path: path ?? [] }
+  }
+  const { words, openings = [] } = move.evidence
+  if (words !== undefined && random.below(3) === 0) {
+    const other = within(words, (one) => ({ ...one, index: random.below(2) * one.index + random.below(3) }))
+    return { ...move, evidence: { ...move.evidence, words: other } }
+  }
+  const opened = [shorter(openings), within(openings, shorter), within(openings, (one) => within(one, bytes))]
+  return { ...move, evidence: { ...move.evidence, openings: opened[random.below(3)] ?? [] } }
+}
+
+/** The chain refuses what the rules refuse, and nothing else. Returns how many of the tries were refused. */
+async function agreeAbout(
+  { provider, players, arbiter }: Arena,
+  gameId: Hex,
+  { game, posts }: Played,
+  { by, what, evidence, random }: { by: Player; what: Move; evidence: Shown; random: Random },
+): Promise<number> {
+  const now = (await provider.getBlockNumber()) + 1
+  let refused = 0
+  for (let i = 0; i < 4; i++) {
+    const other = mutated(what, random)
+    const player = random.below(8) === 0 ? 'asserter' : by
+    let allowed = true
+    try {
+      apply(game, posts, player, other, now)
+    } catch {
+      allowed = false
+      refused++
+    }
+    const data = encodeMove(gameId, game.position, other, evidence)
+    const call = provider.call({ to: arbiter, from: players[player].address, data, blockTag: 'pending' })
+    const taken = await call.then(
+      () => true,
+      () => false,
+    )
+    expect([taken, other.kind, game.position.level], JSON.stringify(other)).toEqual([
+      allowed,
+      other.kind,
+      game.position.level,
+    ])
+  }
+  return refused
+}
+
+/**
+ * Plays a game by the rules and on the chain at once; `choose` says what the challenger names. With `random`, other moves are tried
+ * before each.
+ */
 export async function duelOnChain(
   arena: Arena,
   asserter: World,
   honest: World,
   choose: (position: Position) => number,
   served: boolean,
+  random?: Random,
 ): Promise<Outcome> {
   const { players, reader } = arena
   const evidence = { entry: asserter.entry(), facts: asserter.facts }
@@ -122,7 +198,9 @@ export async function duelOnChain(
   let played: Played = { game: open(claim, PERIOD, new Map(), evidence, began), posts: new Map() }
   const gas = { asserter: 0n, challenger: 0n }
   let moves = 0
+  let refused = 0
   const move = async (by: Player, what: Move): Promise<void> => {
+    if (random !== undefined) refused += await agreeAbout(arena, gameId, played, { by, what, evidence, random })
     const sent = await players[by].move(gameId, played.game.position, what, evidence)
     expect(sent.gasUsed).toBeLessThan(CAP)
     gas[by] += sent.gasUsed
@@ -156,5 +234,5 @@ export async function duelOnChain(
     await reader.lost(COURT, hex(claim.entry), players[winner === 'asserter' ? 'challenger' : 'asserter'].address),
   ).toBe(true)
   expect(await reader.rulingOf(COURT, hex(claim.entry))).toBe(winner === 'asserter' ? 'Upheld' : 'Refuted')
-  return { winner: winner as Player, end, moves, gas }
+  return { winner: winner as Player, end, moves, gas, refused }
 }
