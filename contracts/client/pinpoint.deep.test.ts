@@ -4,9 +4,10 @@
  */
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { type Arena, duelOnChain, startArena } from '#contracts/testing/pinpoint-arena.ts'
-import { type Lies, type SmallJob, smallJob, smallText, World } from '#pinpoint/testing.ts'
+import { jobOf, type Lies, type SmallJob, smallJob, smallText, World } from '#pinpoint/testing.ts'
 import type { Position } from '#pinpoint/types.ts'
-import { seededRandom } from '#proto/testing.ts'
+import { bytesRoot } from '#proto/merkle.ts'
+import { sampleJob, seededRandom } from '#proto/testing.ts'
 
 let arena: Arena
 
@@ -18,6 +19,22 @@ afterAll(() => arena?.stop())
 
 const random = seededRandom(1871)
 let window = 0
+
+/** Images of 4 x 4 pixels through one convolution. */
+function smallImages(): SmallJob {
+  const data = Uint8Array.from({ length: 17 * 4 }, (_, i) => (i % 17 === 16 ? i % 2 : random.below(256)))
+  const records = { stride: 17, recordLength: 17, trainRecords: 4, evalFrom: 0, evalTo: 0 }
+  const images = { height: 4, width: 4, features: 16, classes: 2 }
+  const source = { format: 'idx', root: bytesRoot(data), size: data.length } as const
+  return jobOf(
+    sampleJob({
+      model: { type: 'cnn', channels: [2], kernel: 3, hidden: 3, activation: 'relu' },
+      data: { ...sampleJob().data, ...source, ...records, ...images },
+      ...{ batch: 2, microBatches: 2, lanes: 2, steps: 4 },
+    }),
+    data,
+  )
+}
 
 /** A block of a node: item, value, element, place in its trace. */
 type Place = readonly [item: number, value: number, element: number, micro: number]
@@ -60,6 +77,9 @@ async function tried(job: SmallJob, name: string, place: Place): Promise<void> {
 
 it.each([
   ['an mlp', smallJob()],
+  ['an mlp in q16', smallJob({ arithmetic: 'q16' })],
+  ['an mlp in q24', smallJob({ arithmetic: 'q24' })],
+  ['a cnn', smallImages()],
   ['a gpt', smallText()],
 ])(
   'every primitive of %s',
