@@ -41,8 +41,8 @@ test('a player that starts again at every question plays the same game', async (
   const { entry } = forked
   const liar = forgetful(() => new EntryStatement(ground.source, new LyingRunner(ground.runner, lie)))
   const honest = forgetful(() => new EntryStatement(ground.source, ground.runner))
-  const once = await dispute(ground, forked, ground.statement, false)
-  const again = await dispute(ground, { statement: liar, entry }, honest, false)
+  const { outcome: once } = await dispute(ground, forked, ground.statement, false)
+  const { outcome: again } = await dispute(ground, { statement: liar, entry }, honest, false)
   expect(again.winner).toBe('challenger')
   expect(again.moves).toEqual(once.moves)
 })

@@ -2,12 +2,13 @@
 import type { LoadedJob } from '#app/job/load.ts'
 import type { Program } from '#graph/types.ts'
 import { rootHeight } from '#pinpoint/choice.ts'
+import type { Claim } from '#pinpoint/claim.ts'
 import { factsOf } from '#pinpoint/facts.ts'
 import { hashOf, ShownTrees } from '#pinpoint/play/context.ts'
 import { type Outcome, play } from '#pinpoint/play/match.ts'
 import { sidesOf, stubborn, viewsOf } from '#pinpoint/play/sides.ts'
 import { itemsOf, type Schedule } from '#pinpoint/schedule.ts'
-import type { List, Statement } from '#pinpoint/types.ts'
+import type { Facts, List, Statement } from '#pinpoint/types.ts'
 import { bytesEqual } from '#proto/bytes.ts'
 import type { Entry } from '#proto/entry.ts'
 import type { Hash } from '#proto/ids.ts'
@@ -96,21 +97,32 @@ export async function forkOf(
   return same ? undefined : { statement, entry: await entryOf(statement, schedule, honest) }
 }
 
+/** A game, and what it was about. */
+export interface Dispute {
+  readonly outcome: Outcome
+  readonly claim: Claim
+  readonly evidence: { readonly entry: Entry; readonly facts: Facts }
+}
+
 /**
  * A game about the entry of `asserter`, who never gives up.
  * @param served whether the asserter answers what it is asked beside the chain
+ * @param window of the entry: entries that differ in it are different claims, which share no posts
  */
 export async function dispute(
   ground: Ground,
   asserter: { readonly statement: Statement; readonly entry: Entry },
   challenger: Statement,
   served: boolean,
-): Promise<Outcome> {
-  const { entry, statement } = asserter
+  window = 0,
+): Promise<Dispute> {
+  const entry = { ...asserter.entry, window }
   const slot = ground.slot.map((one, r) => (r === entry.replica ? entry : one))
   const about = caseOf({ ...ground.source, bytes: ground.bytes, entry, slot })
-  const shown = new ShownTrees(served ? statement : undefined)
-  const views = viewsOf(about, statement, challenger, shown)
-  const start = { claim: claimOf(about), evidence: { entry, facts: about.facts } }
-  return await play(start, { ...sidesOf(views, shown), asserter: stubborn(views.asserter) })
+  const shown = new ShownTrees(served ? asserter.statement : undefined)
+  const views = viewsOf(about, asserter.statement, challenger, shown)
+  const claim = claimOf(about)
+  const evidence = { entry, facts: about.facts }
+  const outcome = await play({ claim, evidence }, { ...sidesOf(views, shown), asserter: stubborn(views.asserter) })
+  return { outcome, claim, evidence }
 }

@@ -11,6 +11,7 @@ import { roundsByLevel } from '#pinpoint/play/match.ts'
 import { graphOf, itemAt } from '#pinpoint/schedule.ts'
 import type { End, Statement } from '#pinpoint/types.ts'
 import type { Entry } from '#proto/entry.ts'
+import { type Costs, Court } from '#runtime/pinpoint/court.ts'
 import type { Lie } from '#runtime/pinpoint/lie.ts'
 import { Runner, typeOf } from '#runtime/pinpoint/runner.ts'
 import { EntryStatement } from '#runtime/pinpoint/statement.ts'
@@ -71,6 +72,12 @@ interface Row {
   readonly withheld: number
   readonly served: number
   readonly levels: Record<string, number>
+  /** Undefined where the game is not repeated on the chain. */
+  readonly gasWithheld: Costs['gas'] | undefined
+  readonly gasServed: Costs['gas'] | undefined
+  readonly gasDefended: Costs['gas'] | undefined
+  /** Of the game in which nothing is served. */
+  readonly seconds: number
   readonly disputes: number
   readonly wrong: number
 }
@@ -89,22 +96,39 @@ function place(ground: Ground, kind: Kind, random: Random): Lie {
 
 type Forked = { readonly statement: Statement; readonly entry: Entry }
 
+let window = 0
+
+/** A game, and its moves on the chain. Seconds are those of both players' computations. */
+async function game(ground: Ground, asserter: Forked, challenger: Statement, served: boolean) {
+  const started = performance.now()
+  const { outcome, claim, evidence } = await dispute(ground, asserter, challenger, served, ++window)
+  const seconds = (performance.now() - started) / 1000
+  // A partner's entry is the court's to know: games that end in one are not repeated.
+  const repeated = outcome.end !== 'inbound' && outcome.by === 'proof'
+  const costs = repeated ? await court.replay(claim, evidence, outcome) : undefined
+  return { outcome, seconds, gas: costs?.gas }
+}
+
 /** All games about one fork: an honest challenger against it, an honest asserter against somebody who believes it. */
 async function games(ground: Ground, name: string, forked: Forked, ends: readonly (End | undefined)[]): Promise<Row> {
-  const withheld = await dispute(ground, forked, ground.statement, false)
-  const served = await dispute(ground, forked, ground.statement, true)
-  const defended = await dispute(ground, ground, forked.statement, true)
+  const withheld = await game(ground, forked, ground.statement, false)
+  const served = await game(ground, forked, ground.statement, true)
+  const defended = await game(ground, ground, forked.statement, true)
   const right = [
-    withheld.winner === 'challenger' && ends.includes(withheld.end),
-    served.winner === 'challenger' && served.by === 'proof' && ends.includes(served.end),
-    defended.winner === 'asserter',
+    withheld.outcome.winner === 'challenger' && ends.includes(withheld.outcome.end),
+    served.outcome.winner === 'challenger' && served.outcome.by === 'proof' && ends.includes(served.outcome.end),
+    defended.outcome.winner === 'asserter',
   ]
   return {
     kind: name,
-    end: served.end,
-    withheld: withheld.rounds,
-    served: served.rounds,
-    levels: roundsByLevel(withheld),
+    end: served.outcome.end,
+    withheld: withheld.outcome.rounds,
+    served: served.outcome.rounds,
+    levels: roundsByLevel(withheld.outcome),
+    gasWithheld: withheld.gas,
+    gasServed: served.gas,
+    gasDefended: defended.gas,
+    seconds: Number(withheld.seconds.toFixed(3)),
     disputes: right.length,
     wrong: right.filter((one) => !one).length,
   }
@@ -116,8 +140,11 @@ async function sweep(ground: Ground, model: string, random: Random, rows: Row[])
     rows.push(row)
     if (jsonOnly()) return
     const verdicts = row.wrong === 0 ? 'right' : 'WRONG'
+    const gas =
+      row.gasWithheld && `, gas ${row.gasWithheld.asserter} asserter, ${row.gasWithheld.challenger} challenger`
     console.log(
-      `  ${row.kind.padEnd(32)} ${String(row.end).padEnd(8)} ${row.withheld} withheld, ${row.served} served, ${verdicts}`,
+      `  ${row.kind.padEnd(32)} ${String(row.end).padEnd(8)} rounds ${row.withheld} withheld, ${row.served} served${gas ?? ''}, ` +
+        `${row.seconds} s, ${verdicts}`,
     )
   }
   for (const kind of kindsOf(ground)) {
@@ -153,18 +180,24 @@ const choice = ENGINE_CHOICES.find((name) => name === values.engine)
 if (choice === undefined) throw new Error(`--engine is one of ${ENGINE_CHOICES.join(', ')}`)
 const rows: Row[] = []
 const lost: string[] = []
-for (const model of values.models.split(',')) {
-  const make = JOBS[model as keyof typeof JOBS]
-  if (make === undefined) throw new Error(`--models are among ${Object.keys(JOBS).join(', ')}`)
-  const engine = await createExactEngine(choice)
-  try {
-    if (!jsonOnly()) console.log(model)
-    const ground = await groundOf(new Runner(engine), make(), 2)
-    lost.push(...(await sweep(ground, model, seedrandom(`${values.seed} ${model}`), rows)))
-  } finally {
-    await engine.close()
+const court = await Court.start()
+try {
+  for (const model of values.models.split(',')) {
+    const make = JOBS[model as keyof typeof JOBS]
+    if (make === undefined) throw new Error(`--models are among ${Object.keys(JOBS).join(', ')}`)
+    const engine = await createExactEngine(choice)
+    try {
+      if (!jsonOnly()) console.log(model)
+      const ground = await groundOf(new Runner(engine), make(), 2)
+      lost.push(...(await sweep(ground, model, seedrandom(`${values.seed} ${model}`), rows)))
+    } finally {
+      await engine.close()
+    }
   }
+} finally {
+  await court.stop()
 }
+const most = (of: (row: Row) => number | undefined): number => Math.max(...rows.map((row) => of(row) ?? 0))
 const sum = (of: (row: Row) => number): number => rows.reduce((total, row) => total + of(row), 0)
 report({
   name: 'fork-sweep',
@@ -172,8 +205,10 @@ report({
     nodeKinds: rows.length,
     disputes: sum(({ disputes }) => disputes),
     wrongVerdicts: sum(({ wrong }) => wrong),
-    mostRoundsWithheld: Math.max(...rows.map(({ withheld }) => withheld)),
-    mostRoundsServed: Math.max(...rows.map(({ served }) => served)),
+    mostRoundsWithheld: most(({ withheld }) => withheld),
+    mostRoundsServed: most(({ served }) => served),
+    mostGasChallenger: most(({ gasWithheld }) => gasWithheld?.challenger),
+    mostGasAsserter: most(({ gasDefended }) => gasDefended?.asserter),
     kindsWithoutEffect: lost.length,
   },
   thresholds: { wrongVerdicts: { equals: 0 }, mostRoundsServed: { max: 9 } },

@@ -74,19 +74,19 @@ export async function forksOf(ground: Ground, random: SeededRandom): Promise<(En
   const served = random.bool()
   const forked = await fork(ground, lie)
   if (forked !== undefined) {
-    const outcome = await dispute(ground, forked, ground.statement, served)
+    const { outcome } = await dispute(ground, forked, ground.statement, served)
     const told = JSON.stringify(lie)
     expect(outcome.winner, told).toBe('challenger')
     expect(lie.micro === undefined ? ['input', 'word'] : ['block'], told).toContain(outcome.end)
     ends.push(outcome.end)
-    const defended = await dispute(ground, ground, forked.statement, served)
+    const { outcome: defended } = await dispute(ground, ground, forked.statement, served)
     expect(defended.winner, told).toBe('asserter')
     ends.push(defended.end)
   }
   const statement = contradictory(ground, lie, random)
   const entry = await entryOf(statement, ground.schedule, ground.entry)
   if (bytesEqual(encodeEntry(entry), encodeEntry(ground.entry))) return ends
-  const outcome = await dispute(ground, { statement, entry }, ground.statement, served)
+  const { outcome } = await dispute(ground, { statement, entry }, ground.statement, served)
   expect(outcome.winner, JSON.stringify(lie)).toBe('challenger')
   return [...ends, outcome.end]
 }
