@@ -6,6 +6,7 @@ import { taggedHash } from '#proto/hash.ts'
 import { derivedSeed, type Hash, seedWords } from '#proto/ids.ts'
 import type { JobSpec } from '#proto/job.ts'
 import { bytesRoot, DTYPE_CODE } from '#proto/merkle.ts'
+import { Packed } from '#proto/packed.ts'
 import type { Facts, GraphFacts } from './types.ts'
 
 export const FACTS_TAG = 'assay/facts/1'
@@ -53,17 +54,20 @@ export function factsOf(spec: JobSpec, program: Program): Facts {
   }
 }
 
-/** H("assay/facts/1" || packed fields): what the terms of a job name. Throws `bad-input` for a field outside its type. */
-export function factsHash(facts: Facts): Hash {
-  return taggedHash(FACTS_TAG, (p) => {
-    for (const graph of [facts.init, facts.micro, facts.combine, facts.update]) {
-      p.b32(graph.root).u32(graph.inputs).u32(graph.nodes).b32(graph.exports)
-    }
-    p.u32(facts.state).u32(facts.gradients).u32(facts.metrics)
-    p.b32(facts.dataRoot).u64(facts.dataSize).u8(facts.dataDtype)
-    p.u32(facts.stride).u32(facts.recordLength).u64(facts.trainRecords)
-    p.u32(facts.batch).u16(facts.microBatches).u16(facts.lanes).b32(facts.orderSeed)
-    for (const [low, high] of [facts.initSeed, facts.dropoutSeed]) p.u32(low).u32(high)
-    return p
-  })
+function packFacts(p: Packed, facts: Facts): Packed {
+  for (const graph of [facts.init, facts.micro, facts.combine, facts.update]) {
+    p.b32(graph.root).u32(graph.inputs).u32(graph.nodes).b32(graph.exports)
+  }
+  p.u32(facts.state).u32(facts.gradients).u32(facts.metrics)
+  p.b32(facts.dataRoot).u64(facts.dataSize).u8(facts.dataDtype)
+  p.u32(facts.stride).u32(facts.recordLength).u64(facts.trainRecords)
+  p.u32(facts.batch).u16(facts.microBatches).u16(facts.lanes).b32(facts.orderSeed)
+  for (const [low, high] of [facts.initSeed, facts.dropoutSeed]) p.u32(low).u32(high)
+  return p
 }
+
+/** Packed bytes of the facts, as evidence shows them. Throws `bad-input` for a field outside its type. */
+export const encodeFacts = (facts: Facts): Uint8Array => packFacts(new Packed(), facts).finish()
+
+/** H("assay/facts/1" || packed fields): what the terms of a job name. Throws `bad-input` for a field outside its type. */
+export const factsHash = (facts: Facts): Hash => taggedHash(FACTS_TAG, (p) => packFacts(p, facts))

@@ -1,9 +1,8 @@
 /** Whole games on a chain, move by move beside the rules in `pinpoint/`: positions, clocks and winners are the same. */
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { isContractError } from '#contracts/errors.ts'
-import { encodeFacts } from '#contracts/pinpoint.ts'
 import { type Arena, accuse, duelOnChain, PERIOD, startArena } from '#contracts/testing/pinpoint-arena.ts'
-import { FACTS_TAG, factsHash } from '#pinpoint/facts.ts'
+import { encodeFacts, FACTS_TAG, factsHash } from '#pinpoint/facts.ts'
 import { deadline, open } from '#pinpoint/game.ts'
 import { type Lies, smallJob, World, type WorldOptions } from '#pinpoint/testing.ts'
 import { honestChoice, postOf } from '#pinpoint/testing-duel.ts'

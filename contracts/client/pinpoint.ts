@@ -8,26 +8,12 @@ import { hex } from '#contracts/entries.ts'
 import { chainError } from '#contracts/errors.ts'
 import { Transactor, type TransactorOptions } from '#contracts/transactor.ts'
 import { holdsWords } from '#pinpoint/choice.ts'
+import { encodeFacts } from '#pinpoint/facts.ts'
 import type { Facts, Evidence as GameEvidence, Move, Position } from '#pinpoint/types.ts'
 import { concatBytes, fromHex } from '#proto/bytes.ts'
 import { type Entry, encodeEntry } from '#proto/entry.ts'
-import { Packed } from '#proto/packed.ts'
 
 export const PINPOINT = new ContractCodec(artifacts.PinpointArbiter.abi)
-
-/** Packed bytes of a job's facts: what their digest covers, behind its tag. Throws `bad-input` for a field outside its type. */
-export function encodeFacts(facts: Facts): Uint8Array {
-  const p = new Packed()
-  for (const graph of [facts.init, facts.micro, facts.combine, facts.update]) {
-    p.b32(graph.root).u32(graph.inputs).u32(graph.nodes).b32(graph.exports)
-  }
-  p.u32(facts.state).u32(facts.gradients).u32(facts.metrics)
-  p.b32(facts.dataRoot).u64(facts.dataSize).u8(facts.dataDtype)
-  p.u32(facts.stride).u32(facts.recordLength).u64(facts.trainRecords)
-  p.u32(facts.batch).u16(facts.microBatches).u16(facts.lanes).b32(facts.orderSeed)
-  for (const [low, high] of [facts.initSeed, facts.dropoutSeed]) p.u32(low).u32(high)
-  return p.finish()
-}
 
 const EMPTY = '0x'
 

@@ -3,8 +3,7 @@
  * `npx vitest run contracts/client/pinpoint-vectors -u` rewrites test/vectors/pinpoint.json.
  */
 import { hex } from '#contracts/entries.ts'
-import { encodeFacts } from '#contracts/pinpoint.ts'
-import { factsHash } from '#pinpoint/facts.ts'
+import { encodeFacts, factsHash } from '#pinpoint/facts.ts'
 import { inputRule } from '#pinpoint/inputs.ts'
 import { graphOf, type Item, itemAt, itemsOf, ownSumItem, totalItem } from '#pinpoint/schedule.ts'
 import type { Facts, GraphFacts } from '#pinpoint/types.ts'
