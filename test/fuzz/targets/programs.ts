@@ -4,7 +4,7 @@ import { checkProgram } from '#arith/program.ts'
 import { quantised, randomProgram } from '#arith/testing-programs.ts'
 import type { ElementProgram } from '#arith/types.ts'
 import { Builder, type Value } from '#graph/builder.ts'
-import { decodeGraph, encodeGraph } from '#graph/encode.ts'
+import { decodeGraph, decodeNode, encodeGraph, encodeNode } from '#graph/encode.ts'
 import type { Graph } from '#graph/types.ts'
 import { concatBytes } from '#proto/bytes.ts'
 import type { SeededRandom, Target } from '#test/fuzz/target.ts'
@@ -131,4 +131,16 @@ const graph: Target<Graph> = {
   slowness: 4,
 }
 
-export const PROGRAMS = [program, checked, graph] as readonly Target[]
+/** A node by itself is what a dispute opens: its bytes have a root that is known before they are decoded. */
+const node: Target = {
+  name: 'graph-node',
+  covers: ['graph/encode.ts#decodeNode'],
+  valid: (random) => {
+    const found = aGraph(random)
+    return encodeNode(found, random.below(found.nodes.length))
+  },
+  decode: decodeNode,
+  codes: ['bad-encoding', 'over-limit'],
+}
+
+export const PROGRAMS = [program, checked, graph, node] as readonly Target[]
