@@ -33,5 +33,5 @@ test('an option that does not exist is named, with the usage', () => {
   const { code, out, err } = told('--stesp', '3')
   expect(code).toBe(2)
   expect(out).toBe('')
-  expect(err).toMatch(/--stesp[^]*\n\nUSAGE\n$/)
+  expect(err).toMatch(/--stesp[\s\S]*\n\nUSAGE\n$/)
 })
