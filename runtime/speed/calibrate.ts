@@ -53,6 +53,7 @@ const ELEMENTS: readonly ((b: Builder, input: (...shape: number[]) => Value) => 
   (b, input) => b.window(input(8, 14, 14, 8), 3, 3),
   (b, input) => b.window(input(8, 28, 28, 1), 3, 3),
   (b, input) => b.fold(input(8, 14, 14, 3, 3, 8)),
+  (b, input) => b.add(input(8, 14, 2, 14, 2, 8), input(8, 14, 1, 14, 1, 8)),
 ]
 
 const NEAR = [64, 512] as const

@@ -40,11 +40,26 @@ export function contractionRate({ contraction }: Pick<Rates, 'contraction'>, m: 
   return rate * idle
 }
 
+/** Elements side by side that a map needs to fill its vectors. */
+const SHORT = 16
+
+/** Whether an operand is broadcast so that only a few elements of it lie side by side: such a map goes through them row by row. */
+function isBroken({ shape }: TensorType, ins: readonly TensorType[]): boolean {
+  return ins.some((operand) => {
+    const dims = [...shape.map(() => 1), ...operand.shape].slice(-shape.length)
+    const differs = shape.findLastIndex((size, axis) => dims[axis] !== size)
+    const repeats = elementsOf(operand.shape) === 1
+    return differs >= 0 && !repeats && elementsOf(shape.slice(differs + 1)) < SHORT
+  })
+}
+
 /** The kind under which elements of a node are counted, and how many there are. */
 export function elementsOfNode({ op, attrs, type }: Node, ins: readonly TensorType[]): [kind: string, count: number] {
   const [first, second] = ins
   const rank = first?.shape.length ?? 0
   switch (op) {
+    case 'map':
+      return [isBroken(type, ins) ? 'map-broken' : op, elementsOf(type.shape)]
     case 'reduce': {
       const { axes } = attrs as ReduceAttrs
       return [axes.includes(rank - 1) ? 'reduce-rows' : 'reduce-columns', elementsOf(first?.shape ?? [])]
@@ -110,12 +125,12 @@ export function nodeSeconds(rates: Rates, graph: Graph): number[] {
     const ins = node.inputs.map((id) => types[id] as TensorType)
     if (ins[0] && renames(node, ins[0])) return 0
     if (node.op === 'matmul') return rates.node + contractionSeconds(rates, node, ins)
-    if (node.op === 'map') {
+    const [kind, count] = elementsOfNode(node, ins)
+    if (kind === 'map') {
       const touched = [...node.inputs, first + i]
       const ports = sum(touched.filter(isPort))
       return rates.node + mapSeconds(rates, node, { ports, others: sum(touched) - ports, allPorts })
     }
-    const [kind, count] = elementsOfNode(node, ins)
     return rates.node + count * (rates.element[kind] ?? rates.block)
   })
 }
