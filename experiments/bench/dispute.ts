@@ -7,8 +7,8 @@ import { play, roundsByLevel } from '#pinpoint/play/match.ts'
 import { sidesOf, stubborn, viewsOf } from '#pinpoint/play/sides.ts'
 import { type Lie, Toy } from '#pinpoint/play/toy.ts'
 import { toySize } from '#pinpoint/play/toy-job.ts'
-import { type Costs, Court } from '#runtime/pinpoint/court.ts'
 import { commandLine } from '../lib/command.ts'
+import { type Costs, Court } from '../lib/court.ts'
 import { type Figure, jsonOnly, report } from '../lib/figures.ts'
 
 commandLine('usage: npm run bench:dispute -- [--json]', { json: { type: 'boolean' } })

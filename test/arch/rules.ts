@@ -101,7 +101,7 @@ export const outsideOf = (layer: string): readonly string[] => {
 /** Packages that one layer wraps for all others. */
 export const WRAPPED: readonly { readonly package: RegExp; readonly layers: readonly string[] }[] = [
   { package: /^(libp2p|@libp2p\/.*|@multiformats\/.*)$/, layers: ['net'] },
-  { package: /^ethers$/, layers: ['proto', 'client', 'contracts', 'runtime', 'app'] },
+  { package: /^ethers$/, layers: ['proto', 'client', 'contracts', 'runtime', 'app', 'experiments'] },
 ]
 
 export interface Exception {

@@ -1,13 +1,12 @@
 /** A chain of its own with the game contract alone, where games that were played in memory are repeated: what their moves cost. */
 import { setTimeout } from 'node:timers/promises'
-import { Interface, type JsonRpcProvider, type TransactionReceipt, Wallet } from 'ethers'
-import artifacts from '#contracts/abi/artifacts.generated.json' with { type: 'json' }
+import { type JsonRpcProvider, type TransactionReceipt, Wallet } from 'ethers'
 import type { Hex } from '#contracts/abi/types.generated.ts'
 import { startAnvil } from '#contracts/anvil.ts'
 import { openChain } from '#contracts/chain.ts'
 import { deployPinpoint } from '#contracts/deploy.ts'
 import { hex } from '#contracts/entries.ts'
-import { claimIdOf, gameIdOf, PinpointReader, PinpointSender } from '#contracts/pinpoint.ts'
+import { claimIdOf, gameIdOf, PINPOINT, PinpointReader, PinpointSender } from '#contracts/pinpoint.ts'
 import type { Claim } from '#pinpoint/claim.ts'
 import { apply, open } from '#pinpoint/game.ts'
 import type { Outcome } from '#pinpoint/play/match.ts'
@@ -94,8 +93,7 @@ export class Court {
       ...{ entryHash: hex(claim.entry), jobId: hex(entry.jobId), factsHash: hex(claim.facts) },
       ...{ solver: this.#players.asserter.address, replicas: claim.replicas, responsePeriod: PERIOD, acceptors: [] },
     }
-    const abi = new Interface(artifacts.PinpointArbiter.abi)
-    const data = abi.encodeFunctionData('open', [accusation, this.#players.challenger.address])
+    const data = PINPOINT.interface.encodeFunctionData('open', [accusation, this.#players.challenger.address])
     const hash = await this.#provider.send('eth_sendTransaction', [
       { from: COURT, to: this.#arbiter, data, gas: '0xf4240' },
     ])
