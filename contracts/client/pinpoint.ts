@@ -6,7 +6,7 @@ import { LEVEL_NAMES } from '#contracts/abi/types.generated.ts'
 import { type ChainEvent, ContractCodec, placeOf } from '#contracts/codec.ts'
 import { hex } from '#contracts/entries.ts'
 import { chainError } from '#contracts/errors.ts'
-import { Transactor, type TransactorOptions } from '#contracts/transactor.ts'
+import type { Transactor } from '#contracts/transactor.ts'
 import { holdsWords } from '#pinpoint/choice.ts'
 import { encodeFacts } from '#pinpoint/facts.ts'
 import type { Facts, Evidence as GameEvidence, Move, Position } from '#pinpoint/types.ts'
@@ -102,10 +102,11 @@ export class PinpointSender {
   readonly address: Hex
   private readonly transactor: Transactor
 
-  constructor(provider: JsonRpcProvider, arbiter: Hex, privateKey: string, options: TransactorOptions = {}) {
+  /** @param transactor of the player's account, which other senders of the account share */
+  constructor(transactor: Transactor, arbiter: Hex) {
     this.arbiter = arbiter
-    this.transactor = new Transactor(provider, privateKey, options)
-    this.address = this.transactor.address as Hex
+    this.transactor = transactor
+    this.address = transactor.address as Hex
   }
 
   private async send(name: string, data: string): Promise<Played> {

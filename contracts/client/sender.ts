@@ -41,7 +41,8 @@ export function commitmentOf(entryHash: Hex, verifier: Hex, verdict: Verdict): H
 export class AssaySender {
   readonly deployment: Deployment
   readonly address: Hex
-  private readonly transactor: Transactor
+  /** Whoever else sends for this account shares it: only one may count its nonces. */
+  readonly transactor: Transactor
 
   constructor(provider: JsonRpcProvider, deployment: Deployment, privateKey: string, options: TransactorOptions = {}) {
     this.deployment = deployment

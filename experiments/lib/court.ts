@@ -7,6 +7,7 @@ import { openChain } from '#contracts/chain.ts'
 import { deployPinpoint } from '#contracts/deploy.ts'
 import { hex } from '#contracts/entries.ts'
 import { claimIdOf, gameIdOf, PINPOINT, PinpointReader, PinpointSender } from '#contracts/pinpoint.ts'
+import { Transactor } from '#contracts/transactor.ts'
 import type { Claim } from '#pinpoint/claim.ts'
 import { apply, open } from '#pinpoint/game.ts'
 import type { Outcome } from '#pinpoint/play/match.ts'
@@ -33,7 +34,8 @@ export class Court {
   readonly stop: () => Promise<void>
 
   private constructor(provider: JsonRpcProvider, arbiter: Hex, keys: readonly string[], stop: () => Promise<void>) {
-    const sender = (i: number): PinpointSender => new PinpointSender(provider, arbiter, keys[i] ?? '', { pollMs: 5 })
+    const sender = (i: number): PinpointSender =>
+      new PinpointSender(new Transactor(provider, keys[i] ?? '', { pollMs: 5 }), arbiter)
     this.#provider = provider
     this.#arbiter = arbiter
     this.#reader = new PinpointReader(provider, arbiter)

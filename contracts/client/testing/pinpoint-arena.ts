@@ -8,6 +8,7 @@ import { openChain } from '#contracts/chain.ts'
 import { deployPinpoint } from '#contracts/deploy.ts'
 import { hex } from '#contracts/entries.ts'
 import { claimIdOf, encodeMove, gameIdOf, PinpointReader, PinpointSender, type Shown } from '#contracts/pinpoint.ts'
+import { Transactor } from '#contracts/transactor.ts'
 import { apply, type Game, open, type Played } from '#pinpoint/game.ts'
 import type { World } from '#pinpoint/testing.ts'
 import { chooseOf, postOf, proofOf } from '#pinpoint/testing-duel.ts'
@@ -37,7 +38,8 @@ export async function startArena(): Promise<Arena> {
   await provider.send('evm_setAutomine', [true])
   const key = (i: number): string => chain.accounts[i]?.privateKey ?? ''
   const arbiter = await deployPinpoint(new Wallet(key(0), provider))
-  const sender = (i: number): PinpointSender => new PinpointSender(provider, arbiter, key(i), { pollMs: 5 })
+  const sender = (i: number): PinpointSender =>
+    new PinpointSender(new Transactor(provider, key(i), { pollMs: 5 }), arbiter)
   await provider.send('anvil_impersonateAccount', [COURT])
   await provider.send('anvil_setBalance', [COURT, '0xffffffffffffffffff'])
   return {
