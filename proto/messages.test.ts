@@ -16,15 +16,19 @@ import {
   announcer,
   decodeAnnouncement,
   decodeExchangeRequest,
+  decodeStatementRequest,
   type EntryAnnouncement,
   encodeAnnouncement,
   encodeExchangeRequest,
+  encodeStatementRequest,
   type JobAnnouncement,
   MAX_ANNOUNCEMENT_BYTES,
   MAX_EXCHANGE_BYTES,
+  MAX_STATEMENT_BYTES,
   networkId,
   type PeerAnnouncement,
   SequenceGuard,
+  type StatementRequest,
 } from '#proto/messages.ts'
 import { sampleJob, seededRandom } from '#proto/testing.ts'
 import { assay } from '#proto/wire/generated/wire.js'
@@ -181,6 +185,23 @@ describe('exchange requests', () => {
     expect(thrown(() => decodeExchangeRequest(new Uint8Array(129))).consequence).toBe('penalise')
     expect(thrown(() => decodeExchangeRequest(new Uint8Array(0))).consequence).toBe('penalise')
     expect(thrown(() => encodeExchangeRequest({ ...request, level: 0 })).code).toBe('over-limit')
+  })
+})
+
+describe('statement requests', () => {
+  test('round-trip and are bounded', () => {
+    const request: StatementRequest = {
+      ...{ entry: b32(7), list: 'trace', item: 3, value: 4, element: 5 },
+      ...{ height: 2, index: 2 ** 40 },
+    }
+    expect(decodeStatementRequest(encodeStatementRequest(request))).toEqual(request)
+    const most = 2 ** 32 - 1
+    const places = { item: most, value: most, element: most, height: 16, index: Number.MAX_SAFE_INTEGER }
+    const largest: StatementRequest = { entry: b32(255), list: 'exports', ...places }
+    expect(encodeStatementRequest(largest).length).toBeLessThanOrEqual(MAX_STATEMENT_BYTES)
+    expect(thrown(() => decodeStatementRequest(new Uint8Array(129))).consequence).toBe('penalise')
+    expect(thrown(() => decodeStatementRequest(new Uint8Array(0))).consequence).toBe('penalise')
+    expect(thrown(() => encodeStatementRequest({ ...request, height: 17 })).code).toBe('over-limit')
   })
 })
 

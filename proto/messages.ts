@@ -17,6 +17,7 @@ import {
   oneOf,
   struct,
   text,
+  u8,
   u16,
   u32,
 } from '#proto/codec.ts'
@@ -40,6 +41,8 @@ const wire = assay.v1
 /** Most addresses of a peer, and bytes of each. */
 export const MAX_ADDRESSES = 8
 export const MAX_ADDRESS_TEXT = 256
+/** No list has so many items that its tree were higher. */
+const MAX_TREE_HEIGHT = 16
 /** Most peers named as serving something. */
 export const MAX_PROVIDERS = 8
 
@@ -238,6 +241,46 @@ export function decodeExchangeRequest(data: Uint8Array): ExchangeRequest {
     const { jobId, epoch, step, level, replica } = parse(() => wire.ExchangeRequest.decode(data))
     const request = { jobId: own(jobId), epoch: epoch ?? 0, step: step ?? 0, level: level ?? 0, replica: replica ?? 0 }
     encode(EXCHANGE_REQUEST, request)
+    return request
+  })
+}
+
+/** Lists of a statement (docs/spec/pinpoint.md, One rule), results by what they are of. */
+export const STATEMENT_LISTS = ['items', 'values', 'words', 'trace', 'sums', 'metrics', 'exports'] as const
+
+/** A node of a list of the statement about an entry; `item`, `value` and `element` are 0 where the list does not need them. */
+const STATEMENT_REQUEST = struct({
+  entry: hash,
+  list: oneOf(STATEMENT_LISTS),
+  item: u32(),
+  value: u32(),
+  element: u32(),
+  height: u8(0, MAX_TREE_HEIGHT),
+  index: count(0, Number.MAX_SAFE_INTEGER),
+})
+export type StatementRequest = Of<typeof STATEMENT_REQUEST>
+/** Most protobuf bytes of a `StatementRequest`, and of its answer. */
+export const MAX_STATEMENT_BYTES = 128
+export const MAX_PREIMAGE_BYTES = 1024
+
+/** Throws `bad-input` or `over-limit` for a field outside its limits. */
+export function encodeStatementRequest(request: StatementRequest): Uint8Array {
+  encode(STATEMENT_REQUEST, request)
+  return wire.StatementRequest.encode({ ...request, list: STATEMENT_LISTS.indexOf(request.list) }).finish()
+}
+
+/** Throws `over-limit`, `bad-input` or `bad-encoding` (penalise). */
+export function decodeStatementRequest(data: Uint8Array): StatementRequest {
+  return penalising(() => {
+    check(data.length <= MAX_STATEMENT_BYTES, 'over-limit', `${data.length} bytes, at most ${MAX_STATEMENT_BYTES}`)
+    const m = parse(() => wire.StatementRequest.decode(data))
+    const request = {
+      entry: own(m.entry),
+      list: STATEMENT_LISTS[m.list ?? 0] ?? ('' as StatementRequest['list']),
+      ...{ item: m.item ?? 0, value: m.value ?? 0, element: m.element ?? 0 },
+      ...{ height: m.height ?? 0, index: whole(m.index) },
+    }
+    encode(STATEMENT_REQUEST, request)
     return request
   })
 }

@@ -11,4 +11,6 @@ export const TOPICS = {
 export const PROTOCOLS = {
   /** `ExchangeRequest` -> the raw bytes of a partial sum. */
   exchange: '/assay/exchange/1',
+  /** `StatementRequest` -> the preimage of a node: docs/spec/pinpoint.md. */
+  statement: '/assay/statement/1',
 } as const

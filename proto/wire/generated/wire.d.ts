@@ -411,5 +411,98 @@ export namespace assay {
             /** Shape of an ExchangeRequest. */
             type $Shape = assay.v1.ExchangeRequest.$Properties;
         }
+
+        /**
+         * Properties of a StatementRequest.
+         * @deprecated Use assay.v1.StatementRequest.$Properties instead.
+         */
+        interface IStatementRequest extends assay.v1.StatementRequest.$Properties {
+        }
+
+        /** Represents a StatementRequest. */
+        class StatementRequest {
+
+            /**
+             * Constructs a new StatementRequest.
+             * @param [properties] Properties to set
+             */
+            constructor(properties?: assay.v1.StatementRequest.$Properties);
+
+            /** Unknown fields preserved while decoding when enabled */
+            $unknowns?: Uint8Array[];
+
+            /** StatementRequest entry. */
+            entry: Uint8Array;
+
+            /** StatementRequest list. */
+            list: number;
+
+            /** StatementRequest item. */
+            item: number;
+
+            /** StatementRequest value. */
+            value: number;
+
+            /** StatementRequest element. */
+            element: number;
+
+            /** StatementRequest height. */
+            height: number;
+
+            /** StatementRequest index. */
+            index: number;
+
+            /**
+             * Encodes the specified StatementRequest message. Does not implicitly {@link assay.v1.StatementRequest.verify|verify} messages.
+             * @param message StatementRequest message or plain object to encode
+             * @param [writer] Writer to encode to
+             * @returns Writer
+             */
+            static encode(message: assay.v1.StatementRequest.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+            /**
+             * Decodes a StatementRequest message from the specified reader or buffer.
+             * @param reader Reader or buffer to decode from
+             * @param [length] Message length if known beforehand
+             * @returns {assay.v1.StatementRequest & assay.v1.StatementRequest.$Shape} StatementRequest
+             * @throws {Error} If the payload is not a reader or valid buffer
+             * @throws {$protobuf.util.ProtocolError} If required fields are missing
+             */
+            static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): assay.v1.StatementRequest & assay.v1.StatementRequest.$Shape;
+        }
+
+        namespace StatementRequest {
+
+            /** Properties of a StatementRequest. */
+            interface $Properties {
+
+                /** StatementRequest entry */
+                entry?: (Uint8Array|null);
+
+                /** StatementRequest list */
+                list?: (number|null);
+
+                /** StatementRequest item */
+                item?: (number|null);
+
+                /** StatementRequest value */
+                value?: (number|null);
+
+                /** StatementRequest element */
+                element?: (number|null);
+
+                /** StatementRequest height */
+                height?: (number|null);
+
+                /** StatementRequest index */
+                index?: (number|null);
+
+                /** Unknown fields preserved while decoding when enabled */
+                $unknowns?: Uint8Array[];
+            }
+
+            /** Shape of a StatementRequest. */
+            type $Shape = assay.v1.StatementRequest.$Properties;
+        }
     }
 }

@@ -1106,6 +1106,262 @@ export const assay = $root.assay = (() => {
             return ExchangeRequest;
         })();
 
+        v1.StatementRequest = (function() {
+
+            /**
+             * Properties of a StatementRequest.
+             * @typedef {Object} assay.v1.StatementRequest.$Properties
+             * @property {Uint8Array|null} [entry] StatementRequest entry
+             * @property {number|null} [list] StatementRequest list
+             * @property {number|null} [item] StatementRequest item
+             * @property {number|null} [value] StatementRequest value
+             * @property {number|null} [element] StatementRequest element
+             * @property {number|null} [height] StatementRequest height
+             * @property {number|null} [index] StatementRequest index
+             * @property {Array.<Uint8Array>} [$unknowns] Unknown fields preserved while decoding when enabled
+             */
+
+            /**
+             * Properties of a StatementRequest.
+             * @memberof assay.v1
+             * @interface IStatementRequest
+             * @augments assay.v1.StatementRequest.$Properties
+             * @deprecated Use assay.v1.StatementRequest.$Properties instead.
+             */
+
+            /**
+             * Shape of a StatementRequest.
+             * @typedef {assay.v1.StatementRequest.$Properties} assay.v1.StatementRequest.$Shape
+             */
+
+            /**
+             * Constructs a new StatementRequest.
+             * @memberof assay.v1
+             * @classdesc Represents a StatementRequest.
+             * @constructor
+             * @param {assay.v1.StatementRequest.$Properties=} [properties] Properties to set
+             * @property {Array.<Uint8Array>} [$unknowns] Unknown fields preserved while decoding when enabled
+             */
+            const StatementRequest = function (properties) {
+                if (properties)
+                    for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+                        if (properties[keys[i]] != null && keys[i] !== "__proto__")
+                            this[keys[i]] = properties[keys[i]];
+            };
+
+            /**
+             * StatementRequest entry.
+             * @member {Uint8Array} entry
+             * @memberof assay.v1.StatementRequest
+             * @instance
+             */
+            StatementRequest.prototype.entry = $util.newBuffer([]);
+
+            /**
+             * StatementRequest list.
+             * @member {number} list
+             * @memberof assay.v1.StatementRequest
+             * @instance
+             */
+            StatementRequest.prototype.list = 0;
+
+            /**
+             * StatementRequest item.
+             * @member {number} item
+             * @memberof assay.v1.StatementRequest
+             * @instance
+             */
+            StatementRequest.prototype.item = 0;
+
+            /**
+             * StatementRequest value.
+             * @member {number} value
+             * @memberof assay.v1.StatementRequest
+             * @instance
+             */
+            StatementRequest.prototype.value = 0;
+
+            /**
+             * StatementRequest element.
+             * @member {number} element
+             * @memberof assay.v1.StatementRequest
+             * @instance
+             */
+            StatementRequest.prototype.element = 0;
+
+            /**
+             * StatementRequest height.
+             * @member {number} height
+             * @memberof assay.v1.StatementRequest
+             * @instance
+             */
+            StatementRequest.prototype.height = 0;
+
+            /**
+             * StatementRequest index.
+             * @member {number} index
+             * @memberof assay.v1.StatementRequest
+             * @instance
+             */
+            StatementRequest.prototype.index = $util.Long ? $util.Long.fromBits(0,0,true) : 0;
+
+            /**
+             * Encodes the specified StatementRequest message. Does not implicitly {@link assay.v1.StatementRequest.verify|verify} messages.
+             * @function encode
+             * @memberof assay.v1.StatementRequest
+             * @static
+             * @param {assay.v1.StatementRequest.$Properties} message StatementRequest message or plain object to encode
+             * @param {$protobuf.Writer} [writer] Writer to encode to
+             * @returns {$protobuf.Writer} Writer
+             */
+            StatementRequest.encode = function (message, writer, _depth) {
+                if (!writer)
+                    writer = $Writer.create();
+                if (_depth === $undefined)
+                    _depth = 0;
+                if (_depth > $util.recursionLimit)
+                    throw $Error("max depth exceeded");
+                if (message.entry != null && $Object.hasOwnProperty.call(message, "entry") && message.entry.length)
+                    writer.uint32(/* id 1, wireType 2 =*/10).bytes(message.entry);
+                if (message.list != null && $Object.hasOwnProperty.call(message, "list") && message.list !== 0)
+                    writer.uint32(/* id 2, wireType 0 =*/16).uint32(message.list);
+                if (message.item != null && $Object.hasOwnProperty.call(message, "item") && message.item !== 0)
+                    writer.uint32(/* id 3, wireType 0 =*/24).uint32(message.item);
+                if (message.value != null && $Object.hasOwnProperty.call(message, "value") && message.value !== 0)
+                    writer.uint32(/* id 4, wireType 0 =*/32).uint32(message.value);
+                if (message.element != null && $Object.hasOwnProperty.call(message, "element") && message.element !== 0)
+                    writer.uint32(/* id 5, wireType 0 =*/40).uint32(message.element);
+                if (message.height != null && $Object.hasOwnProperty.call(message, "height") && message.height !== 0)
+                    writer.uint32(/* id 6, wireType 0 =*/48).uint32(message.height);
+                if (message.index != null && $Object.hasOwnProperty.call(message, "index") && (typeof message.index === "object" ? message.index.low || message.index.high : message.index !== 0))
+                    writer.uint32(/* id 7, wireType 0 =*/56).uint64(message.index);
+                if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+                    for (let i = 0; i < message.$unknowns.length; ++i)
+                        writer.raw(message.$unknowns[i]);
+                return writer;
+            };
+
+            /**
+             * Decodes a StatementRequest message from the specified reader or buffer.
+             * @function decode
+             * @memberof assay.v1.StatementRequest
+             * @static
+             * @param {$protobuf.Reader|Uint8Array} reader Reader or buffer to decode from
+             * @param {number} [length] Message length if known beforehand
+             * @returns {assay.v1.StatementRequest & assay.v1.StatementRequest.$Shape} StatementRequest
+             * @throws {Error} If the payload is not a reader or valid buffer
+             * @throws {$protobuf.util.ProtocolError} If required fields are missing
+             */
+            StatementRequest.decode = function (reader, length, _end, _depth, _target) {
+                if (!(reader instanceof $Reader))
+                    reader = $Reader.create(reader);
+                if (_depth === $undefined)
+                    _depth = 0;
+                if (_depth > $Reader.recursionLimit)
+                    throw $Error("max depth exceeded");
+                let end, message, value;
+                if (length === $undefined)
+                    end = reader.len;
+                else {
+                    end = reader.pos + length;
+                    if (end > reader.len)
+                        throw $RangeError("index out of range");
+                    length = reader.len;
+                    reader.len = end;
+                }
+                message = _target || new $root.assay.v1.StatementRequest();
+                while (reader.pos < end) {
+                    let start = reader.pos;
+                    let tag = reader.tag();
+                    if (tag === _end) {
+                        _end = $undefined;
+                        break;
+                    }
+                    let wireType = tag & 7;
+                    switch (tag >>>= 3) {
+                    case 1: {
+                            if (wireType !== 2)
+                                break;
+                            if ((value = reader.bytes()).length)
+                                message.entry = value;
+                            else
+                                delete message.entry;
+                            continue;
+                        }
+                    case 2: {
+                            if (wireType !== 0)
+                                break;
+                            if (value = reader.uint32())
+                                message.list = value;
+                            else
+                                delete message.list;
+                            continue;
+                        }
+                    case 3: {
+                            if (wireType !== 0)
+                                break;
+                            if (value = reader.uint32())
+                                message.item = value;
+                            else
+                                delete message.item;
+                            continue;
+                        }
+                    case 4: {
+                            if (wireType !== 0)
+                                break;
+                            if (value = reader.uint32())
+                                message.value = value;
+                            else
+                                delete message.value;
+                            continue;
+                        }
+                    case 5: {
+                            if (wireType !== 0)
+                                break;
+                            if (value = reader.uint32())
+                                message.element = value;
+                            else
+                                delete message.element;
+                            continue;
+                        }
+                    case 6: {
+                            if (wireType !== 0)
+                                break;
+                            if (value = reader.uint32())
+                                message.height = value;
+                            else
+                                delete message.height;
+                            continue;
+                        }
+                    case 7: {
+                            if (wireType !== 0)
+                                break;
+                            if (typeof (value = reader.uint64()) === "object" ? value.low || value.high : value !== 0)
+                                message.index = value;
+                            else
+                                delete message.index;
+                            continue;
+                        }
+                    }
+                    reader.skipType(wireType, _depth, tag);
+                    if (!reader.discardUnknown) {
+                        $util.makeProp(message, "$unknowns", false);
+                        (message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+                    }
+                }
+                if (length !== $undefined) {
+                    if (reader.pos !== end)
+                        throw $RangeError("index out of range");
+                    reader.len = length;
+                }
+                if (_end !== $undefined)
+                    throw $Error("missing end group");
+                return message;
+            };
+
+            return StatementRequest;
+        })();
+
         return v1;
     })();
 

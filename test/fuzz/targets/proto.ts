@@ -20,13 +20,17 @@ import {
   announcedJob,
   decodeAnnouncement,
   decodeExchangeRequest,
+  decodeStatementRequest,
   type EntryAnnouncement,
   type ExchangeRequest,
   encodeAnnouncement,
   encodeExchangeRequest,
+  encodeStatementRequest,
   type JobAnnouncement,
   MAX_ANNOUNCEMENT_BYTES,
   ROLES,
+  STATEMENT_LISTS,
+  type StatementRequest,
 } from '#proto/messages.ts'
 import { type SeededRandom, type Target, textOf, utf8 } from '#test/fuzz/target.ts'
 import { mutateMessage } from '#test/fuzz/targets/protobuf.ts'
@@ -148,6 +152,27 @@ const exchange: Target<ExchangeRequest> = {
   mutate: mutateMessage,
 }
 
+const statement: Target<StatementRequest> = {
+  name: 'statement-request',
+  covers: ['proto/messages.ts#decodeStatementRequest'],
+  valid: (random) =>
+    encodeStatementRequest({
+      entry: random.bytes(32),
+      list: random.pick(STATEMENT_LISTS),
+      item: random.u32(),
+      value: random.below(1000),
+      element: random.u32(),
+      height: random.below(9),
+      index: random.u32() * 2 ** random.below(20),
+    }),
+  decode: decodeStatementRequest,
+  encode: encodeStatementRequest,
+  form: 'stable',
+  codes: ['bad-encoding', 'bad-input', 'over-limit'],
+  consequences: ['penalise'],
+  mutate: mutateMessage,
+}
+
 const hex: Target<Uint8Array> = {
   name: 'hex',
   covers: ['proto/bytes.ts#fromHex'],
@@ -216,6 +241,7 @@ export const PROTO: readonly Target[] = [
   announcement('job'),
   announcement('entry'),
   exchange,
+  statement,
   hex,
   address,
   proof,
