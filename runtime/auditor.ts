@@ -2,9 +2,9 @@
 import type { DrawnActivation } from '#proto/draw.ts'
 import type { Entry } from '#proto/entry.ts'
 import { check } from '#proto/errors.ts'
-import { addressText } from '#proto/ids.ts'
 import type { EntryView, WindowView } from '#proto/machines/job-view.ts'
 import type { Announcer } from '#runtime/announcer.ts'
+import { peersOf, type Sources, stateBefore } from '#runtime/before.ts'
 import { type Claim, type Judgement, judge } from '#runtime/judge.ts'
 import type { StateKeeper } from '#runtime/keeper.ts'
 import { sharedBytes } from '#runtime/rpc.ts'
@@ -26,18 +26,14 @@ export interface AuditOptions {
 
 /** Audits one entry at a time: a replay loads its own state into the session's engine. */
 export class Auditor {
-  readonly #store: ContentStore
-  readonly #announcer: Announcer
-  readonly #signal: AbortSignal
+  readonly #sources: Sources
   readonly #log: Logger
   readonly #keeper: StateKeeper | undefined
   #last: Promise<unknown> = Promise.resolve()
 
   /** @param keeper keeps the states that audits bring and compute; undefined: they are dropped */
   constructor(store: ContentStore, announcer: Announcer, signal: AbortSignal, log: Logger, keeper?: StateKeeper) {
-    this.#store = store
-    this.#announcer = announcer
-    this.#signal = signal
+    this.#sources = { store, announcer, signal }
     this.#log = log
     this.#keeper = keeper
   }
@@ -85,13 +81,12 @@ export class Auditor {
 
   /** Brings the state before an entry to the engine: the init graph's output before step 0, else the claimed one. */
   async #load(session: JobSession, entry: Entry, slot: readonly EntryView[]): Promise<void> {
-    const shared = sharedBytes(session.stateBytes)
     const { stepFrom, rootBefore } = entry
     if (stepFrom === 0) {
-      await session.compute.call('init', shared)
+      await session.compute.call('init', sharedBytes(session.stateBytes))
       return
     }
-    shared.set(await this.#store.state(session.program.state, rootBefore, this.#peers(slot), this.#signal))
+    const shared = await stateBefore(this.#sources, session, entry, slot)
     await session.compute.call('load', shared)
     this.#keeper?.keep(session, { epoch: entry.epoch, step: stepFrom, root: rootBefore }, shared)
   }
@@ -105,12 +100,8 @@ export class Auditor {
   }
 
   async #claim(view: EntryView): Promise<Claim> {
-    const evidence = await this.#store.evidence(view.entryHash, view.entry, this.#peers([view]), this.#signal)
+    const { store, announcer, signal } = this.#sources
+    const evidence = await store.evidence(view.entryHash, view.entry, peersOf(announcer, [view]), signal)
     return { entry: view.entry, evidence }
-  }
-
-  /** Peers of the solvers that signed these entries. */
-  #peers(views: readonly EntryView[]): string[] {
-    return views.flatMap(({ entry }) => this.#announcer.peerOf(addressText(entry.solver)) ?? [])
   }
 }

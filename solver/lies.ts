@@ -1,4 +1,5 @@
 /** Ways for a solver to cheat, one lie each: adversaries are actors of the tests and of `npm start -- --liar solver`. */
+import { firstNormal } from '#runtime/pinpoint/ulp.ts'
 
 /** A lie changes the bytes of a sum that the cell is about to use and send; true if it did. */
 export type Lie = (step: number, sum: Uint8Array) => boolean
@@ -11,8 +12,7 @@ export function oneUlp(entrySteps: number): Lie {
   return (step, sum) => {
     if (step % entrySteps !== 0) return false
     const words = new Uint32Array(sum.buffer, sum.byteOffset, sum.length / 4)
-    // A normal number stays canonical when its last bit flips.
-    const at = words.findIndex((word) => ((word >>> 23) & 0xff) > 0 && ((word >>> 23) & 0xff) < 0xff)
+    const at = firstNormal(words)
     if (at < 0) return false
     words[at] = (words[at] as number) ^ 1
     return true

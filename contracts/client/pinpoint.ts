@@ -1,5 +1,5 @@
 /** The game contract of the pinpoint challenge: moves as its calls, its views, its events (docs/spec/pinpoint.md). */
-import { AbiCoder, type JsonRpcProvider, keccak256, type TransactionReceipt } from 'ethers'
+import { AbiCoder, type JsonRpcProvider, keccak256, type TransactionReceipt, zeroPadValue } from 'ethers'
 import artifacts from '#contracts/abi/artifacts.generated.json' with { type: 'json' }
 import type { ChosenEvent, ClaimView, GameView, Hex, Level, Ruling } from '#contracts/abi/types.generated.ts'
 import { LEVEL_NAMES } from '#contracts/abi/types.generated.ts'
@@ -243,17 +243,35 @@ export class PinpointReader {
   }
 
   /** What has happened in a game, in order: a game can be rebuilt from it. */
-  async historyOf(gameId: Hex, fromBlock: number): Promise<readonly ChainEvent[]> {
-    const names = ['Posted', 'Chosen', 'Compared', 'Decided']
+  historyOf(gameId: Hex, fromBlock: number): Promise<readonly ChainEvent[]> {
+    return this.events(fromBlock, ['Posted', 'Chosen', 'Compared', 'Decided'], gameId)
+  }
+
+  /** What a seat has posted, in all of its games; `account` has taken it. */
+  async postedBy(account: Hex, claimId: Hex, seat: number, fromBlock: number): Promise<readonly Uint8Array[]> {
+    const events = await this.events(fromBlock, ['Posted'], null, zeroPadValue(account, 32))
+    const all = gameIdOf(claimId, seat, 0)
+    return events.flatMap((event) => {
+      if (event.name !== 'Posted' || BigInt(event.gameId) >> 16n !== BigInt(all) >> 16n) return []
+      return [fromHex(event.data)]
+    })
+  }
+
+  /** @param indexed further topics of the events, null for any */
+  private async events(
+    fromBlock: number,
+    names: readonly string[],
+    ...indexed: readonly (string | null)[]
+  ): Promise<readonly ChainEvent[]> {
     const topics = names.map((name) => PINPOINT.interface.getEvent(name)?.topicHash ?? '')
     try {
-      const logs = await this.provider.getLogs({ address: this.arbiter, topics: [topics, gameId], fromBlock })
+      const logs = await this.provider.getLogs({ address: this.arbiter, topics: [topics, ...indexed], fromBlock })
       return logs.flatMap((log) => {
         const event = PINPOINT.event(log)
         return event === undefined ? [] : [{ ...event, ...placeOf(log) }]
       })
     } catch (error) {
-      throw chainError('historyOf', error)
+      throw chainError('eth_getLogs', error)
     }
   }
 }

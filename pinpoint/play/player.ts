@@ -58,7 +58,7 @@ export async function assert(view: View, position: Position): Promise<Decision |
   const data = await view.own.preimage(list, height, index)
   const hash = hashOf(list, height, data)
   if (node !== undefined) return bytesEqual(hash, node) ? { kind: 'post', data } : CONCEDE
-  if (level === 'items' && (await wrongExport(view)) !== undefined) return CONCEDE
+  if (level === 'items' && !(await holds(view))) return CONCEDE
   if (header === undefined) return { kind: 'post', data }
   return valueRoot !== undefined && bytesEqual(sha256(header, hash), valueRoot)
     ? { kind: 'post', header, data }
@@ -89,12 +89,17 @@ export async function challenge(view: View, position: Position): Promise<Decisio
   return { kind: 'choose', index: position.count + behind, path: [], evidence }
 }
 
+/** Whether the entry is what one's own items say: whoever defends another one loses. */
+export async function holds(view: View): Promise<boolean> {
+  return (await wrongExport(view)) === undefined
+}
+
 /**
  * Whether the entry may be challenged: it is not what one's own items say, and the partners' entries are. An entry that rests on
  * another replica's false sum is true; the other one has to be challenged.
  */
 export async function refutable(view: View): Promise<boolean> {
-  return (await wrongExport(view)) !== undefined && (await partnersAgree(view))
+  return !(await holds(view)) && (await partnersAgree(view))
 }
 
 type Found =

@@ -5,6 +5,7 @@ import { watched } from '#engine/watch.ts'
 import { factsHash, factsOf } from '#pinpoint/facts.ts'
 import { fail } from '#proto/errors.ts'
 import { decodeJob } from '#proto/job.ts'
+import { Claims, claimMethods } from '#runtime/compute/dispute.ts'
 import { type Replayed, type ReplayRequest, replay } from '#runtime/compute/replay.ts'
 import { Dataset } from '#runtime/dataset.ts'
 import { outlineOf, type ProgramOutline, programOf } from '#runtime/program.ts'
@@ -32,6 +33,7 @@ export interface Opened {
 
 let engine: Engine | undefined
 let current: Trainer | undefined
+let claims: Claims | undefined
 
 function trainer(): Trainer {
   return current ?? fail('internal', 'no job is open in this worker')
@@ -56,7 +58,10 @@ const methods = {
     const program = programOf(spec)
     beat()
     engine = await createExactEngine(request.engine, { threads: request.threads })
-    current = new Trainer(beating(engine), program, spec, new Dataset(spec.data, request.data))
+    const alive = beating(engine)
+    const data = new Dataset(spec.data, request.data)
+    current = new Trainer(alive, program, spec, data)
+    claims = new Claims({ spec, program, data, bytes: request.data, engine: alive })
     const facts = factsHash(factsOf(spec, program))
     return { stateBytes: current.stateBytes, sumBytes: current.sumBytes, program: outlineOf(program), facts }
   },
@@ -99,7 +104,10 @@ const methods = {
     await engine?.close()
     engine = undefined
     current = undefined
+    claims = undefined
   },
+
+  ...claimMethods(() => claims ?? fail('internal', 'no job is open in this worker')),
 }
 
 export type ComputeMethods = typeof methods

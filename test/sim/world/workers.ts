@@ -3,6 +3,7 @@ import type { Program } from '#graph/types.ts'
 import type { JobSpec } from '#proto/job.ts'
 import type { JobView } from '#proto/machines/job-view.ts'
 import { hashTree } from '#proto/merkle.ts'
+import type { ClaimMethods } from '#runtime/compute/dispute.ts'
 import { type ReplayRequest, replay } from '#runtime/compute/replay.ts'
 import type { ComputeMethods } from '#runtime/compute/worker.ts'
 import type { HashingMethods } from '#runtime/hashing/worker.ts'
@@ -60,7 +61,7 @@ function station<M extends Methods>(methods: Methods, work: () => Promise<void>)
 
 /** What the compute worker does with its trainer. */
 function computeMethods(trainer: SymbolicTrainer, { computed, lie }: WorkerPorts): Methods {
-  const methods: Omit<ComputeMethods, 'open' | 'close'> = {
+  const methods: Omit<ComputeMethods, 'open' | 'close' | keyof ClaimMethods> = {
     init: (into) => {
       trainer.init()
       trainer.readState(into)

@@ -1,0 +1,36 @@
+/** The state that an entry starts from, brought from whoever serves it. */
+import type { Entry } from '#proto/entry.ts'
+import { addressText } from '#proto/ids.ts'
+import type { EntryView } from '#proto/machines/job-view.ts'
+import type { Announcer } from '#runtime/announcer.ts'
+import { sharedBytes } from '#runtime/rpc.ts'
+import type { JobSession } from '#runtime/session.ts'
+import type { ContentStore } from '#runtime/store.ts'
+
+/** Where content comes from. */
+export interface Sources {
+  readonly store: ContentStore
+  readonly announcer: Announcer
+  readonly signal: AbortSignal
+}
+
+/** Peers of the solvers that signed these entries. */
+export function peersOf(announcer: Announcer, views: readonly EntryView[]): string[] {
+  return views.flatMap(({ entry }) => announcer.peerOf(addressText(entry.solver)) ?? [])
+}
+
+/**
+ * The state before an entry that does not begin with step 0, in shared memory: that of its `rootBefore`.
+ * @param slot entries whose solvers are asked first
+ * @throws AssayError `unavailable` when nobody serves it
+ */
+export async function stateBefore(
+  { store, announcer, signal }: Sources,
+  { program, stateBytes }: JobSession,
+  { rootBefore }: Entry,
+  slot: readonly EntryView[],
+): Promise<Uint8Array> {
+  const shared = sharedBytes(stateBytes)
+  shared.set(await store.state(program.state, rootBefore, peersOf(announcer, slot), signal))
+  return shared
+}

@@ -1,0 +1,231 @@
+/**
+ * Disputed entries in the compute worker, which has the program, the data and the engine: what is true about them, and the moves
+ * that follow from it. A liar's statement is the same with one false bit (docs/spec/pinpoint.md).
+ */
+import type { Engine } from '#engine/types.ts'
+import { decodeNode } from '#graph/encode.ts'
+import type { Program } from '#graph/types.ts'
+import { rootHeight } from '#pinpoint/choice.ts'
+import { type Case, ShownTrees, treesOf } from '#pinpoint/play/context.ts'
+import type { View } from '#pinpoint/play/evidence.ts'
+import { assert, challenge, type Decision, holds } from '#pinpoint/play/player.ts'
+import { graphOf, itemAt } from '#pinpoint/schedule.ts'
+import { tensorHeader } from '#pinpoint/tree.ts'
+import type { Facts, List, Player, Position, Statement } from '#pinpoint/types.ts'
+import { toHex } from '#proto/bytes.ts'
+import { type Entry, entryDigest } from '#proto/entry.ts'
+import { check, fail } from '#proto/errors.ts'
+import type { Hash } from '#proto/ids.ts'
+import type { JobSpec } from '#proto/job.ts'
+import type { Dataset } from '#runtime/dataset.ts'
+import { caseOf } from '#runtime/pinpoint/case.ts'
+import { type Lie, LyingRunner } from '#runtime/pinpoint/lie.ts'
+import type { EntrySource } from '#runtime/pinpoint/results.ts'
+import { type PhaseRunner, Runner } from '#runtime/pinpoint/runner.ts'
+import { EntryStatement } from '#runtime/pinpoint/statement.ts'
+import { ulpLie } from '#runtime/pinpoint/ulp.ts'
+
+/** Claims that are kept at a time: each may take as much memory as its trees and tensors. */
+const MAX_CLAIMS = 2
+
+/** What a liar holds to be true: a bit of its own choice is false, or that of `ulpLie`. */
+export type ClaimLie = Lie | 'ulp'
+
+export interface ClaimRequest {
+  readonly entry: Entry
+  /** All entries of its slot, by replica. */
+  readonly slot: readonly Entry[]
+  /** The state before the entry, in shared memory, unless it begins with step 0. */
+  readonly before?: Uint8Array
+  /** Liars alone. */
+  readonly lie?: ClaimLie
+}
+
+/** A node of a list of a statement. */
+export interface NodeName {
+  readonly list: List
+  readonly height: number
+  readonly index: number
+}
+
+/** What an asserter answered when it was asked for a node; no data: nothing, or not in time. */
+export interface ServedNode extends NodeName {
+  readonly data?: Uint8Array
+}
+
+export interface DecideRequest {
+  /** Digest of the entry. */
+  readonly entry: Hash
+  readonly side: Player
+  /** Where the game is, as far as the chain says. */
+  readonly position: Position
+  /** What the seat has posted, in all of its games. */
+  readonly posted: readonly Uint8Array[]
+  readonly served: readonly ServedNode[]
+}
+
+/** A player's move, as far as what it was given goes; with the nodes that `missing` names it may go further. */
+export interface Decided {
+  readonly decision: Decision | undefined
+  readonly missing: readonly NodeName[]
+}
+
+/** How far a game has come: what its asserter shows beside the chain lies on the way there. */
+export type Path = Pick<Position, 'item' | 'value' | 'element'>
+
+export interface PreimageRequest extends NodeName {
+  readonly entry: Hash
+  readonly path: Path
+}
+
+/** The job that is open in this worker. */
+export interface OpenJob {
+  readonly spec: JobSpec
+  readonly program: Program
+  readonly data: Dataset
+  /** The data set as it lies in memory. */
+  readonly bytes: Uint8Array
+  readonly engine: Engine
+}
+
+interface Open {
+  readonly about: Case
+  readonly own: Statement
+}
+
+/** The disputed entries of one job. */
+export class Claims {
+  readonly #job: OpenJob
+  readonly #runner: Runner
+  /** By digest; what was used last stands last. */
+  readonly #open = new Map<string, Open>()
+
+  constructor(job: OpenJob) {
+    this.#job = job
+    this.#runner = new Runner(job.engine)
+  }
+
+  /** Takes in a claim, in the place of the one that was not used for longest. @throws bad-input, bad-data as `EntryStatement` */
+  open({ entry, slot, before, lie }: ClaimRequest): { readonly facts: Facts } {
+    const { spec, program, data, bytes } = this.#job
+    const about = caseOf({ spec, program, bytes, entry, slot })
+    const source = { spec, program, data, entry, replicas: slot.length, ...(before && { before }) }
+    this.#keep(toHex(entryDigest(entry)), { about, own: new EntryStatement(source, this.#runnerOf(source, lie)) })
+    return { facts: about.facts }
+  }
+
+  /** Lets go of a claim. */
+  close(entry: Hash): void {
+    this.#open.delete(toHex(entry))
+  }
+
+  /** Whether the entry is what the statement says. @throws not-found unless it is open */
+  holds(entry: Hash): Promise<boolean> {
+    const { about, own } = this.#of(entry)
+    return holds({ about, own, trees: treesOf(own) })
+  }
+
+  /** A player's move at a position. @throws not-found unless the claim is open */
+  async decide({ entry, side, position, posted, served }: DecideRequest): Promise<Decided> {
+    const { about, own } = this.#of(entry)
+    if (side === 'asserter') {
+      return { decision: await assert({ about, own, trees: treesOf(own) }, complete(about, position)), missing: [] }
+    }
+    const answers = new Answers(served)
+    const trees = new ShownTrees(answers)
+    for (const data of posted) trees.post(data)
+    const view: View = { about, own, trees }
+    const decision = await challenge(view, position)
+    return { decision, missing: answers.missing }
+  }
+
+  /**
+   * What an asserter shows of its statement.
+   * @throws not-found unless the claim is open; bad-input for what no game that has come so far needs, or is not there
+   */
+  preimage({ entry, path, list, height, index }: PreimageRequest): Promise<Uint8Array> {
+    const { about, own } = this.#of(entry)
+    check(isOnPath(about, path, list), 'bad-input', `no game has come to these ${list.level}`)
+    return own.preimage(list, height, index)
+  }
+
+  #runnerOf(source: EntrySource, lie: ClaimLie | undefined): PhaseRunner {
+    const found = lie === 'ulp' ? ulpLie(source, this.#runner) : lie
+    return found === undefined ? this.#runner : new LyingRunner(this.#runner, found)
+  }
+
+  #keep(key: string, claim: Open): void {
+    this.#open.delete(key)
+    this.#open.set(key, claim)
+    for (const oldest of this.#open.keys()) {
+      if (this.#open.size <= MAX_CLAIMS) break
+      this.#open.delete(oldest)
+    }
+  }
+
+  #of(entry: Hash): Open {
+    const key = toHex(entry)
+    const claim = this.#open.get(key) ?? fail('not-found', 'the claim is not open in this worker')
+    this.#keep(key, claim)
+    return claim
+  }
+}
+
+/** Calls of the worker; `claims` fails while no job is open. */
+export function claimMethods(claims: () => Claims) {
+  return {
+    openClaim: (request: ClaimRequest) => claims().open(request),
+    closeClaim: (entry: Hash): void => claims().close(entry),
+    holds: (entry: Hash): Promise<boolean> => claims().holds(entry),
+    decide: (request: DecideRequest): Promise<Decided> => claims().decide(request),
+    preimage: (request: PreimageRequest): Promise<Uint8Array> => claims().preimage(request),
+  }
+}
+
+export type ClaimMethods = ReturnType<typeof claimMethods>
+
+/** Answers that have come; what has not been asked for is taken down. */
+class Answers implements Statement {
+  readonly missing: NodeName[] = []
+  readonly #served: ReadonlyMap<string, ServedNode>
+
+  constructor(served: readonly ServedNode[]) {
+    this.#served = new Map(served.map((node) => [nodeKey(node), node]))
+  }
+
+  async preimage(list: List, height: number, index: number): Promise<Uint8Array> {
+    const node = { list, height, index }
+    const known = this.#served.get(nodeKey(node))
+    if (known === undefined) this.missing.push(node)
+    return known?.data ?? fail('unavailable', 'the asserter has not shown it')
+  }
+}
+
+export const nodeKey = ({ list, height, index }: NodeName): string => JSON.stringify([list, height, index])
+
+/** A position as the rules have it: before the first post the chain knows neither the number of items nor the type of a value. */
+function complete({ definitions, schedule }: Case, position: Position): Position {
+  const { level, node, item, value } = position
+  if (node !== undefined) return position
+  if (level === 'items') return { ...position, count: schedule.count, height: rootHeight(level, schedule.count) }
+  if (level !== 'words' || item === undefined || value === undefined) return position
+  const graph = graphOf(itemAt(schedule, item)) ?? fail('wrong-state', 'an inbound sum has no values')
+  return { ...position, header: tensorHeader(definitions.type(graph, value)) }
+}
+
+/** Whether a game that has come so far may need a list to be shown. */
+function isOnPath(about: Case, path: Path, list: List): boolean {
+  if (list.level === 'items' || (list.level === 'results' && list.of !== 'export')) return true
+  if (list.item !== path.item) return false
+  if (list.level === 'values' || list.level === 'results') return true
+  if (list.value === path.value) return list.level === 'words' || list.element === path.element
+  return list.level === 'words' && operandsOf(about, path).includes(list.value)
+}
+
+/** Values that the blocks of an element work on, once one was chosen. */
+function operandsOf({ definitions, schedule, facts }: Case, { item, value, element }: Path): readonly number[] {
+  if (item === undefined || value === undefined || element === undefined) return []
+  const graph = graphOf(itemAt(schedule, item))
+  if (graph === undefined || value < facts[graph].inputs) return []
+  return decodeNode(definitions.node(graph, value).node).node.inputs
+}

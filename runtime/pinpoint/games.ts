@@ -1,0 +1,166 @@
+/**
+ * Plays all games of this process: as the solver or an acceptor of a disputed entry, or as one of its challengers. What is to be
+ * done follows from the chain, so a restart, a chain that takes back blocks and a lost worker change nothing but the time it takes.
+ */
+import { PinpointReader, PinpointSender } from '#contracts/pinpoint.ts'
+import { to0x } from '#proto/bytes.ts'
+import { fail } from '#proto/errors.ts'
+import { type DisputeView, type EntryView, type JobView, openDisputes } from '#proto/machines/job-view.ts'
+import {
+  decodeStatementRequest,
+  encodeStatementRequest,
+  MAX_PREIMAGE_BYTES,
+  MAX_STATEMENT_BYTES,
+} from '#proto/messages.ts'
+import type { Hex } from '#proto/terms.ts'
+import { PROTOCOLS } from '#proto/topics.ts'
+import type { ClaimLie, NodeName } from '#runtime/compute/dispute.ts'
+import type { RoleNode } from '#runtime/node.ts'
+import { Sessions, type Workers } from '#runtime/session.ts'
+import { Contest, type ContestPorts } from './contest.ts'
+import { Desk } from './desk.ts'
+import { nodeIn, requestFor } from './statements.ts'
+
+/** Longest that a challenger waits for what an asserter shows of its statement before one move, ms. */
+const PATIENCE_MS = 4_000
+/** Of the blocks that its clock has left, it waits for one in so many at most. */
+const PATIENCE_SHARE = 4
+/** Requests for statements served at once; asked too often, the chain's clock still leaves time to post. */
+const MAX_REQUESTS = 8
+
+export interface GamesOptions {
+  /** For liars: what they defend in the place of the truth. Undefined: the truth. */
+  readonly lieOf?: ((entry: EntryView) => ClaimLie | undefined) | undefined
+}
+
+/** What games need of a node. */
+type GamesNode = Pick<RoleNode, 'me' | 'log' | 'signal' | 'reader' | 'sender' | 'store' | 'announcer' | 'peer' | 'book'>
+
+export class Games {
+  readonly #node: GamesNode
+  /** Of their own: an audit, or the training, may take longer than a clock runs. */
+  readonly #sessions: Sessions
+  readonly #options: GamesOptions
+  readonly #arbiter: Pick<ContestPorts, 'reader' | 'sender'>
+  readonly #contests = new Map<Hex, { readonly jobId: Hex; readonly contest: Contest }>()
+  /** Where it began to look at blocks. */
+  #began: { readonly block: number; readonly at: number } | undefined
+  #block = 0
+  #closed = false
+
+  constructor(node: GamesNode, workers: Workers, options: GamesOptions = {}) {
+    this.#node = node
+    this.#options = options
+    this.#sessions = new Sessions((job) => workers.open(job))
+    const { provider, deployment } = node.reader
+    this.#arbiter = {
+      reader: new PinpointReader(provider, deployment.arbiter),
+      sender: new PinpointSender(node.sender.transactor, deployment.arbiter),
+    }
+    node.book.onBlock((job, block) => this.#update(job, block))
+    node.book.onRollback(() => this.#forget())
+    this.#serve()
+  }
+
+  /** Ends all of it; what was sent may still land. */
+  async close(): Promise<void> {
+    this.#closed = true
+    this.#forget()
+    await this.#sessions.closeAll()
+  }
+
+  #update(job: JobView, block: number): void {
+    if (this.#closed || this.#node.signal.aborted) return
+    this.#began ??= { block, at: performance.now() }
+    this.#block = block
+    const open = openDisputes(job).filter((dispute) => takesPart(job, dispute, this.#node.me))
+    for (const dispute of open) {
+      const contest = this.#contests.get(dispute.entryHash)?.contest ?? this.#begin(job, dispute)
+      contest?.look(block)
+    }
+    this.#endOthers(
+      job.jobId,
+      open.map(({ entryHash }) => entryHash),
+    )
+  }
+
+  #begin(job: JobView, dispute: DisputeView): Contest | undefined {
+    const { entryHash, openedAt } = dispute
+    const { me, log, reader } = this.#node
+    const slot = slotOf(job, dispute)
+    const view = slot.find((one) => one.entryHash === entryHash)
+    if (view === undefined) return undefined
+    const session = () => this.#sessions.of(this.#node.book.views.get(job.jobId) ?? job)
+    const desk = new Desk({ entry: view.entry, slot, lie: this.#options.lieOf?.(view) }, this.#node, session)
+    const contest = new Contest(entryHash, openedAt, {
+      ...{ ...this.#arbiter, desk, log, me, court: reader.deployment.assay },
+      head: () => reader.blockNumber(),
+      ask: (asserter, node, timeoutMs) => this.#ask(asserter, desk, node, timeoutMs),
+      patience: (blocks) => this.#patience(blocks),
+    })
+    this.#contests.set(entryHash, { jobId: job.jobId, contest })
+    return contest
+  }
+
+  /** Lets go of what is decided, and of the worker when nothing is left that needs it. */
+  #endOthers(jobId: Hex, open: readonly Hex[]): void {
+    const mine = [...this.#contests].filter(([, one]) => one.jobId === jobId)
+    const over = mine.filter(([entryHash]) => !open.includes(entryHash))
+    for (const [entryHash, { contest }] of over) {
+      contest.stop()
+      this.#contests.delete(entryHash)
+    }
+    if (over.length > 0 && over.length === mine.length) void this.#sessions.close(jobId)
+  }
+
+  /** The chain has taken back blocks: what is left of the disputes is told anew. */
+  #forget(): void {
+    for (const { contest } of this.#contests.values()) contest.stop()
+    this.#contests.clear()
+  }
+
+  #patience(blocks: number): number {
+    const { block, at } = this.#began ?? { block: this.#block, at: 0 }
+    const each = (performance.now() - at) / Math.max(1, this.#block - block)
+    return Math.min(PATIENCE_MS, (blocks / PATIENCE_SHARE) * each)
+  }
+
+  async #ask(asserter: Hex, { digest }: Desk, node: NodeName, timeoutMs: number): Promise<Uint8Array> {
+    const { announcer, peer, signal } = this.#node
+    const from = announcer.peerOf(asserter) ?? fail('unavailable', `${asserter} has not announced itself`)
+    const request = encodeStatementRequest(requestFor(digest, node))
+    return await peer.request(from, PROTOCOLS.statement, request, {
+      maxResponse: MAX_PREIMAGE_BYTES,
+      timeoutMs,
+      signal,
+    })
+  }
+
+  #serve(): void {
+    const { announcer, peer } = this.#node
+    peer.handle(
+      PROTOCOLS.statement,
+      async (body, from) => {
+        const request = decodeStatementRequest(body)
+        const open = this.#contests.get(to0x(request.entry) as Hex)
+        if (open === undefined) return fail('unavailable', 'this process defends no such entry')
+        return await open.contest.preimage(nodeIn(request), (account) => announcer.peerOf(account) === from)
+      },
+      { maxRequest: MAX_STATEMENT_BYTES, maxConcurrent: MAX_REQUESTS },
+    )
+  }
+}
+
+/** Entries of the slot of a disputed entry, by replica; none once the window was committed anew. */
+function slotOf(job: JobView, { entryHash, window }: DisputeView): readonly EntryView[] {
+  const entries = job.windows.get(window)?.entries ?? []
+  const from = entries.find((one) => one.entryHash === entryHash)?.entry.stepFrom
+  return entries.filter(({ entry }) => entry.stepFrom === from)
+}
+
+/** Whether an account has signed the entry, accused it, or accepted it. */
+function takesPart(job: JobView, dispute: DisputeView, me: Hex): boolean {
+  if (dispute.solver === me || dispute.accusers.includes(me)) return true
+  const view = slotOf(job, dispute).find(({ entryHash }) => entryHash === dispute.entryHash)
+  return view?.verdicts.some(({ status, verifier }) => status === 'accepted' && verifier === me) ?? false
+}
