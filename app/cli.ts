@@ -76,6 +76,11 @@ const COMMANDS: readonly Entry[] = [
     load: () => import('#app/commands/verify.ts'),
   },
   {
+    name: 'dispute',
+    summary: 'list, show and replay the disputes of a network',
+    load: () => import('#app/commands/dispute.ts'),
+  },
+  {
     name: 'coordinator',
     summary: 'run a coordinator: takes jobs in, commits windows',
     load: () => import('#app/commands/coordinator.ts'),
