@@ -12,13 +12,16 @@ import { claimIdOf, gameIdOf, PINPOINT, PinpointReader, PinpointSender } from '#
 import { Transactor } from '#contracts/transactor.ts'
 import type { Engine } from '#engine/types.ts'
 import { factsHash, factsOf } from '#pinpoint/facts.ts'
+import { fromHex } from '#proto/bytes.ts'
 import { type Entry, entryDigest } from '#proto/entry.ts'
 import { AssayError } from '#proto/errors.ts'
 import type { EntryView, JobView } from '#proto/machines/job-view.ts'
-import { type ClaimLie, Claims, claimMethods } from '#runtime/compute/dispute.ts'
+import { encodeStatementRequest } from '#proto/messages.ts'
+import { type ClaimLie, Claims, claimMethods, type NodeName } from '#runtime/compute/dispute.ts'
 import { outlineOf } from '#runtime/program.ts'
 import type { Workers } from '#runtime/session.ts'
 import { Games } from './games.ts'
+import { requestFor } from './statements.ts'
 import type { SmallJob } from './testing.ts'
 
 /** An account with code: it opens claims. It is never asked for another entry of a slot. */
@@ -50,6 +53,7 @@ export class GamesArena {
   readonly provider: Provider
   readonly reader: PinpointReader
   readonly arbiter: Hex
+  readonly court: Hex = COURT
   readonly #chain: Anvil
   readonly #engine: Engine
   readonly #job: ArenaJob
@@ -232,7 +236,15 @@ export class GamesArena {
     )
   }
 
-  /** Moves of the first game of a seat, by name. */
+  /** Asks a process for a node of its statement, as another account. */
+  async ask(by: Account, of: Account, entryHash: Hex, node: NodeName): Promise<Uint8Array> {
+    const request = encodeStatementRequest(requestFor(fromHex(entryHash, 32), node))
+    const handler = this.#handlers.get(of.address)
+    if (handler === undefined) throw new AssayError('network', 'nobody answers')
+    return await handler(request, by.address)
+  }
+
+  /** Moves of a game, by name. */
   async moves(entryHash: Hex, seat = 0, challenger = 0): Promise<readonly string[]> {
     const game = gameIdOf(claimIdOf(COURT, entryHash), seat, challenger)
     return (await this.reader.historyOf(game, 0)).map(({ name }) => name)
