@@ -63,7 +63,9 @@ it('lists them, decided and under way', async () => {
   const opened = await accuse(arena, worldOf(), players.asserter.address, players.challenger.address)
   ids.waiting = opened.entryHash
   const { text } = await assay('list')
-  expect(text).toMatch(/^0x[0-9a-f]{8} +0x07070707 +1 +- +solver-2 +verifier-1 +\d+ +refuted: verifier-1 won at arithmetic$/m)
+  expect(text).toMatch(
+    /^0x[0-9a-f]{8} +0x07070707 +1 +- +solver-2 +verifier-1 +\d+ +refuted: verifier-1 won at arithmetic$/m,
+  )
   expect(text).toMatch(/^0x[0-9a-f]{8} +0x07070707 +- +- +solver-2 +verifier-1 +\d+ +pending, at phase$/m)
   const listed = JSON.parse((await assay('list', '--json')).text)
   expect(listed).toMatchObject([

@@ -319,9 +319,28 @@ it('tells who somebody is in the job, and what the dispute has cost them', async
       { ...place, name: 'Challenged', accuser: account, solver: opened.solver, ...about },
       { ...place, name: 'Ledger', account, amount: -5n, reason: 'Bond', ...moved },
       { ...place, name: 'Ledger', account, amount: -7n, reason: 'Bond', ...moved, transactionHash: '0x02' },
+      {
+        ...place,
+        name: 'DisputeResolved',
+        ...about,
+        solver: opened.solver,
+        ruling: 'Refuted',
+        transactionHash: '0x03',
+      },
+      { ...place, name: 'Ledger', account, amount: 9n, reason: 'Bounty', ...moved, transactionHash: '0x03' },
     ],
   }
   const transcript = transcriptOf(record)
   expect(transcript).toMatchObject({ index: 3, challengers: [{ role: 'verifier' }] })
-  expect(transcript.ledger).toEqual([{ account, amount: -5n, reason: 'Bond', block: opened.blockNumber }])
+  const block = opened.blockNumber
+  expect(transcript.resolvedAt).toBe(block)
+  expect(transcript.ledger).toEqual([
+    { account, amount: -5n, reason: 'Bond', block },
+    { account, amount: 9n, reason: 'Bounty', block },
+  ])
+  const lines = transcriptLines(transcript, { terminal: testTerminal(), name: () => 'verifier-1' })
+  expect(lines.slice(-2)).toEqual([
+    expect.stringMatching(/^verifier-1 +-0\.000000000000000005 +Bond +\d+$/),
+    expect.stringMatching(/^verifier-1 +\+0\.000000000000000009 +Bounty +\d+$/),
+  ])
 })

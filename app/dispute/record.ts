@@ -31,11 +31,14 @@ export interface DisputeRecord {
   readonly head: number
 }
 
+/** Says which claims to read. */
+export type Wanted = (opened: Placed<'ClaimOpened'>) => boolean
+
 /** The records of a network's disputes, of those that `wanted` names. */
 export async function readDisputes(
   provider: JsonRpcProvider,
   deployment: Deployment,
-  wanted: (opened: Placed<'ClaimOpened'>) => boolean = () => true,
+  wanted: Wanted = () => true,
   signal: AbortSignal = new AbortController().signal,
 ): Promise<DisputeRecord[]> {
   const { arbiter, assay, fromBlock } = deployment

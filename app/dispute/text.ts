@@ -56,16 +56,17 @@ function partyText({ account, role, lost }: Party, name: NameOf): string {
   return `${called}${roleText}${lost === null ? '' : `, lost in block ${lost}`}`
 }
 
-export const RULING_TEXT = {
+const RULING_TEXT = {
   Pending: 'pending',
   Refuted: 'refuted: the claim is false',
   Upheld: 'upheld: the claim stands',
   Contested: 'contested',
 } as const
 
-function rulingText({ ruling }: Transcript, terminal: Terminal): string {
+function rulingText({ ruling, resolvedAt }: Transcript, terminal: Terminal): string {
   const colour = ({ Refuted: 'red', Upheld: 'green', Pending: 'yellow', Contested: 'yellow' } as const)[ruling]
-  return paint(terminal, colour, RULING_TEXT[ruling])
+  const carried = resolvedAt === null ? '' : `, carried out in block ${resolvedAt}`
+  return `${paint(terminal, colour, RULING_TEXT[ruling])}${carried}`
 }
 
 function gameLines(transcript: Transcript, game: GameTranscript, options: TextOptions): string[] {

@@ -29,6 +29,8 @@ export interface Transcript extends Parties {
   readonly responsePeriod: number
   readonly openedAt: number
   readonly ruling: Ruling
+  /** Block in which the court carried it out; null before. */
+  readonly resolvedAt: number | null
   readonly games: readonly GameTranscript[]
   readonly ledger: readonly Movement[]
 }
@@ -66,6 +68,7 @@ export function transcriptOf(record: DisputeRecord): Transcript {
     }),
   )
   const accused = job.find((event) => event.name === 'Challenged' && event.entryHash === opened.entryHash)
+  const resolved = job.findLast((event) => event.name === 'DisputeResolved' && event.entryHash === opened.entryHash)
   const place = accused?.name === 'Challenged' ? { window: accused.window, index: accused.index } : null
   return {
     ...{ claimId: opened.claimId, entryHash: opened.entryHash, jobId: opened.jobId },
@@ -74,6 +77,7 @@ export function transcriptOf(record: DisputeRecord): Transcript {
     steps: open === undefined ? null : [open.entry.stepFrom, open.entry.stepTo],
     ...{ responsePeriod: opened.responsePeriod, openedAt: opened.blockNumber },
     ruling: rulingAt(record, parties),
+    resolvedAt: resolved?.blockNumber ?? null,
     ...{ ...parties, games, ledger: ledgerOf(record) },
   }
 }
