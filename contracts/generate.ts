@@ -35,10 +35,10 @@ interface ForgeOutput {
 }
 
 /** Contracts with an interface that clients call. */
-export const CONTRACTS = ['Assay', 'OptimisticArbiter', 'PinpointArbiter', 'BlockRandomness'] as const
+export const CONTRACTS = ['Assay', 'PinpointArbiter', 'BlockRandomness'] as const
 
-/** Contracts of src/testing: they put libraries behind calls for tests, and are no part of the product. */
-export const PROBES = ['ArithmeticProbe'] as const
+/** Contracts of src/testing, which are no part of the product: libraries behind calls, an arbiter that is told the truth. */
+export const PROBES = ['ArithmeticProbe', 'OracleArbiter'] as const
 
 function readOutput(folder: string, name: string): Artifact {
   const output = JSON.parse(readFileSync(join(folder, `${name}.sol`, `${name}.json`), 'utf8')) as ForgeOutput

@@ -34,6 +34,7 @@ export const PRESETS = Object.freeze({
       verdictStake: 10n * MILLI_ETHER,
       challengeBond: 10n * MILLI_ETHER,
       coordinatorBond: 100n * MILLI_ETHER,
+      gasPrice: GWEI,
     },
     periods: {
       bidPeriod: 30, // 6 s: processes that have just started find time to bid
@@ -57,6 +58,7 @@ export const PRESETS = Object.freeze({
       verdictStake: 200_000n * GWEI,
       challengeBond: 500_000n * GWEI,
       coordinatorBond: MILLI_ETHER,
+      gasPrice: GWEI / 50n,
     },
     periods: {
       bidPeriod: 50, // 10 min

@@ -14,8 +14,8 @@ test('terms carry the job and cost what the contract asks', () => {
   expect(terms.dataRoot).toBe(`0x${'da'.repeat(32)}`)
   // 6 slots of 2 * (1 + 0.5) and 3 windows of 1 milliether
   expect(quote(terms).escrow).toBe(21n * 10n ** 15n)
-  // depth 2: twice two windows of 2 slots at 3 milliether and a fee
-  expect(terms.claimStake).toBe(28n * 10n ** 15n)
+  // depth 2: twice two windows of 2 slots at 3 milliether and a fee, and a game at 2 milliether
+  expect(terms.claimStake).toBe(32n * 10n ** 15n)
   expect(quote(terms)).toMatchObject({
     solverStake: terms.claimStake * 5n,
     verifierStake: devnet.prices.verdictStake * 8n,
@@ -25,7 +25,7 @@ test('terms carry the job and cost what the contract asks', () => {
 test('rare sampling makes claims dear', () => {
   const rare = createTerms(sampleJob({ policy: { sampleRate: sampleRate(1 / 64) } }), devnet, FACTS)
   expect(rare.claimStake).toBe(128n * 10n ** 15n)
-  expect(minimumClaimStake({ ...rare, sampleRate: ALWAYS })).toBe(28n * 10n ** 15n)
+  expect(minimumClaimStake({ ...rare, sampleRate: ALWAYS })).toBe(32n * 10n ** 15n)
 })
 
 test('terms that the contract would refuse are refused here', () => {

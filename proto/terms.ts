@@ -24,6 +24,8 @@ export interface Prices {
   readonly challengeBond: bigint
   /** Seat of a coordinator. */
   readonly coordinatorBond: bigint
+  /** Of a unit of gas: prices stakes and bonds for the longest game, and is what metered gas is repaid at. */
+  readonly gasPrice: bigint
 }
 
 /** Periods in blocks. */
@@ -83,15 +85,23 @@ function slotCost(terms: Priced): bigint {
   return (terms.entryPrice + terms.verdictFee) * BigInt(terms.replicas)
 }
 
+/** Gas that the longest game costs one of its players, at most: docs/spec/contract.md, Disputes. */
+const GAME_GAS = 2_000_000n
+
+/** The least bond of a challenge, and the least stake of a verdict: half of it repays the longest game. */
+function minimumBond({ gasPrice }: Pick<Prices, 'gasPrice'>): bigint {
+  return 2n * GAME_GAS * gasPrice
+}
+
 /**
  * The least stake of a claim: a forged entry must not pay at the stated rate of sampling, and half of one slashed claim
- * must repay the honest work that `depth` windows can hold.
+ * must repay the longest game and the honest work that `depth` windows can hold.
  */
 export function minimumClaimStake(terms: Priced): bigint {
   const slotPrice = terms.entryPrice * BigInt(terms.replicas)
   const deterrent = (slotPrice * UINT64 + terms.sampleRate - 1n) / terms.sampleRate
   const windowCost = BigInt(terms.entriesPerWindow) * slotCost(terms) + terms.windowFee
-  const repayment = 2n * BigInt(terms.depth) * windowCost
+  const repayment = 2n * (BigInt(terms.depth) * windowCost + GAME_GAS * terms.gasPrice)
   return deterrent > repayment ? deterrent : repayment
 }
 
@@ -144,8 +154,12 @@ export function createTerms(
     ...economy.periods,
   }
   check(priced.sampleRate > 0n, 'bad-input', 'a job on the chain samples some entries: its sample rate is above zero')
-  for (const name of ['entryPrice', 'verdictStake', 'challengeBond', 'coordinatorBond'] as const) {
+  for (const name of ['entryPrice', 'gasPrice', 'coordinatorBond'] as const) {
     check(priced[name] > 0n, 'bad-input', `${name} is not above zero`)
+  }
+  for (const name of ['verdictStake', 'challengeBond'] as const) {
+    const least = minimumBond(priced)
+    check(priced[name] >= least, 'bad-input', `${name} is below ${least} wei, which pay for the longest game`)
   }
   for (const [name, blocks] of Object.entries(economy.periods)) {
     check(Number.isInteger(blocks) && blocks > 0 && blocks < 2 ** 32, 'bad-input', `${name}: ${blocks} is no period`)

@@ -45,7 +45,6 @@ export function news(before: JobView | undefined, job: JobView, network: Network
     if (dispute.ruling !== 'Pending' && (earlier?.ruling ?? 'Pending') === 'Pending') {
       const words = {
         Refuted: 'refuted: slashed',
-        Contested: 'contested: nobody is slashed, redone',
         Upheld: 'upheld',
         Pending: '',
       }

@@ -23,8 +23,10 @@ const MEANING: Readonly<Record<LedgerReason, string>> = {
   Payout: 'paid for training',
   VerdictFee: 'paid for a replay',
   CoordinatorFee: 'paid for a window',
-  Slash: 'slashed: a claim was refuted',
-  Compensation: 'honest work that was voided',
+  Slash: 'slashed: lost in a dispute, or silent',
+  Forfeit: 'bond lost: a challenge failed',
+  GasRefund: 'gas of the moves that refuted a claim',
+  Compensation: 'honest work that was voided, or a claim that stood',
   Bounty: 'for refuting a claim',
   Burn: 'burned',
 }

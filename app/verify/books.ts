@@ -15,6 +15,7 @@ interface EntryBook {
   verifier: Hex
   accepted: boolean
   disputed: boolean
+  forfeited: boolean
   // bits of the window's masks
   sampled: boolean
   committed: boolean
@@ -38,10 +39,16 @@ interface DisputeBook {
   readonly window: WindowBook
   readonly index: number
   readonly solver: Hex
-  readonly accusers: { readonly account: Hex; readonly bonded: boolean }[]
+  open: boolean
   /** Indices of drawn entries whose rejection is the accusation. */
   readonly rejections: Set<number>
 }
+
+type Resolved = Extract<PlacedEvent, { name: 'DisputeResolved' }>
+type Accusers = Resolved['accusers']
+
+/** Whose moves are repaid for no more: GAME_GAS of State.sol. */
+const GAME_GAS = 2_000_000n
 
 const WHOLE: Place = { window: NO_WINDOW, index: NO_INDEX }
 
@@ -180,6 +187,7 @@ export class Books {
       verifier: '0x' as Hex,
       accepted: false,
       disputed: false,
+      forfeited: false,
       sampled: false,
       committed: false,
       abstained: false,
@@ -207,7 +215,8 @@ export class Books {
     const claims = BigInt(entries.length / cells.length)
     this.#finalWindows = window + 1
     for (const [index, cell] of cells.entries()) {
-      this.vault.release({ window, index }, cell, claims * this.#t.claimStake)
+      const held = entries.filter((entry, i) => i % cells.length === index && !entry.forfeited).length
+      this.vault.release({ window, index }, cell, BigInt(held) * this.#t.claimStake)
       this.vault.pay({ window, index }, cell, claims * this.#entryPay(cells.length), 'Payout')
     }
     for (const [index, entry] of entries.entries()) {
@@ -244,91 +253,107 @@ export class Books {
       this.vault.bonds += this.#t.challengeBond
     }
     let dispute = this.#disputes.get(event.entryHash)
-    if (dispute === undefined) {
+    if (dispute?.open !== true) {
       const { index, solver } = event
-      dispute = { window: this.#window(event.window), index, solver, accusers: [], rejections: new Set() }
+      dispute = { window: this.#window(event.window), index, solver, open: true, rejections: new Set() }
       this.#disputes.set(event.entryHash, dispute)
       this.#entry(event.window, index).disputed = true
       this.vault.seat(solver).accused++
     }
-    if (!dispute.accusers.some(({ account }) => account === event.accuser))
-      dispute.accusers.push({ account: event.accuser, bonded: rejection === undefined })
     if (rejection !== undefined) dispute.rejections.add(rejection)
   }
 
-  #resolve(event: Extract<PlacedEvent, { name: 'DisputeResolved' }>): void {
+  #resolve(event: Resolved): void {
     const dispute = this.#disputes.get(event.entryHash)
     if (dispute === undefined) throw new Error('a ruling on a dispute that nobody opened')
+    dispute.open = false
     this.vault.seat(dispute.solver).accused--
     const live = !dispute.window.void && dispute.window.window >= this.#finalWindows
-    if (event.ruling === 'Refuted') this.#refute(dispute, live)
-    else if (event.ruling === 'Upheld') this.#uphold(dispute, live)
-    else {
-      this.#releaseClaim(dispute, live)
-      this.#returnBonds(dispute)
-    }
+    if (event.ruling === 'Refuted') this.#refute(dispute, event.accusers, live)
+    else this.#uphold(dispute, event, live)
   }
 
-  #refute(dispute: DisputeBook, live: boolean): void {
-    const { solver, accusers } = dispute
+  #refute(dispute: DisputeBook, accusers: Accusers, live: boolean): void {
+    const { solver } = dispute
     const spent = !live && this.vault.seat(solver).left
     const place = placeOf(dispute)
     const entry = entryOf(dispute)
-    this.vault.release(place, solver, this.#t.claimStake)
-    let lost = this.vault.slash(place, solver, this.#t.claimStake)
+    let lost = this.#forfeit(dispute)
     if (entry.accepted) {
       this.vault.release(place, entry.verifier, this.#t.verdictStake)
       lost += this.vault.slash(place, entry.verifier, this.#t.verdictStake)
     }
+    lost += this.#settleAccusers(dispute, accusers)
     this.vault.burn(place, lost - lost / 2n)
-    const rest = spent ? lost / 2n : this.#voidFrom(this.#finalWindows, lost / 2n, solver)
-    const share = rest / BigInt(accusers.length)
-    for (const { account } of accusers) this.vault.credit(place, account, share, 'Bounty')
-    this.vault.burn(place, rest - share * BigInt(accusers.length))
-    this.#returnBonds(dispute)
+    const winners = accusers.filter((accuser) => !accuser.lost)
+    let rest = lost / 2n
+    for (const { account, gas } of winners) {
+      const due = (gas < GAME_GAS ? gas : GAME_GAS) * this.#t.gasPrice
+      const paid = due < rest ? due : rest
+      this.vault.credit(place, account, paid, 'GasRefund')
+      rest -= paid
+    }
+    if (!spent) rest = this.#voidFrom(this.#finalWindows, rest, solver)
+    const share = winners.length === 0 ? 0n : rest / BigInt(winners.length)
+    for (const { account } of winners) this.vault.credit(place, account, share, 'Bounty')
+    this.vault.burn(place, rest - share * BigInt(winners.length))
   }
 
-  #uphold(dispute: DisputeBook, live: boolean): void {
+  #uphold(dispute: DisputeBook, { accusers, deserted }: Resolved, live: boolean): void {
     const place = placeOf(dispute)
-    let lost = 0n
-    for (const { account, bonded } of dispute.accusers) {
-      if (!bonded) continue
-      lost += this.#t.challengeBond
-      this.vault.bonds -= this.#t.challengeBond
-      this.vault.log(place, account, -this.#t.challengeBond, 'Slash')
-    }
-    for (const index of [...dispute.rejections].sort((a, b) => a - b)) {
-      const { verifier } = dispute.window.entries[index] as EntryBook
-      this.vault.release(place, verifier, this.#t.verdictStake)
-      lost += this.vault.slash(place, verifier, this.#t.verdictStake)
+    const entry = entryOf(dispute)
+    let lost = this.#settleAccusers(dispute, accusers)
+    if (deserted) {
+      lost += this.#forfeit(dispute)
+      entry.forfeited = true
     }
     this.vault.burn(place, lost - lost / 2n)
-    this.vault.credit(place, dispute.solver, lost / 2n, 'Compensation')
+    this.vault.credit(place, deserted ? entry.verifier : dispute.solver, lost / 2n, 'Compensation')
     this.#releaseClaim(dispute, live)
     if (!live) return
     for (const index of dispute.rejections) {
-      const entry = dispute.window.entries[index] as EntryBook
-      Object.assign(entry, { committed: false, rejected: false, settled: true })
+      const rejecting = dispute.window.entries[index] as EntryBook
+      Object.assign(rejecting, { committed: false, rejected: false, settled: true })
     }
+  }
+
+  /** What is taken of the stake that the solver has reserved for the claim. */
+  #forfeit(dispute: DisputeBook): bigint {
+    if (entryOf(dispute).forfeited) return 0n
+    this.vault.release(placeOf(dispute), dispute.solver, this.#t.claimStake)
+    return this.vault.slash(placeOf(dispute), dispute.solver, this.#t.claimStake)
   }
 
   #releaseClaim(dispute: DisputeBook, live: boolean): void {
     const entry = entryOf(dispute)
     entry.disputed = false
     if (live) return
-    this.vault.release(placeOf(dispute), dispute.solver, this.#t.claimStake)
+    if (!entry.forfeited) this.vault.release(placeOf(dispute), dispute.solver, this.#t.claimStake)
     if (entry.accepted) this.vault.release(placeOf(dispute), entry.verifier, this.#t.verdictStake)
   }
 
-  #returnBonds(dispute: DisputeBook): void {
+  /** Bonds, then verdict stakes: returns what accusers that have lost lose; the others have theirs back. */
+  #settleAccusers(dispute: DisputeBook, accusers: Accusers): bigint {
     const place = placeOf(dispute)
-    for (const { account, bonded } of dispute.accusers) {
+    const { challengeBond, verdictStake } = this.#t
+    let taken = 0n
+    for (const { account, bonded, lost } of accusers) {
       if (!bonded) continue
-      this.vault.bonds -= this.#t.challengeBond
-      this.vault.credit(place, account, this.#t.challengeBond, 'BondReturn')
+      this.vault.bonds -= challengeBond
+      if (lost) {
+        taken += challengeBond
+        this.vault.log(place, account, -challengeBond, 'Forfeit')
+      } else {
+        this.vault.credit(place, account, challengeBond, 'BondReturn')
+      }
     }
-    for (const index of [...dispute.rejections].sort((a, b) => a - b))
-      this.vault.release(place, (dispute.window.entries[index] as EntryBook).verifier, this.#t.verdictStake)
+    for (const index of [...dispute.rejections].sort((a, b) => a - b)) {
+      const { verifier } = dispute.window.entries[index] as EntryBook
+      this.vault.release(place, verifier, verdictStake)
+      if (accusers.find(({ account }) => account === verifier)?.lost === true)
+        taken += this.vault.slash(place, verifier, verdictStake)
+    }
+    return taken
   }
 
   /** Plan.voidWindows: repays honest work from the pot; returns what is left of it. */
@@ -350,7 +375,8 @@ export class Books {
       rest -= paid
     }
     for (const [index, cell] of cells.entries()) {
-      const free = BigInt(entries.filter((entry, i) => i % cells.length === index && !entry.disputed).length)
+      const unbound = (entry: EntryBook): boolean => !entry.disputed && !entry.forfeited
+      const free = BigInt(entries.filter((entry, i) => i % cells.length === index && unbound(entry)).length)
       this.vault.release({ window, index }, cell, free * this.#t.claimStake)
       if (cell !== guilty && this.vault.seat(cell).accused === 0)
         repay({ window, index }, cell, free * this.#entryPay(cells.length))

@@ -25,7 +25,7 @@ export async function checkCode(provider: JsonRpcProvider, record: ChainRecord):
   const findings = new Findings()
   const pending = new Map([
     [assay, 'Assay'],
-    [arbiter, 'OptimisticArbiter'],
+    [arbiter, 'PinpointArbiter'],
     [randomness, 'BlockRandomness'],
   ])
   let bytes = 0

@@ -22,6 +22,7 @@ const FREE: readonly LedgerReason[] = [
   'Payout',
   'VerdictFee',
   'CoordinatorFee',
+  'GasRefund',
   'Compensation',
   'Bounty',
   'Refund',
@@ -88,13 +89,19 @@ export function checkSums(history: History, books: Books): Outcome {
     -of('Escrow') - paid,
     books.vault.escrow,
   )
-  const handed = of('Burn') + of('Compensation') + of('Bounty')
-  findings.same('the slashes', 'the sum of burns, compensations and bounties', handed, -of('Slash'))
+  const handed = of('Burn') + of('GasRefund') + of('Compensation') + of('Bounty')
+  const lost = -of('Slash') - of('Forfeit')
+  findings.same(
+    'what was slashed and forfeited',
+    'the sum of burns, refunds of gas, compensations and bounties',
+    handed,
+    lost,
+  )
   const stakes = [...books.vault.seats.values()].reduce((sum, { stake }) => sum + stake, 0n)
   findings.same(
     'the stakes and bonds',
     'what was locked, less what came back and was slashed,',
-    -of('Stake') - of('Unstake') - of('Bond') - of('BondReturn') + of('Slash'),
+    -of('Stake') - of('Unstake') - of('Bond') - of('BondReturn') - lost,
     stakes + books.vault.bonds,
   )
   const eth = (wei: bigint): string => Number(formatEther(wei)).toFixed(4)

@@ -4,11 +4,15 @@
  */
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { ChainEvent } from '#contracts/codec.ts'
+import { claimIdOf } from '#contracts/pinpoint.ts'
 import {
   type Actor,
   commitAndSeed,
+  concede,
   type Devnet,
+  desert,
   giveVerdicts,
+  player,
   reach,
   settle,
   startDevnet,
@@ -57,22 +61,31 @@ async function slashed(jobId: Hex): Promise<void> {
   await giveVerdicts(net, jobId, 1, accept)
   await giveVerdicts(net, jobId, 0, (index) => (index === 0 ? { accept: false, against: 1 } : accept(index)))
   const { entryHash } = await reader.entryOf(jobId, 0, 1)
-  await reach(reader, (await reader.blockNumber()) + TERMS.responsePeriod + 1)
+  // Its gas is repaid.
+  await desert(net, entryHash, 0, 0, 'whistleblower')
+  const { defendUntil } = await net.games.claimOf(claimIdOf(reader.deployment.assay, entryHash))
+  await reach(reader, defendUntil + 1)
   await as.deployer.resolve(entryHash)
   await finish(jobId)
 }
 
-async function contested(jobId: Hex): Promise<void> {
+/** Challenged in vain, then again: the solver does not answer, and whoever has accepted the claim saves it. */
+async function upheld(jobId: Hex): Promise<void> {
   const { reader, as } = net
-  const cells = await reader.cellsOf(jobId, 1)
   await commitAndSeed(net, jobId)
   await giveVerdicts(net, jobId, 0, accept)
-  const { entryHash } = await reader.entryOf(jobId, 0, 2)
+  const { entryHash, verifier } = await reader.entryOf(jobId, 0, 2)
   await as.whistleblower.challenge(jobId, 1, 0, 2)
-  await Object.values(as)
-    .find(({ address }) => address === cells[0])
-    ?.contest(entryHash)
+  await concede(net, entryHash, 'whistleblower')
   await as.deployer.resolve(entryHash)
+  await as.submitter.deposit(TERMS.challengeBond)
+  await as.submitter.challenge(jobId, 1, 0, 2)
+  await desert(net, entryHash, 0, 1)
+  const acceptor = as.verifierA.address === verifier ? 'verifierA' : 'verifierB'
+  await player(net, acceptor).defend(reader.deployment.assay, entryHash)
+  await concede(net, entryHash, 'submitter', 1)
+  await as.deployer.resolve(entryHash)
+  await settle(net, jobId, 0)
   await finish(jobId)
 }
 
@@ -116,7 +129,7 @@ type Story = readonly [string, (jobId: Hex) => Promise<void>, Actor[]]
 
 const STORIES: readonly Story[] = [
   ['slashed', slashed, ['solverA', 'solverB', 'solverC']],
-  ['contested', contested, ['solverA', 'solverB']],
+  ['upheld', upheld, ['solverA', 'solverB']],
   ['shortened', shortened, ['solverA', 'solverB']],
 ]
 
@@ -185,7 +198,7 @@ test('the stories are told: every kind of movement but a withdrawal occurs', () 
   const reasons = new Set(record.events.flatMap((event) => (event.name === 'Ledger' ? [event.reason] : [])))
   expect([...reasons].sort()).toEqual(
     ['Deposit', 'Escrow', 'Refund', 'Stake', 'Unstake', 'Reserve', 'Release', 'Bond', 'BondReturn', 'Payout']
-      .concat(['VerdictFee', 'CoordinatorFee', 'Slash', 'Compensation', 'Bounty', 'Burn'])
+      .concat(['VerdictFee', 'CoordinatorFee', 'Slash', 'Forfeit', 'GasRefund', 'Compensation', 'Bounty', 'Burn'])
       .sort(),
   )
   expect(record.unreadable).toEqual([])
@@ -222,11 +235,11 @@ test('a wei more or less, a line left out or told twice: the line is named', () 
 })
 
 test('an event that is left out is missed', () => {
-  const jobId = jobs.get('contested') as Hex
+  const jobId = jobs.get('upheld') as Hex
   const own = record.events.flatMap((event, at) => ('jobId' in event && event.jobId === jobId ? [at] : []))
   const unseen = own.filter((at) => judge(jobId, record.events.toSpliced(at, 1)).length === 0)
   expect(own.length).toBeGreaterThan(60)
   // Storage and receipts show these: a lease, a seat given back, what was said of a window that was void later.
-  const seenElsewhere = ['LeaseTaken', 'Opened', 'SolverLeft', 'Unbonded', 'VerdictRevealed', 'WindowVerified']
+  const seenElsewhere = ['LeaseTaken', 'ClaimOpened', 'SolverLeft', 'Unbonded', 'VerdictRevealed', 'WindowVerified']
   expect(seenElsewhere).toEqual(expect.arrayContaining(unseen.map((at) => record.events[at]?.name)))
 })

@@ -4,10 +4,14 @@ import type { Hex, LedgerEvent, Reason } from '#contracts/abi/types.generated.ts
 import type { ChainEvent } from '#contracts/codec.ts'
 import { isContractError } from '#contracts/errors.ts'
 import {
+  type Actor,
   commitAndSeed,
+  concede,
   type Devnet,
+  desert,
   giveVerdicts,
-  reach,
+  player,
+  refute,
   settle,
   startDevnet,
   startJob,
@@ -41,6 +45,9 @@ function total(events: readonly ChainEvent[], reason: Reason, account?: Hex): bi
   const chosen = lines.filter((line) => line.reason === reason && (account === undefined || line.account === account))
   return chosen.reduce((sum, line) => sum + line.amount, 0n)
 }
+
+const actorOf = (account: Hex): Actor =>
+  (Object.keys(net.as) as Actor[]).find((name) => net.as[name].address === account) ?? 'deployer'
 
 describe('a job', () => {
   it('is trained, verified, paid and settled', async () => {
@@ -92,7 +99,7 @@ describe('a job', () => {
     }
   }, 60_000)
 
-  it('slashes an uncontested forger and goes on with the standby', async () => {
+  it('slashes a forger that does not answer and goes on with the standby', async () => {
     const { reader, as } = net
     const jobId = await startJob(net, TERMS, 2n, ['solverA', 'solverB', 'solverC'])
     const first = await reader.cellsOf(jobId, 1)
@@ -100,8 +107,7 @@ describe('a job', () => {
     await giveVerdicts(net, jobId, 0, (index) => (index === 0 ? { accept: false, against: 1 } : accept(index)))
     const { entryHash } = await reader.entryOf(jobId, 0, 1)
     await expect(as.deployer.resolve(entryHash)).rejects.toSatisfy((e) => isContractError(e, 'RulingPending'))
-    await reach(reader, (await reader.blockNumber()) + TERMS.responsePeriod + 1)
-    await as.deployer.resolve(entryHash)
+    await refute(net, entryHash)
     const job = await reader.jobOf(jobId)
     const cells = await reader.cellsOf(jobId, 2)
     expect(job).toMatchObject({ phase: 'Active', epoch: 2, nextWindow: 0, root: TERMS.initRoot, replicas: 2 })
@@ -111,6 +117,8 @@ describe('a job', () => {
     expect(total(events, 'Slash', first[1])).toBe(-TERMS.claimStake)
     expect(total(events, 'Compensation', first[0])).toBe(2n * TERMS.entryPrice)
     expect(total(events, 'Bounty')).toBeGreaterThan(0n)
+    // The accuser made no move: the game was ended by somebody else.
+    expect(total(events, 'GasRefund')).toBe(0n)
     const moved = ['Slash', 'Burn', 'Bounty', 'Compensation'] as const
     expect(moved.map((reason) => total(events, reason)).reduce((a, b) => a + b)).toBe(0n)
     for (let window = 0; window < 2; window++) {
@@ -121,27 +129,38 @@ describe('a job', () => {
     expect((await reader.jobOf(jobId)).phase).toBe('Settled')
   }, 60_000)
 
-  it('redoes contested work without a slash', async () => {
+  it('upholds a claim against whoever gives up, and takes another challenge', async () => {
     const { reader, as } = net
     const jobId = await startJob(net, TERMS, 3n, ['solverA', 'solverB'])
     const cells = await reader.cellsOf(jobId, 1)
     await commitAndSeed(net, jobId)
     await giveVerdicts(net, jobId, 0, accept)
-    const { entryHash } = await reader.entryOf(jobId, 0, 2)
-    const before = await reader.balanceOf(as.whistleblower.address)
+    const { entryHash, verifier } = await reader.entryOf(jobId, 0, 2)
     await as.whistleblower.challenge(jobId, 1, 0, 2)
     await expect(as.coordinator.settleWindow(jobId, 0)).rejects.toSatisfy((e) => isContractError(e, 'DisputeOpen'))
-    const solver = Object.values(as).find(({ address }) => address === cells[0])
-    await expect(as.deployer.contest(entryHash)).rejects.toSatisfy((e) => isContractError(e, 'NotAuthorized'))
-    await solver?.contest(entryHash)
-    expect(await reader.rulingOf(entryHash)).toBe('Contested')
+    await concede(net, entryHash, 'whistleblower')
+    expect(await reader.rulingOf(entryHash)).toBe('Upheld')
     await as.deployer.resolve(entryHash)
-    expect(await reader.disputeOf(entryHash)).toMatchObject({ ruling: 'Contested', solver: cells[0], window: 0 })
-    expect(await reader.balanceOf(as.whistleblower.address)).toBe(before)
-    const job = await reader.jobOf(jobId)
-    expect(job).toMatchObject({ phase: 'Active', epoch: 2, replicas: 1, nextWindow: 0 })
+    expect(await reader.disputeOf(entryHash)).toMatchObject({ ruling: 'Upheld', solver: cells[0], window: 0 })
+    const half = TERMS.challengeBond / 2n
+    expect(total(await history(jobId), 'Compensation', cells[0])).toBe(half)
+    await expect(as.whistleblower.challenge(jobId, 1, 0, 2)).rejects.toSatisfy((e) =>
+      isContractError(e, 'CannotAccuse'),
+    )
+    // Another one: the solver does not answer, whoever accepted the claim takes a seat.
+    await as.submitter.deposit(TERMS.challengeBond)
+    await as.submitter.challenge(jobId, 1, 0, 2)
+    await desert(net, entryHash, 0, 1)
+    const acceptor = actorOf(verifier)
+    await player(net, acceptor).defend(reader.deployment.assay, entryHash)
+    await concede(net, entryHash, 'submitter', 1)
+    await as.deployer.resolve(entryHash)
+    const events = await history(jobId)
+    expect(total(events, 'Slash', cells[0])).toBe(-TERMS.claimStake)
+    expect(total(events, 'Compensation', as[acceptor].address)).toBe((TERMS.claimStake + TERMS.challengeBond) / 2n)
     expect(await reader.cellsOf(jobId, 2)).toEqual([cells[1]])
-    expect(total(await history(jobId), 'Slash')).toBe(0n)
+    await settle(net, jobId, 0)
+    expect((await reader.jobOf(jobId)).finalWindows).toBe(1)
   }, 60_000)
 
   it('refuses what is out of place, by name', async () => {

@@ -73,7 +73,7 @@ function bounded(data: string): void {
 }
 
 export const ASSAY = new ContractCodec(artifacts.Assay.abi)
-export const ARBITER = new ContractCodec(artifacts.OptimisticArbiter.abi)
+export const ARBITER = new ContractCodec(artifacts.PinpointArbiter.abi)
 export const RANDOMNESS = new ContractCodec(artifacts.BlockRandomness.abi)
 
 /** Where an event stands in the chain. */

@@ -42,11 +42,13 @@ type Create = (name: string, args?: readonly string[]) => Promise<Hex>
  * Deploys randomness, arbiter and the coordination contract in one burst: addresses follow from the signer's nonce, so
  * nothing waits for a library. BlockRandomness is for devnets alone; a public chain needs a beacon in its place.
  * The wallet must send nothing else meanwhile. Throws `chain` when a deployment fails, `no-funds` without the means.
+ *
+ * @param judge an arbiter that is there already; default: the game contract of the pinpoint challenge
  */
-export async function deploy(wallet: Wallet): Promise<Deployment> {
+export async function deploy(wallet: Wallet, judge?: Hex): Promise<Deployment> {
   return inOneBurst(wallet, async (create, fromBlock) => {
     const randomness = await create('BlockRandomness')
-    const arbiter = await create('OptimisticArbiter')
+    const arbiter = judge ?? (await create('PinpointArbiter'))
     const assay = await create('Assay', [randomness, arbiter])
     return { assay, arbiter, randomness, fromBlock }
   })

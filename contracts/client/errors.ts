@@ -38,8 +38,8 @@ export function isContractError(error: unknown, name?: ErrorName): error is Cont
   return error instanceof ContractError && (name === undefined || error.contractError === name)
 }
 
-const { Assay, OptimisticArbiter, PinpointArbiter, BlockRandomness } = artifacts
-const interfaces = [Assay, OptimisticArbiter, PinpointArbiter, BlockRandomness].map(({ abi }) => new Interface(abi))
+const { Assay, PinpointArbiter, BlockRandomness } = artifacts
+const interfaces = [Assay, PinpointArbiter, BlockRandomness].map(({ abi }) => new Interface(abi))
 
 /** The custom error in revert data, if it is one of ours and whole. */
 export function parseRevert(data: string | null | undefined): ErrorDescription | undefined {

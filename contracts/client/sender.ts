@@ -167,11 +167,6 @@ export class AssaySender {
     return this.assay('challenge', jobId, epoch, window, index)
   }
 
-  /** Insists on an accused claim: its solver, or the verifier who accepted it. */
-  contest(entryHash: string): Promise<Sent> {
-    return this.assay('contest', entryHash)
-  }
-
   resolve(entryHash: string): Promise<Sent> {
     return this.assay('resolve', entryHash)
   }

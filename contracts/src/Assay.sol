@@ -3,7 +3,7 @@ pragma solidity ^0.8.37;
 
 import {Disputes} from "./Disputes.sol";
 import {Hashes} from "./Hashes.sol";
-import {IArbiter} from "./IArbiter.sol";
+import {IArbiter, ICourt} from "./IArbiter.sol";
 import {IAssay} from "./IAssay.sol";
 import {IRandomness} from "./IRandomness.sol";
 import {Leases} from "./Leases.sol";
@@ -17,7 +17,7 @@ import {Windows} from "./Windows.sol";
 /// @title The coordination contract
 /// @notice The front of the libraries that hold the rules; see IAssay for what each function does.
 /// @dev Ether leaves only by withdraw (to the caller, after all bookkeeping) and by burning.
-contract Assay is IAssay {
+contract Assay is IAssay, ICourt {
     IRandomness public immutable randomness;
     IArbiter public immutable arbiter;
 
@@ -150,10 +150,6 @@ contract Assay is IAssay {
         Disputes.challenge(s, arbiter, jobId, epoch, window, index);
     }
 
-    function contest(bytes32 entryHash) external {
-        Disputes.contest(s, arbiter, entryHash);
-    }
-
     function resolve(bytes32 entryHash) external {
         Disputes.resolve(s, arbiter, entryHash);
     }
@@ -182,6 +178,10 @@ contract Assay is IAssay {
 
     function disputeOf(bytes32 entryHash) external view returns (DisputeView memory) {
         return Views.dispute(s, entryHash);
+    }
+
+    function siblingOf(bytes32 entryHash, uint16 replica) external view returns (bytes32) {
+        return Views.sibling(s, entryHash, replica);
     }
 
     function seatOf(bytes32 jobId, address account) external view returns (Seat memory) {

@@ -9,6 +9,7 @@ import {
     Accuser,
     Dispute,
     EntryState,
+    GAME_GAS,
     Job,
     MAX_CHALLENGERS,
     NO_INDEX,
@@ -46,32 +47,56 @@ library Disputes {
     function accuse(State storage s, IArbiter arbiter, bytes32 jobId, uint32 w, uint16 index, uint16 verdict) internal {
         Job storage job = s.jobs[jobId];
         Window storage window = job.windows[w];
-        uint32 epoch = window.epoch;
-        EntryState storage entry = window.state[entryKey(epoch, index)];
+        EntryState storage entry = window.state[entryKey(window.epoch, index)];
         bytes32 entryHash = entry.entryHash;
         Dispute storage d = s.disputes[entryHash];
-        if (d.accusers.length == 0) {
-            address[] storage cells = job.cells[epoch];
-            d.jobId = jobId;
-            d.epoch = epoch;
-            d.window = w;
-            d.index = index;
-            d.solver = cells[index % cells.length];
-            d.open = true;
-            entry.disputed = true;
-            window.openDisputes++;
-            job.openDisputes++;
-            job.seats[d.solver].accused++;
-        }
+        if (d.jobId == 0) (d.jobId, d.epoch, d.window, d.index) = (jobId, window.epoch, w, index);
+        if (!d.open) start(job, window, entry, d);
+        join(arbiter, d, entryHash, verdict);
+        arbiter.open(accusationOf(job, entry, d), msg.sender);
+        emit IAssay.Challenged(jobId, entryHash, msg.sender, d.solver, w, d.epoch, index);
+    }
+
+    /// @dev Also of a claim that was upheld against others, who have been settled with.
+    function start(Job storage job, Window storage window, EntryState storage entry, Dispute storage d) private {
+        address[] storage cells = job.cells[d.epoch];
+        d.solver = cells[d.index % cells.length];
+        d.open = true;
+        d.ruling = IArbiter.Ruling.Pending;
+        d.rejections = 0;
+        delete d.accusers;
+        entry.disputed = true;
+        window.openDisputes++;
+        job.openDisputes++;
+        job.seats[d.solver].accused++;
+    }
+
+    function join(IArbiter arbiter, Dispute storage d, bytes32 entryHash, uint16 verdict) private {
         bool bonded = verdict == NO_INDEX;
         bool known = accuses(d, msg.sender);
-        if (!d.open || (bonded && (known || d.accusers.length >= MAX_CHALLENGERS))) {
-            revert IAssay.CannotAccuse(entryHash, msg.sender);
+        if (bonded) {
+            // A solver that played itself would have lost on either side.
+            bool out = known || msg.sender == d.solver || arbiter.lost(address(this), entryHash, msg.sender);
+            if (out || d.accusers.length >= MAX_CHALLENGERS) revert IAssay.CannotAccuse(entryHash, msg.sender);
+            if (arbiter.ruling(address(this), entryHash) == IArbiter.Ruling.Refuted) {
+                revert IAssay.RulingDue(entryHash);
+            }
         }
         if (!known) d.accusers.push(Accuser(msg.sender, bonded));
         if (!bonded) d.rejections |= uint64(1) << verdict;
-        arbiter.open(IArbiter.Claim(entryHash, jobId, d.solver, job.terms.responsePeriod), msg.sender);
-        emit IAssay.Challenged(jobId, entryHash, msg.sender, d.solver, w, epoch, index);
+    }
+
+    function accusationOf(Job storage job, EntryState storage entry, Dispute storage d)
+        private
+        view
+        returns (IArbiter.Accusation memory a)
+    {
+        (a.entryHash, a.jobId, a.factsHash) = (entry.entryHash, d.jobId, job.terms.factsHash);
+        (a.solver, a.responsePeriod) = (d.solver, job.terms.responsePeriod);
+        a.replicas = uint16(job.cells[d.epoch].length);
+        if (!entry.accepted) return a;
+        a.acceptors = new address[](1);
+        a.acceptors[0] = entry.verifier;
     }
 
     function accuses(Dispute storage d, address account) private view returns (bool) {
@@ -81,22 +106,12 @@ library Disputes {
         return false;
     }
 
-    function contest(State storage s, IArbiter arbiter, bytes32 entryHash) external {
-        Dispute storage d = s.disputes[entryHash];
-        if (!d.open) revert IAssay.NoDispute(entryHash);
-        EntryState storage entry = s.jobs[d.jobId].windows[d.window].state[entryKey(d.epoch, d.index)];
-        bool acceptor = entry.accepted && msg.sender == entry.verifier;
-        if (msg.sender != d.solver && !acceptor) revert IAssay.NotAuthorized(d.solver);
-        arbiter.defend(entryHash, msg.sender);
-    }
-
-    /// @dev Whoever accepts an accused claim answers for it from now on, and has a whole response period to contest. What is
-    /// decided has to be resolved first; that voids the claim, or upholds it.
-    function answerFor(State storage s, IArbiter arbiter, Job storage job, bytes32 entryHash) internal {
-        if (!s.disputes[entryHash].open) return;
-        IArbiter.Ruling ruling = arbiter.ruling(address(this), entryHash);
-        if (ruling != IArbiter.Ruling.Pending) revert IAssay.RulingDue(entryHash);
-        arbiter.extend(entryHash, job.terms.responsePeriod);
+    /// @dev Whoever accepts a claim that was accused answers for it from now on, and has a whole response period to take a seat of
+    /// its own. A claim that is refuted has to be resolved first, which voids it.
+    function answerFor(State storage s, IArbiter arbiter, bytes32 entryHash) internal {
+        if (s.disputes[entryHash].jobId == 0) return;
+        if (arbiter.ruling(address(this), entryHash) == IArbiter.Ruling.Refuted) revert IAssay.RulingDue(entryHash);
+        arbiter.extend(entryHash, msg.sender);
     }
 
     function resolve(State storage s, IArbiter arbiter, bytes32 entryHash) external {
@@ -112,91 +127,187 @@ library Disputes {
         job.openDisputes--;
         job.seats[d.solver].accused--;
         if (live) window.openDisputes--;
-        emit IAssay.DisputeResolved(d.jobId, entryHash, d.solver, ruling);
-        if (ruling == IArbiter.Ruling.Refuted) refute(s, job, window, d, live);
-        else if (ruling == IArbiter.Ruling.Contested) redo(s, job, window, d, live);
-        else uphold(s, job, window, d, live);
+        bool deserted = arbiter.lost(address(this), entryHash, d.solver);
+        IAssay.Accuser[] memory accusers = outcomes(arbiter, entryHash, d);
+        emit IAssay.DisputeResolved(d.jobId, entryHash, d.solver, ruling, deserted, accusers);
+        if (ruling == IArbiter.Ruling.Refuted) refute(s, job, window, d, accusers, live);
+        else uphold(s, job, window, d, accusers, live, deserted);
     }
 
-    /// @dev The claim's stake and those of its acceptors are lost: half burned, the rest repays the honest work that is
-    /// voided and then those who refuted. Every window that is not final is void, unless an earlier fault has voided this
-    /// claim and removed its solver: what was trained since does not build on it.
-    function refute(State storage s, Job storage job, Window storage window, Dispute storage d, bool live) private {
+    function outcomes(IArbiter arbiter, bytes32 entryHash, Dispute storage d)
+        private
+        view
+        returns (IAssay.Accuser[] memory list)
+    {
+        list = new IAssay.Accuser[](d.accusers.length);
+        for (uint256 i = 0; i < list.length; i++) {
+            Accuser memory accuser = d.accusers[i];
+            bool lost = arbiter.lost(address(this), entryHash, accuser.account);
+            uint256 gas = arbiter.meteredGas(address(this), entryHash, accuser.account);
+            list[i] = IAssay.Accuser(accuser.account, accuser.bonded, lost, gas);
+        }
+    }
+
+    /// @dev The claim's stake, that of its acceptor and those of accusers that lost are lost: half burned, the rest repays the
+    /// metered gas of those who refuted, then the honest work that is voided, and is then shared by those who refuted. Every window
+    /// that is not final is void, unless an earlier fault has voided this claim and removed its solver: what was trained since
+    /// does not build on it.
+    function refute(
+        State storage s,
+        Job storage job,
+        Window storage window,
+        Dispute storage d,
+        IAssay.Accuser[] memory accusers,
+        bool live
+    ) private {
         bool spent = !live && job.seats[d.solver].left;
         Vault.Place memory place = Vault.Place(d.jobId, d.window, d.index);
         EntryState storage entry = window.state[entryKey(d.epoch, d.index)];
-        job.release(place, d.solver, job.terms.claimStake);
-        uint256 lost = job.slash(place, d.solver, job.terms.claimStake);
+        uint256 lost = forfeit(job, place, d.solver, entry);
         if (entry.accepted) {
             job.release(place, entry.verifier, job.terms.verdictStake);
             lost += job.slash(place, entry.verifier, job.terms.verdictStake);
         }
+        lost += settleAccusers(s, job, place, accusers) + settleRejections(job, window, d, place, accusers);
         Vault.burn(place, lost - lost / 2);
-        uint256 rest = spent ? lost / 2 : Plan.voidWindows(s, d.jobId, job.finalWindows, lost / 2, d.solver);
-        uint256 share = rest / d.accusers.length;
-        for (uint256 i = 0; i < d.accusers.length; i++) {
-            s.credit(place, d.accusers[i].account, share, IAssay.Reason.Bounty);
-        }
-        Vault.burn(place, rest - share * d.accusers.length);
-        returnBonds(s, job, window, d);
+        uint256 rest = repayGas(s, job.terms.gasPrice, place, accusers, lost / 2);
+        if (!spent) rest = Plan.voidWindows(s, d.jobId, job.finalWindows, rest, d.solver);
+        rest = shareOut(s, place, accusers, rest);
+        Vault.burn(place, rest);
         if (!spent && job.phase == IAssay.Phase.Active) Plan.replan(s, d.jobId, job.finalWindows, d.solver);
     }
 
-    /// @dev Undecided: nobody loses a stake; the windows from this one on are redone by others.
-    function redo(State storage s, Job storage job, Window storage window, Dispute storage d, bool live) private {
-        releaseClaim(job, window, d, live);
-        returnBonds(s, job, window, d);
-        if (job.phase != IAssay.Phase.Active) return;
-        uint32 from = live ? d.window : job.nextWindow;
-        if (live) Plan.voidWindows(s, d.jobId, from, 0, address(0));
-        if (live || !job.seats[d.solver].left) Plan.replan(s, d.jobId, from, d.solver);
+    /// @dev The claim stands against all who have accused it so far: their bonds and the stakes of their rejections are lost, half
+    /// burned, half to the seat that stood. Where that is the acceptor's, the solver has lost its own: it is slashed all the same, and
+    /// leaves. A drawn entry whose verdict was this accusation counts as accepted, by nobody.
+    function uphold(
+        State storage s,
+        Job storage job,
+        Window storage window,
+        Dispute storage d,
+        IAssay.Accuser[] memory accusers,
+        bool live,
+        bool deserted
+    ) private {
+        Vault.Place memory place = Vault.Place(d.jobId, d.window, d.index);
+        EntryState storage entry = window.state[entryKey(d.epoch, d.index)];
+        uint256 lost = settleAccusers(s, job, place, accusers) + settleRejections(job, window, d, place, accusers);
+        if (deserted) {
+            lost += forfeit(job, place, d.solver, entry);
+            entry.forfeited = true;
+        }
+        Vault.burn(place, lost - lost / 2);
+        s.credit(place, deserted ? entry.verifier : d.solver, lost / 2, IAssay.Reason.Compensation);
+        releaseClaim(job, place, d.solver, entry, live);
+        if (live) {
+            window.committed &= ~d.rejections;
+            window.rejected &= ~d.rejections;
+            window.accepted |= d.rejections;
+            Windows.markVerified(job, window, d.jobId, d.window);
+        }
+        if (deserted && job.phase == IAssay.Phase.Active && !job.seats[d.solver].left) {
+            Plan.replan(s, d.jobId, job.nextWindow, d.solver);
+        }
     }
 
-    /// @dev The claim stands: bonds and rejecting verdicts are lost, half burned, half to the solver they troubled. A drawn
-    /// entry whose verdict was this accusation counts as accepted, by nobody.
-    function uphold(State storage s, Job storage job, Window storage window, Dispute storage d, bool live) private {
-        Vault.Place memory place = Vault.Place(d.jobId, d.window, d.index);
-        uint256 lost;
-        for (uint256 i = 0; i < d.accusers.length; i++) {
-            if (!d.accusers[i].bonded) continue;
-            lost += job.terms.challengeBond;
-            Vault.log(place, d.accusers[i].account, -int256(uint256(job.terms.challengeBond)), IAssay.Reason.Slash);
+    /// @return lost What is taken of the stake that the solver has reserved for the claim.
+    function forfeit(Job storage job, Vault.Place memory place, address solver, EntryState storage entry)
+        private
+        returns (uint256 lost)
+    {
+        if (entry.forfeited) return 0;
+        job.release(place, solver, job.terms.claimStake);
+        lost = job.slash(place, solver, job.terms.claimStake);
+    }
+
+    /// @dev Ends what the dispute held beyond the life of its window; in a live window the claim simply goes on.
+    function releaseClaim(
+        Job storage job,
+        Vault.Place memory place,
+        address solver,
+        EntryState storage entry,
+        bool live
+    ) private {
+        entry.disputed = false;
+        if (live) return;
+        if (!entry.forfeited) job.release(place, solver, job.terms.claimStake);
+        if (entry.accepted) job.release(place, entry.verifier, job.terms.verdictStake);
+    }
+
+    /// @dev Bonds come back to accusers that have not lost.
+    /// @return lost The bonds of the others.
+    function settleAccusers(
+        State storage s,
+        Job storage job,
+        Vault.Place memory place,
+        IAssay.Accuser[] memory accusers
+    ) private returns (uint256 lost) {
+        uint128 bond = job.terms.challengeBond;
+        for (uint256 i = 0; i < accusers.length; i++) {
+            if (!accusers[i].bonded) continue;
+            if (!accusers[i].lost) {
+                s.credit(place, accusers[i].account, bond, IAssay.Reason.BondReturn);
+                continue;
+            }
+            lost += bond;
+            Vault.log(place, accusers[i].account, -int256(uint256(bond)), IAssay.Reason.Forfeit);
         }
+    }
+
+    /// @return lost Verdict stakes of the rejections whose verifiers have lost; the others are free again.
+    function settleRejections(
+        Job storage job,
+        Window storage window,
+        Dispute storage d,
+        Vault.Place memory place,
+        IAssay.Accuser[] memory accusers
+    ) private returns (uint256 lost) {
         for (uint16 i = 0; d.rejections >> i != 0; i++) {
             if (d.rejections >> i & 1 == 0) continue;
             address verifier = window.state[entryKey(d.epoch, i)].verifier;
             job.release(place, verifier, job.terms.verdictStake);
-            lost += job.slash(place, verifier, job.terms.verdictStake);
+            if (hasLost(accusers, verifier)) lost += job.slash(place, verifier, job.terms.verdictStake);
         }
-        Vault.burn(place, lost - lost / 2);
-        s.credit(place, d.solver, lost / 2, IAssay.Reason.Compensation);
-        releaseClaim(job, window, d, live);
-        if (!live) return;
-        window.committed &= ~d.rejections;
-        window.rejected &= ~d.rejections;
-        window.accepted |= d.rejections;
-        Windows.markVerified(job, window, d.jobId, d.window);
     }
 
-    /// @dev Ends what the dispute held beyond the life of its window; in a live window the claim simply goes on.
-    function releaseClaim(Job storage job, Window storage window, Dispute storage d, bool live) private {
-        EntryState storage entry = window.state[entryKey(d.epoch, d.index)];
-        entry.disputed = false;
-        if (live) return;
-        Vault.Place memory place = Vault.Place(d.jobId, d.window, d.index);
-        job.release(place, d.solver, job.terms.claimStake);
-        if (entry.accepted) job.release(place, entry.verifier, job.terms.verdictStake);
+    function hasLost(IAssay.Accuser[] memory accusers, address account) private pure returns (bool) {
+        uint256 i = 0;
+        while (accusers[i].account != account) i++;
+        return accusers[i].lost;
     }
 
-    function returnBonds(State storage s, Job storage job, Window storage window, Dispute storage d) private {
-        Vault.Place memory place = Vault.Place(d.jobId, d.window, d.index);
-        for (uint256 i = 0; i < d.accusers.length; i++) {
-            if (!d.accusers[i].bonded) continue;
-            s.credit(place, d.accusers[i].account, job.terms.challengeBond, IAssay.Reason.BondReturn);
+    /// @return rest What the pot has left.
+    function repayGas(
+        State storage s,
+        uint128 gasPrice,
+        Vault.Place memory place,
+        IAssay.Accuser[] memory accusers,
+        uint256 pot
+    ) private returns (uint256 rest) {
+        rest = pot;
+        for (uint256 i = 0; i < accusers.length; i++) {
+            if (accusers[i].lost) continue;
+            uint256 due = (accusers[i].gas < GAME_GAS ? accusers[i].gas : GAME_GAS) * gasPrice;
+            if (due > rest) due = rest;
+            rest -= due;
+            s.credit(place, accusers[i].account, due, IAssay.Reason.GasRefund);
         }
-        for (uint16 i = 0; d.rejections >> i != 0; i++) {
-            if (d.rejections >> i & 1 == 0) continue;
-            job.release(place, window.state[entryKey(d.epoch, i)].verifier, job.terms.verdictStake);
+    }
+
+    /// @return rest What equal shares for those who refuted leave of the pot.
+    function shareOut(State storage s, Vault.Place memory place, IAssay.Accuser[] memory accusers, uint256 pot)
+        private
+        returns (uint256 rest)
+    {
+        uint256 winners;
+        for (uint256 i = 0; i < accusers.length; i++) {
+            if (!accusers[i].lost) winners++;
+        }
+        rest = pot;
+        for (uint256 i = 0; i < accusers.length; i++) {
+            if (accusers[i].lost) continue;
+            rest -= pot / winners;
+            s.credit(place, accusers[i].account, pot / winners, IAssay.Reason.Bounty);
         }
     }
 
@@ -228,11 +339,7 @@ library Disputes {
     }
 
     /// @dev One replica of one epoch, the cell that was assigned to it, overlapping steps.
-    function contradict(Job storage job, IAssay.Entry calldata a, IAssay.Entry calldata b)
-        private
-        view
-        returns (bool)
-    {
+    function contradict(Job storage job, IAssay.Entry calldata a, IAssay.Entry calldata b) private view returns (bool) {
         if (a.jobId != b.jobId || a.epoch != b.epoch || a.replica != b.replica || a.solver != b.solver) return false;
         address[] storage cells = job.cells[a.epoch];
         if (a.replica >= cells.length || cells[a.replica] != a.solver) return false;

@@ -1,37 +1,50 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.37;
 
+/// @notice Where the claims of a court's entries stand: what an arbiter has to ask while a game is played.
+interface ICourt {
+    /// @return The digest of the entry of `replica` in the slot of the disputed entry; zero if there is none.
+    function siblingOf(bytes32 entryHash, uint16 replica) external view returns (bytes32);
+}
+
 /// @title The judge of challenged claims
-/// @notice Assay opens a dispute here and later pulls the ruling; an arbiter never calls back. A dispute is named by the
-/// digest of the challenged entry and belongs to the contract that opened it (its court). Every ruling must leave
-/// `Pending` within a time that is bounded by the claim's periods.
+/// @notice A court opens a claim here for each accuser and later pulls the ruling; an arbiter only ever reads from its court. A claim is named by the
+/// digest of the challenged entry and belongs to the contract that opened it. Every ruling must leave `Pending` within a time that is bounded by
+/// the claim's periods.
 interface IArbiter {
-    /// @notice `Refuted`: the claim is false, slash. `Contested`: undecided, nobody is slashed and the work is redone.
-    /// `Upheld`: the claim stands and its accusers forfeit their bonds.
+    /// @notice `Refuted`: the claim is false. `Upheld`: the claim stands against all who have accused it so far.
     enum Ruling {
         Pending,
         Refuted,
-        Contested,
         Upheld
     }
 
-    struct Claim {
+    /// @notice What a court says about an accused entry.
+    struct Accusation {
         bytes32 entryHash;
         bytes32 jobId;
-        address solver;
-        uint32 responsePeriod;
+        bytes32 factsHash; //     digest of the job's facts, as its terms name it
+        address solver; //        the first seat
+        uint16 replicas; //       of the entry's plan epoch
+        uint32 responsePeriod; // a clock's first budget; also the time to take a seat
+        address[] acceptors; //   verifiers that have accepted the entry so far
     }
 
-    /// @notice Opens the dispute over a claim, or lets one more accuser join it. The caller becomes its court.
-    function open(Claim calldata claim, address accuser) external;
+    /// @notice Opens the claim, or lets one more challenger join it. The caller becomes its court. What is known already, or
+    /// refuted, or out, changes nothing. An upheld claim becomes pending again: its standing seats play the newcomer.
+    function open(Accusation calldata accusation, address accuser) external;
 
-    /// @notice An acceptor answers for the pending claim, too: it may be contested for a whole response period from now.
-    function extend(bytes32 entryHash, uint32 responsePeriod) external;
+    /// @notice Another verifier has accepted the entry: it may take a seat when one was lost, for a response period from now at least.
+    function extend(bytes32 entryHash, address acceptor) external;
 
-    /// @notice Somebody with a stake in the claim insists on it: its solver, or the verifier who accepted it. Called by the
-    /// dispute's court, which knows who that is.
-    function defend(bytes32 entryHash, address defender) external;
-
-    /// @notice The present ruling of a dispute.
+    /// @notice `Refuted` when all seats are lost and no acceptor may take one any more; `Upheld` when a seat stands and all
+    /// challengers have lost; `Pending` otherwise, which the clocks bound.
     function ruling(address court, bytes32 entryHash) external view returns (Ruling);
+
+    /// @notice Whether an account has lost a game of this claim: as a challenger, or as a seat.
+    function lost(address court, bytes32 entryHash, address account) external view returns (bool);
+
+    /// @notice Gas that a challenger's moves in all games of this claim used, intrinsic cost included where it sent the
+    /// transactions itself.
+    function meteredGas(address court, bytes32 entryHash, address challenger) external view returns (uint256);
 }

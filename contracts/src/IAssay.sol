@@ -50,8 +50,10 @@ interface IAssay {
         Payout, //         + entries of a final window, from the escrow
         VerdictFee, //     + verdict of a final window, from the escrow
         CoordinatorFee, // + commit of a final window, from the escrow
-        Slash, //          - seat stake or challenge bond lost
-        Compensation, //   + honest work voided by another's fault, from the slash
+        Slash, //          - seat stake lost
+        Forfeit, //        - challenge bond lost
+        GasRefund, //      + metered gas of those who refuted the claim, from the slash
+        Compensation, //   + honest work voided by another's fault, or a troubled seat that stood, from the slash
         Bounty, //         + share of those who refuted the claim, from the slash
         Burn //            + slashed amount sent to the burn address (the account)
     }
@@ -76,6 +78,7 @@ interface IAssay {
         uint128 verdictStake; //    reserved by each verdict until its window is final
         uint128 challengeBond; //   locked by each challenge until its dispute is resolved
         uint128 coordinatorBond; // seat of a coordinator
+        uint128 gasPrice; //        of a unit of gas: prices stakes and bonds for the longest game, and is what metered gas is repaid at
         uint32 bidPeriod;
         uint32 commitPeriod; //     from the last progress until the next window is overdue
         uint32 verdictPeriod; //    from the seed until verdicts must be committed
@@ -179,6 +182,14 @@ interface IAssay {
         address[] accusers;
     }
 
+    /// @notice What became of an accuser: whether it has lost a game of the claim, and the gas that its moves used.
+    struct Accuser {
+        address account;
+        bool bonded; // with a challengeBond; otherwise by a verdict alone
+        bool lost;
+        uint256 gas;
+    }
+
     // --------------------------------------------------------------- events
 
     /// @notice Every movement of value. `window` and `index` name the entry (the first one, where an amount covers all of a
@@ -245,8 +256,14 @@ interface IAssay {
         uint32 epoch,
         uint16 index
     );
+    /// @notice `deserted`: the solver has lost its own seat, whatever became of the claim.
     event DisputeResolved(
-        bytes32 indexed jobId, bytes32 indexed entryHash, address indexed solver, IArbiter.Ruling ruling
+        bytes32 indexed jobId,
+        bytes32 indexed entryHash,
+        address indexed solver,
+        IArbiter.Ruling ruling,
+        bool deserted,
+        Accuser[] accusers
     );
     event Equivocated(bytes32 indexed jobId, address indexed solver, address reporter, bytes32 digestA, bytes32 digestB);
     event Summoned(bytes32 indexed jobId, uint32 epoch, uint16 replica, address solver, uint32 window, uint48 until);
@@ -320,12 +337,12 @@ interface IAssay {
     error DisputeOpen(uint16 count);
     /// @notice Thrown when an entry has no open dispute.
     error NoDispute(bytes32 entryHash);
-    /// @notice Thrown when an account challenges an entry it already accuses, the challengers are as many as a dispute
-    /// takes, or the dispute is over.
+    /// @notice Thrown when an account challenges an entry that is its own, or that it accuses or has accused in vain, or the accusers
+    /// are as many as a dispute takes.
     error CannotAccuse(bytes32 entryHash, address accuser);
     /// @notice Thrown when the arbiter has not ruled yet.
     error RulingPending(bytes32 entryHash);
-    /// @notice Thrown when a claim is accepted whose dispute is decided: resolve it first.
+    /// @notice Thrown when a claim is accepted or challenged that is refuted already: resolve its dispute first.
     error RulingDue(bytes32 entryHash);
     /// @notice Thrown when two entries do not prove that one solver signed twice for one range, or it was slashed for that
     /// already, or its seat is gone.
@@ -411,10 +428,9 @@ interface IAssay {
 
     // ------------------------------------------------------------- disputes
 
-    /// @notice Accuses a committed entry, drawn or not, accepted or not, with challengeBond from the free balance.
+    /// @notice Accuses a committed entry, drawn or not, accepted or not, with challengeBond from the free balance. An upheld claim
+    /// may be accused again, by others than those who have lost, as long as its window takes challenges.
     function challenge(bytes32 jobId, uint32 epoch, uint32 window, uint16 index) external;
-    /// @notice Insists on an accused claim: its solver, or the verifier who accepted it and would be slashed with it.
-    function contest(bytes32 entryHash) external;
     /// @notice Carries out the arbiter's ruling.
     function resolve(bytes32 entryHash) external;
     /// @notice A fault on sight: two signed entries of one replica and epoch whose steps overlap.

@@ -44,7 +44,8 @@ library Plan {
         for (uint16 r = 0; r < replicas; r++) {
             uint128 free;
             for (uint256 i = r; i < window.entries; i += replicas) {
-                if (!window.state[entryKey(window.epoch, uint16(i))].disputed) free++;
+                EntryState storage entry = window.state[entryKey(window.epoch, uint16(i))];
+                if (!entry.disputed && !entry.forfeited) free++;
             }
             place.index = r;
             address cell = cells[r];

@@ -74,6 +74,7 @@ struct EntryState {
     address verifier;
     bool accepted;
     bool disputed; // its claim, and its verifier's, stay reserved until the dispute is resolved
+    bool forfeited; // its solver lost its seat though the claim was upheld: nothing is reserved for it any more
 }
 
 struct Summons {
@@ -96,7 +97,7 @@ struct Dispute {
     uint32 window;
     uint16 index;
     bool open;
-    IArbiter.Ruling ruling;
+    IArbiter.Ruling ruling; // the last one carried out
     uint64 rejections; // drawn entries whose verdict was this accusation; each holds its verifier's verdictStake
     Accuser[] accusers;
 }
@@ -110,8 +111,11 @@ uint256 constant MAX_SOLVERS = 64;
 uint256 constant MAX_POOL = 64;
 uint256 constant MAX_COORDINATORS = 16;
 uint256 constant MAX_DEPTH = 8;
-uint256 constant MAX_CHALLENGERS = 8; // drawn verifiers may come on top
+uint256 constant MAX_CHALLENGERS = 32; // drawn verifiers may come on top
 uint8 constant MAX_ROUNDS = 3;
+
+/// @dev What the longest game costs one of its players: about 1.5 M at 2^71 micro-steps (docs/spec/pinpoint.md). Nobody is repaid more.
+uint256 constant GAME_GAS = 2_000_000;
 
 function entryKey(uint32 epoch, uint16 index) pure returns (uint256) {
     return (uint256(epoch) << 16) | index;

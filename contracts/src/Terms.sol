@@ -2,7 +2,7 @@
 pragma solidity ^0.8.37;
 
 import {IAssay} from "./IAssay.sol";
-import {MAX_DEPTH, MAX_WINDOW_ENTRIES} from "./State.sol";
+import {GAME_GAS, MAX_DEPTH, MAX_WINDOW_ENTRIES} from "./State.sol";
 
 /// @title What follows from a job's terms alone: sizes, costs, stakes
 library Terms {
@@ -20,8 +20,9 @@ library Terms {
         if (t.sampleRate == 0) revert IAssay.InvalidTerms("sampleRate");
         if (t.entryPrice == 0) revert IAssay.InvalidTerms("entryPrice");
         if (t.claimStake < minimumClaimStake(t)) revert IAssay.InvalidTerms("claimStake");
-        if (t.verdictStake == 0) revert IAssay.InvalidTerms("verdictStake");
-        if (t.challengeBond == 0) revert IAssay.InvalidTerms("challengeBond");
+        if (t.gasPrice == 0) revert IAssay.InvalidTerms("gasPrice");
+        if (t.verdictStake < minimumBond(t)) revert IAssay.InvalidTerms("verdictStake");
+        if (t.challengeBond < minimumBond(t)) revert IAssay.InvalidTerms("challengeBond");
         if (t.coordinatorBond == 0) revert IAssay.InvalidTerms("coordinatorBond");
         if (t.coordinatorBond > type(uint96).max) revert IAssay.InvalidTerms("coordinatorBond");
         if (solverStake(t) > type(uint96).max) revert IAssay.InvalidTerms("claimStake");
@@ -63,11 +64,17 @@ library Terms {
         return open < slots(t) ? open * slotCost(t) + uint256(t.depth) * t.windowFee : escrow(t);
     }
 
-    /// @dev A forged entry must not pay at the stated rate of sampling, and half of one slashed claim must repay all the
-    /// honest work that D windows can hold. A lone cell may earn a whole slot with one entry, hence slotPrice.
+    /// @dev Half of it, which goes to the seat that stood, repays the longest game.
+    function minimumBond(IAssay.JobTerms memory t) internal pure returns (uint256) {
+        return 2 * GAME_GAS * t.gasPrice;
+    }
+
+    /// @dev A forged entry must not pay at the stated rate of sampling, and half of one slashed claim must repay the longest game and
+    /// all the honest work that D windows can hold. A lone cell may earn a whole slot with one entry, hence slotPrice.
     function minimumClaimStake(IAssay.JobTerms memory t) internal pure returns (uint256) {
         uint256 deterrent = (slotPrice(t) * 2 ** 64 + t.sampleRate - 1) / t.sampleRate;
-        uint256 repayment = 2 * uint256(t.depth) * (t.entriesPerWindow * slotCost(t) + t.windowFee);
+        uint256 voided = uint256(t.depth) * (t.entriesPerWindow * slotCost(t) + t.windowFee);
+        uint256 repayment = 2 * (voided + GAME_GAS * t.gasPrice);
         return deterrent > repayment ? deterrent : repayment;
     }
 

@@ -101,7 +101,7 @@ library Verdicts {
         if (commitment != entry.commitment) revert IAssay.WrongCommitment(index);
         emit IAssay.VerdictRevealed(jobId, w, epoch, index, msg.sender, accept, against, digest);
         if (accept) {
-            if (entry.disputed) Disputes.answerFor(s, arbiter, job, entry.entryHash);
+            Disputes.answerFor(s, arbiter, entry.entryHash);
             entry.accepted = true;
             window.accepted |= uint64(1) << index;
             Windows.markVerified(job, window, jobId, w);

@@ -211,9 +211,16 @@ library Windows {
         uint256 pay = count * Plan.entryPay(job, cells.length);
         for (uint16 r = 0; r < cells.length; r++) {
             place.index = r;
-            job.release(place, cells[r], count * job.terms.claimStake);
+            job.release(place, cells[r], held(window, r, cells.length) * job.terms.claimStake);
             s.credit(place, cells[r], pay, IAssay.Reason.Payout);
             paid += pay;
+        }
+    }
+
+    /// @dev Entries of a cell for which claim stakes are reserved.
+    function held(Window storage window, uint256 replica, uint256 replicas) private view returns (uint128 count) {
+        for (uint256 i = replica; i < window.entries; i += replicas) {
+            if (!window.state[entryKey(window.epoch, uint16(i))].forfeited) count++;
         }
     }
 

@@ -7,7 +7,7 @@ import type { Entry, SignedEntry } from '#proto/entry.ts'
 import type { Hex, JobTerms } from '#proto/terms.ts'
 
 export type SeatRole = 'None' | 'Solver' | 'Verifier' | 'Coordinator'
-export type Ruling = 'Pending' | 'Refuted' | 'Contested' | 'Upheld'
+export type Ruling = 'Pending' | 'Refuted' | 'Upheld'
 export type LedgerReason =
   | 'Deposit'
   | 'Withdrawal'
@@ -23,6 +23,8 @@ export type LedgerReason =
   | 'VerdictFee'
   | 'CoordinatorFee'
   | 'Slash'
+  | 'Forfeit'
+  | 'GasRefund'
   | 'Compensation'
   | 'Bounty'
   | 'Burn'
@@ -30,6 +32,15 @@ export type LedgerReason =
 export interface PoolMember {
   readonly account: Hex
   readonly weight: bigint
+}
+
+/** What became of an accuser: whether it has lost a game of the claim, and the gas that its moves used. */
+export interface Accuser {
+  readonly account: Hex
+  /** With a bond; otherwise by a verdict alone. */
+  readonly bonded: boolean
+  readonly lost: boolean
+  readonly gas: bigint
 }
 
 /** An entry as the chain's client decodes it. */
@@ -79,7 +90,14 @@ interface EventFields {
   WindowVoided: { window: number; epoch: number }
   WindowFinal: { window: number; epoch: number; rootAfter: Hex }
   Challenged: { entryHash: Hex; accuser: Hex; solver: Hex; window: number; epoch: number; index: number }
-  DisputeResolved: { entryHash: Hex; solver: Hex; ruling: Ruling }
+  DisputeResolved: {
+    entryHash: Hex
+    solver: Hex
+    ruling: Ruling
+    /** The solver has lost its own seat. */
+    deserted: boolean
+    accusers: readonly Accuser[]
+  }
   Equivocated: { solver: Hex; reporter: Hex; digestA: Hex; digestB: Hex }
   Ledger: { account: Hex; amount: bigint; reason: LedgerReason; window: number; index: number }
 }

@@ -53,9 +53,15 @@ export interface DisputeView {
   readonly epoch: number
   readonly index: number
   readonly solver: Hex
+  /** Entries of its slot by replica: also when the window is void and committed anew. */
+  readonly slot: readonly EntryView[]
+  /** Since it was opened; a dispute over an upheld claim starts with none. */
   readonly accusers: readonly Hex[]
+  /** Accusers of this claim that have lost: they cannot accuse it again. */
+  readonly beaten: readonly Hex[]
+  /** Block of the first accusation. */
   readonly openedAt: number
-  /** `Pending` while it is open. */
+  /** `Pending` while it is open. An upheld claim may be accused again while its window takes challenges. */
   readonly ruling: Ruling
 }
 

@@ -120,7 +120,7 @@ function refuted(): History {
     .add('SeedFixed', { window: 1, epoch: 1, seed: hex32(4), sampled: 2n })
     .judge(1, 1, 1, false, 0)
     .add('Challenged', { entryHash, accuser: verifierA, solver: solverA, window: 1, epoch: 1, index: 0 })
-    .add('DisputeResolved', { entryHash, solver: solverA, ruling: 'Refuted' })
+    .add('DisputeResolved', { entryHash, solver: solverA, ruling: 'Refuted', deserted: true, accusers: [] })
     .add('Ledger', { account: solverA, amount: -40n, reason: 'Slash', window: 1, index: 0 })
     .add('Ledger', { account: verifierA, amount: 10n, reason: 'Bounty', window: 1, index: 0 })
     .add('WindowVoided', { window: 1, epoch: 1 })
@@ -235,11 +235,24 @@ describe('a job', () => {
       .judge(0, 1, 0, false, 1)
       .judge(0, 1, 1, true)
       .add('Challenged', { entryHash, accuser: verifierA, solver: solverB, window: 0, epoch: 1, index: 1 })
-      .add('DisputeResolved', { entryHash, solver: solverB, ruling: 'Upheld' })
+      .add('DisputeResolved', {
+        entryHash,
+        solver: solverB,
+        ruling: 'Upheld',
+        deserted: false,
+        accusers: [{ account: verifierA, bonded: false, lost: true, gas: 0n }],
+      })
       .add('WindowVerified', { window: 0, epoch: 1, challengesUntil: 900 })
       .view()
     expect(view.windows.get(0)?.entries.map((entry) => entry.accepted)).toEqual([true, true, false, false])
     expect(view.windows.get(0)?.entries[0]?.verdicts).toMatchObject([{ status: 'rejected', against: 1 }])
+    expect(view.disputes.get(entryHash)).toMatchObject({ ruling: 'Upheld', beaten: [verifierA] })
+    const again = history
+      .add('Challenged', { entryHash, accuser: solverC, solver: solverB, window: 0, epoch: 1, index: 1 })
+      .view()
+    const accused = { ruling: 'Pending', accusers: [solverC], beaten: [verifierA] }
+    expect(again.disputes.get(entryHash)).toMatchObject(accused)
+    expect(again.disputes.get(entryHash)?.slot.map((entry) => entry.entry.replica)).toEqual([0, 1])
   })
 
   test('knows the drawn verifier of each round', () => {

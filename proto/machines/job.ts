@@ -222,17 +222,21 @@ function assigned(job: Draft, event: JobEventOf<'Assigned'> & EventPlace): void 
 }
 
 function challenged(job: Draft, event: JobEventOf<'Challenged'> & EventPlace): void {
-  const entry = job.windows.get(event.window)?.entries[event.index]
+  const entries = job.windows.get(event.window)?.entries ?? []
+  const entry = entries[event.index]
   check(entry?.entryHash === event.entryHash, 'wrong-state', `no entry ${event.index} of window ${event.window}`)
   const before = job.disputes.get(event.entryHash)
   const { entryHash, window, epoch, index, solver } = event
+  const open = before?.ruling === 'Pending' ? before.accusers : []
   job.disputes.set(entryHash, {
     entryHash,
     window,
     epoch,
     index,
     solver,
-    accusers: [...(before?.accusers ?? []), event.accuser],
+    slot: before?.slot ?? entries.filter((other) => other.entry.stepFrom === entry.entry.stepFrom),
+    accusers: open.includes(event.accuser) ? open : [...open, event.accuser],
+    beaten: before?.beaten ?? [],
     openedAt: before?.openedAt ?? event.blockNumber,
     ruling: 'Pending',
   })
@@ -241,7 +245,9 @@ function challenged(job: Draft, event: JobEventOf<'Challenged'> & EventPlace): v
 function resolved(job: Draft, event: JobEventOf<'DisputeResolved'>): void {
   const dispute = job.disputes.get(event.entryHash)
   check(dispute?.ruling === 'Pending', 'wrong-state', 'a ruling on a dispute that is not open')
-  job.disputes.set(event.entryHash, { ...dispute, ruling: event.ruling })
+  const lost = event.accusers.flatMap((accuser) => (accuser.lost ? [accuser.account] : []))
+  const beaten = [...new Set([...dispute.beaten, ...lost])]
+  job.disputes.set(event.entryHash, { ...dispute, ruling: event.ruling, beaten })
   const window = job.windows.get(dispute.window)
   if (event.ruling !== 'Upheld' || window === undefined || window.epoch !== dispute.epoch) return
   // rejections that accused an entry whose claim stands count as acceptances, by nobody

@@ -42,8 +42,8 @@ function sum(ledger: readonly NamedRow[], ...reasons: NamedRow['reason'][]): big
 /** What came from the submitter or from slashed stakes went to somebody, to the last wei. */
 function expectBalanced(ledger: readonly NamedRow[]): void {
   expect(sum(ledger, 'Escrow', 'Refund', 'Payout', 'VerdictFee', 'CoordinatorFee')).toBe(0n)
-  expect(sum(ledger, 'Slash', 'Compensation', 'Bounty', 'Burn')).toBe(0n)
-  expect(sum(ledger, 'Bond', 'BondReturn')).toBe(0n)
+  expect(sum(ledger, 'Slash', 'Forfeit', 'GasRefund', 'Compensation', 'Bounty', 'Burn')).toBe(0n)
+  expect(sum(ledger, 'Bond', 'BondReturn') - sum(ledger, 'Forfeit')).toBe(0n)
 }
 
 describe('an honest network', () => {

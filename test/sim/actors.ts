@@ -9,7 +9,13 @@ import { type SignedEntry, signEntry } from '#proto/entry.ts'
 import { isAssayError } from '#proto/errors.ts'
 import { sha256, taggedHash } from '#proto/hash.ts'
 import type { JobSpec } from '#proto/job.ts'
-import { type EntryView, type JobView, trainableSteps, type WindowView } from '#proto/machines/job-view.ts'
+import {
+  type DisputeView,
+  type EntryView,
+  type JobView,
+  trainableSteps,
+  type WindowView,
+} from '#proto/machines/job-view.ts'
 import type { Hex } from '#proto/terms.ts'
 import { hasEnded } from '#runtime/book.ts'
 import { Database } from '#runtime/database.ts'
@@ -48,6 +54,8 @@ export class Troupe {
   readonly #spec: JobSpec
   readonly #random: Chance
   readonly #auditor: SimAuditor
+  /** It knows what dead solvers had, too. */
+  readonly #knower: SimAuditor
   readonly #entries: { readonly node: SimNode; readonly heard: AnnouncedEntries }[] = []
 
   /** @param engine for the audits of everybody */
@@ -55,11 +63,13 @@ export class Troupe {
     this.market = market
     this.#spec = spec
     this.#random = random
-    const served = (): Disk[] => this.solvers.filter(({ node }) => node.alive).map(({ disk }) => disk)
-    this.#auditor = new SimAuditor(engine, {
-      state: (root) => first(served(), (disk) => disk.states.get(toHex(root))),
-      evidence: (hash) => first(served(), (disk) => disk.evidence.get(hash.slice(2))),
-    })
+    const auditor = (disks: () => Disk[]): SimAuditor =>
+      new SimAuditor(engine, {
+        state: (root) => first(disks(), (disk) => disk.states.get(toHex(root))),
+        evidence: (hash) => first(disks(), (disk) => disk.evidence.get(hash.slice(2))),
+      })
+    this.#auditor = auditor(() => this.solvers.filter(({ node }) => node.alive).map(({ disk }) => disk))
+    this.#knower = auditor(() => this.solvers.map(({ disk }) => disk))
   }
 
   async coordinator(name: string, grace: number): Promise<SimNode> {
@@ -95,13 +105,7 @@ export class Troupe {
     node.bidFor('Solver')
     node.act(
       (job, block) => answer(job, node.me, block),
-      async (action) => {
-        if (action.type === 'present') return node.sender.present(action.job.jobId, action.replica)
-        const window = action.job.windows.get(action.window) as WindowView
-        const { judgement } = this.#auditor.audit(window, action.index)
-        const innocent = judgement.accept || judgement.against !== action.index
-        return innocent ? node.sender.contest(action.entryHash) : undefined
-      },
+      ({ job, replica }) => node.sender.present(job.jobId, replica),
     )
     if (tamper === 'idle') return actor
     node.book.onBlock((job, block) => this.#train(actor, engine, job, block, tamper))
@@ -118,11 +122,6 @@ export class Troupe {
         const window = job.windows.get(at) as WindowView
         const { entryHash } = window.entries[index] as EntryView
         const key = fromHex(entryHash, 32)
-        if (type === 'contest') {
-          const { judgement } = this.#auditor.audit(window, index)
-          const innocent = judgement.accept || judgement.against !== index
-          return innocent ? node.sender.contest(entryHash) : undefined
-        }
         if (type === 'reveal') {
           const verdict = JSON.parse(database.verdict(key, window.round) as string) as Verdict
           return node.sender.revealVerdict(job.jobId, window.epoch, at, index, verdict)
@@ -172,6 +171,13 @@ export class Troupe {
       },
     )
     return node
+  }
+
+  /** Whether the game about an accused entry, which is not played here, would refute it. */
+  isFalse({ slot, entryHash }: DisputeView): boolean {
+    const at = slot.findIndex((entry) => entry.entryHash === entryHash)
+    const { judgement } = this.#knower.audit({ entries: slot }, at)
+    return !judgement.accept && judgement.against === at
   }
 
   kill(actor: SimNode): void {

@@ -30,7 +30,7 @@ export class SimAuditor {
   }
 
   /** @throws AssayError `unavailable` when nobody serves the state before the entry */
-  audit(window: WindowView, index: number, drawn?: DrawnActivation): Audit {
+  audit(window: Pick<WindowView, 'entries'>, index: number, drawn?: DrawnActivation): Audit {
     const { entry } = window.entries[index] as EntryView
     const slot = window.entries.filter((other) => other.entry.stepFrom === entry.stepFrom)
     const replayed = this.#replay(entry.stepFrom, entry.stepTo, entry.rootBefore, slot.length, drawn)

@@ -34,7 +34,7 @@ export const BREACHES: Readonly<Record<string, (now: Snapshot) => Snapshot>> = {
   finalRootsHonest: (now) => withWindow(now, ({ rootBefore }) => ({ rootAfter: rootBefore })),
   orderedSettlement: (now) => ({ ...now, events: now.events.filter((e) => e.name !== 'WindowFinal' || e.window > 0) }),
   sampledJudged: (now) =>
-    withWindow(now, ({ entries }) => ({ entries: entries.map((entry) => ({ ...entry, verdicts: [] })) })),
+    withWindow(now, ({ entries }) => ({ entries: entries.map((entry) => ({ ...entry, accepted: false })) })),
   newcomersSampled: (now) =>
     withWindow(now, ({ entries }) => ({ entries: entries.map((entry) => ({ ...entry, sampled: false })) })),
   undrawnVerdictsRefused: (now) => {

@@ -6,10 +6,11 @@ import { JsonRpcProvider, Network, Wallet } from 'ethers'
 import type { ErrorName, Hex } from '#contracts/abi/types.generated.ts'
 import { type Account, type Anvil, DEVNET_CHAIN_ID, startAnvil } from '#contracts/anvil.ts'
 import { ASSAY, type ChainEvent } from '#contracts/codec.ts'
-import { type Deployment, deploy } from '#contracts/deploy.ts'
+import type { Deployment } from '#contracts/deploy.ts'
 import { chainError, isContractError } from '#contracts/errors.ts'
 import { AssayReader } from '#contracts/reader.ts'
 import { AssaySender } from '#contracts/sender.ts'
+import { deployWithOracle, Oracle } from '#contracts/testing/oracle.ts'
 import { fail } from '#proto/errors.ts'
 
 const MNEMONIC = 'test test test test test test test test test test test junk'
@@ -20,6 +21,7 @@ export class SimChain {
   readonly reader: AssayReader
   readonly accounts: readonly Account[]
   readonly deployment: Deployment
+  readonly oracle: Oracle
   /** All events since the deployment, in order. */
   readonly events: ChainEvent[] = []
   /** The last block whose events are known. */
@@ -33,6 +35,7 @@ export class SimChain {
     this.deployment = deployment
     this.accounts = anvil.accounts
     this.reader = new AssayReader(provider, deployment)
+    this.oracle = new Oracle(deployment.arbiter, (method, params) => provider.send(method, [...params]))
   }
 
   static async start(seed: number): Promise<SimChain> {
@@ -43,7 +46,7 @@ export class SimChain {
     try {
       await provider.send('anvil_setBlockTimestampInterval', [1])
       await provider.send('evm_setAutomine', [true])
-      const deployment = await deploy(new Wallet(anvil.accounts[0]?.privateKey ?? '', provider))
+      const deployment = await deployWithOracle(new Wallet(anvil.accounts[0]?.privateKey ?? '', provider))
       await provider.send('evm_setAutomine', [false])
       const chain = new SimChain(anvil, provider, deployment)
       await chain.#update()

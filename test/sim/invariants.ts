@@ -84,6 +84,11 @@ function accounts(lines: readonly LedgerEvent[]) {
         add(seats, account, amount)
         sums.pot -= amount
         break
+      case 'Forfeit':
+        sums.bonds += amount
+        sums.pot -= amount
+        break
+      case 'GasRefund':
       case 'Compensation':
       case 'Bounty':
         add(free, account, amount)
@@ -150,7 +155,7 @@ function nobodyPaidTwice(now: Snapshot): void {
 /** Who follows the protocol and answers in time never loses a stake, whatever others claim about its work. */
 function honestNeverSlashed(now: Snapshot): void {
   for (const { account, amount, reason, window, index } of ledgerOf(now)) {
-    const innocent = reason === 'Slash' && now.honest.has(account)
+    const innocent = (reason === 'Slash' || reason === 'Forfeit') && now.honest.has(account)
     demand(!innocent, `${account} is honest and loses ${-amount} wei over window ${window}, entry ${index}`)
   }
 }
@@ -191,8 +196,10 @@ function sampledJudged({ events, view }: Snapshot): void {
   for (const event of events) {
     if (event.name !== 'WindowFinal') continue
     for (const [index, entry] of (windows.get(event.window)?.entries ?? []).entries()) {
-      const judged = entry.verdicts.some(({ status }) => status === 'accepted')
-      demand(!entry.sampled || judged, `entry ${index} of window ${event.window} is final, drawn and not judged`)
+      demand(
+        !entry.sampled || entry.accepted,
+        `entry ${index} of window ${event.window} is final, drawn and not judged`,
+      )
     }
   }
 }
@@ -230,7 +237,7 @@ async function undrawnVerdictsRefused(now: Snapshot): Promise<void> {
 function slashesBurn(now: Snapshot): void {
   let [slashed, burned] = [0n, 0n]
   for (const { account, amount, reason } of ledgerOf(now)) {
-    if (reason === 'Slash') slashed -= amount
+    if (reason === 'Slash' || reason === 'Forfeit') slashed -= amount
     if (reason !== 'Burn') continue
     demand(account === BURN, `${account} receives what is burned`)
     burned += amount

@@ -6,6 +6,7 @@ import {
   type Devnet,
   giveVerdicts,
   reach,
+  refute,
   settle,
   startDevnet,
   startJob,
@@ -158,7 +159,7 @@ it('prices, ids and the drawn order are the contract’s', async () => {
 })
 
 it('a slashed job agrees at every turn, to its settlement', async () => {
-  const { reader, as } = net
+  const { reader } = net
   const jobId = await startJob(net, TERMS, 12n, ['solverA', 'solverB', 'solverC'])
   await agree(jobId)
   await commitAndSeed(net, jobId, 1)
@@ -166,8 +167,7 @@ it('a slashed job agrees at every turn, to its settlement', async () => {
   await giveVerdicts(net, jobId, 0, (index) => (index === 0 ? { accept: false, against: 1 } : accept(index)))
   expect(openDisputes(await agree(jobId))).toHaveLength(1)
   const { entryHash } = await reader.entryOf(jobId, 0, 1)
-  await reach(reader, (await reader.blockNumber()) + TERMS.responsePeriod + 1)
-  await as.deployer.resolve(entryHash)
+  await refute(net, entryHash)
   const rolledBack = await agree(jobId)
   expect(rolledBack).toMatchObject({ phase: 'training', epoch: 2, nextWindow: 0 })
   expect(rolledBack.left.size).toBe(1)
@@ -185,20 +185,19 @@ it('a slashed job agrees at every turn, to its settlement', async () => {
     view.ledger.filter((row) => row.reason === reason).reduce((total, row) => total + row.amount, 0n)
   // the claim, and the verdict of whoever accepted it
   expect(sum('Slash')).toBe(-TERMS.claimStake - TERMS.verdictStake)
-  expect(sum('Slash') + sum('Burn') + sum('Bounty') + sum('Compensation')).toBe(0n)
+  expect(sum('Slash') + sum('Burn') + sum('Bounty') + sum('Compensation') + sum('GasRefund') + sum('Forfeit')).toBe(0n)
   expect(sum('Escrow') + sum('Payout') + sum('VerdictFee') + sum('CoordinatorFee') + sum('Refund')).toBe(0n)
 }, 120_000)
 
 it('a job that loses its solvers, waits and is bid for again agrees', async () => {
   const { reader, as } = net
-  const jobId = await startJob(net, { ...TERMS, sampleRate: sampleRate(0.9), claimStake: 50_000n }, 13n, ['solverA'])
+  const jobId = await startJob(net, { ...TERMS, sampleRate: sampleRate(0.9), claimStake: 5_000_000n }, 13n, ['solverA'])
   expect(await agree(jobId)).toMatchObject({ phase: 'training', cells: [as.solverA.address] })
   await commitAndSeed(net, jobId)
   await giveVerdicts(net, jobId, 0, accept)
   await as.whistleblower.challenge(jobId, 1, 0, 1)
   const { entryHash } = await reader.entryOf(jobId, 0, 1)
-  await as.solverA.contest(entryHash)
-  await as.deployer.resolve(entryHash)
+  await refute(net, entryHash)
   const waiting = await agree(jobId)
   expect(waiting).toMatchObject({ phase: 'assigning', cells: [], epoch: 2 })
   const { solverStake } = await reader.quote(waiting.terms)

@@ -158,7 +158,7 @@ test('a verifier that dies is drawn past, and pays for its silence', () =>
     expect(s.slashed(lost) > 0n).toBe(drawn)
   }))
 
-test('a verifier that rejects honest work: contested, nobody is slashed, the work is redone by others', () =>
+test('a verifier that rejects honest work loses its stake; the claim stands, and nothing is redone', () =>
   simulate('slander', 1, async (s) => {
     let lies = 1
     const once: Bend = (honest, index) => (honest.accept && lies-- > 0 ? { accept: false, against: index } : honest)
@@ -166,10 +166,10 @@ test('a verifier that rejects honest work: contested, nobody is slashed, the wor
     s.faulty.add(verifiers[0] as SimNode)
     await s.submit()
     const view = await s.until()
-    expect(view).toMatchObject({ phase: 'settled', finalRoot: s.honestRoot })
+    expect(view).toMatchObject({ phase: 'settled', finalRoot: s.honestRoot, epoch: 1 })
     const rulings = [...view.disputes.values()].map(({ ruling }) => ruling)
-    if (lies <= 0) expect(rulings).toEqual(['Contested'])
-    expect(view.ledger.filter(({ reason }) => reason === 'Slash')).toEqual([])
+    expect(rulings).toEqual(lies <= 0 ? ['Upheld'] : [])
+    expect(s.slashed(verifiers[0] as SimNode)).toBe(lies <= 0 ? view.terms.verdictStake : 0n)
   }))
 
 test('a coordinator that dies: the next candidate takes its lease', () =>
@@ -213,7 +213,7 @@ test('a dead solver is slandered: whoever accepted its honest work defends it', 
     s.troupe.kill(whistleblower)
     const view = await s.until(({ disputes }) => [...disputes.values()].every(({ ruling }) => ruling !== 'Pending'))
     for (const dispute of view.disputes.values()) {
-      expect(dispute.ruling).toBe(accepted(view, dispute) ? 'Contested' : 'Refuted')
+      expect(dispute.ruling).toBe(accepted(view, dispute) ? 'Upheld' : 'Refuted')
     }
     for (const verifier of verifiers) expect(s.slashed(verifier)).toBe(0n)
   }))

@@ -3,7 +3,7 @@ import type { Hex } from '#contracts/abi/types.generated.ts'
 import { to0x } from '#proto/bytes.ts'
 import { fail } from '#proto/errors.ts'
 import type { JobSpec } from '#proto/job.ts'
-import type { JobView } from '#proto/machines/job-view.ts'
+import { type JobView, openDisputes } from '#proto/machines/job-view.ts'
 import { createTerms, type Periods, type Prices } from '#proto/terms.ts'
 import { hasEnded } from '#runtime/book.ts'
 import type { Trainer } from '#runtime/trainer.ts'
@@ -19,9 +19,10 @@ const PRICES: Prices = {
   entryPrice: 1_000n,
   verdictFee: 400n,
   windowFee: 500n,
-  verdictStake: 9_000n,
-  challengeBond: 7_000n,
+  verdictStake: 9_000_000n,
+  challengeBond: 7_000_000n,
   coordinatorBond: 50_000n,
+  gasPrice: 1n,
 }
 const PERIODS: Periods = {
   bidPeriod: 25,
@@ -49,6 +50,7 @@ export class Scenario {
   /** Processes that break the protocol or are to die: everybody else is honest. */
   readonly faulty = new Set<SimNode>()
   readonly #stage: Stage
+  readonly #told = new Set<Hex>()
   readonly #roots: readonly Hex[]
   /** What was checked last. */
   snapshot: Snapshot | undefined
@@ -96,9 +98,22 @@ export class Scenario {
       if (blocks > MAX_BLOCKS) fail('timeout', `nothing comes of it in ${MAX_BLOCKS} blocks: ${this.story()}`)
       const before = this.chain.events.length
       await this.market.step()
-      if (this.chain.events.length > before) await this.#check()
+      if (this.chain.events.length === before) continue
+      await this.#tellTruth()
+      await this.#check()
     }
     return this.view
+  }
+
+  /** To the arbiter, which plays no games: whose claims are false, and who is not there to play. */
+  async #tellTruth(): Promise<void> {
+    const { oracle } = this.chain
+    for (const { me, alive } of this.market.nodes) if (!alive) await oracle.absent(me)
+    for (const dispute of openDisputes(this.view)) {
+      if (this.#told.has(dispute.entryHash)) continue
+      this.#told.add(dispute.entryHash)
+      if (this.troupe.isFalse(dispute)) await oracle.falseClaim(dispute.entryHash)
+    }
   }
 
   /** Nobody alive waits for its stake any more. */

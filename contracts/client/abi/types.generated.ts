@@ -18,7 +18,7 @@ export type Level = (typeof LEVEL_NAMES)[number]
 export const PHASE_NAMES = ['None', 'Bidding', 'Active', 'Settled', 'Cancelled', 'Expired'] as const
 export type Phase = (typeof PHASE_NAMES)[number]
 
-export const REASON_NAMES = ['Deposit', 'Withdrawal', 'Escrow', 'Refund', 'Stake', 'Unstake', 'Reserve', 'Release', 'Bond', 'BondReturn', 'Payout', 'VerdictFee', 'CoordinatorFee', 'Slash', 'Compensation', 'Bounty', 'Burn'] as const
+export const REASON_NAMES = ['Deposit', 'Withdrawal', 'Escrow', 'Refund', 'Stake', 'Unstake', 'Reserve', 'Release', 'Bond', 'BondReturn', 'Payout', 'VerdictFee', 'CoordinatorFee', 'Slash', 'Forfeit', 'GasRefund', 'Compensation', 'Bounty', 'Burn'] as const
 export type Reason = (typeof REASON_NAMES)[number]
 
 export const ROLE_NAMES = ['None', 'Solver', 'Verifier', 'Coordinator'] as const
@@ -27,7 +27,7 @@ export type Role = (typeof ROLE_NAMES)[number]
 export const RULE_NAMES = ['Leaf', 'Seed', 'Step', 'Position', 'Records'] as const
 export type Rule = (typeof RULE_NAMES)[number]
 
-export const RULING_NAMES = ['Pending', 'Refuted', 'Contested', 'Upheld'] as const
+export const RULING_NAMES = ['Pending', 'Refuted', 'Upheld'] as const
 export type Ruling = (typeof RULING_NAMES)[number]
 
 export const SIDE_NAMES = ['None', 'Asserter', 'Challenger'] as const
@@ -61,11 +61,11 @@ export interface Accusation {
   readonly acceptors: readonly Hex[]
 }
 
-export interface Claim {
-  readonly entryHash: Hex
-  readonly jobId: Hex
-  readonly solver: Hex
-  readonly responsePeriod: number
+export interface Accuser {
+  readonly account: Hex
+  readonly bonded: boolean
+  readonly lost: boolean
+  readonly gas: bigint
 }
 
 export interface ClaimView {
@@ -163,6 +163,7 @@ export interface JobTerms {
   readonly verdictStake: bigint
   readonly challengeBond: bigint
   readonly coordinatorBond: bigint
+  readonly gasPrice: bigint
   readonly bidPeriod: number
   readonly commitPeriod: number
   readonly verdictPeriod: number
@@ -326,13 +327,6 @@ export interface ComparedEvent {
   readonly right: Hex
 }
 
-export interface ContestedEvent {
-  readonly name: 'Contested'
-  readonly court: Hex
-  readonly entryHash: Hex
-  readonly defender: Hex
-}
-
 export interface DecidedEvent {
   readonly name: 'Decided'
   readonly gameId: Hex
@@ -346,6 +340,8 @@ export interface DisputeResolvedEvent {
   readonly entryHash: Hex
   readonly solver: Hex
   readonly ruling: Ruling
+  readonly deserted: boolean
+  readonly accusers: readonly Accuser[]
 }
 
 export interface EquivocatedEvent {
@@ -355,13 +351,6 @@ export interface EquivocatedEvent {
   readonly reporter: Hex
   readonly digestA: Hex
   readonly digestB: Hex
-}
-
-export interface ExtendedEvent {
-  readonly name: 'Extended'
-  readonly court: Hex
-  readonly entryHash: Hex
-  readonly contestUntil: number
 }
 
 export interface JobCancelledEvent {
@@ -418,16 +407,6 @@ export interface LedgerEvent {
   readonly reason: Reason
   readonly window: number
   readonly index: number
-}
-
-export interface OpenedEvent {
-  readonly name: 'Opened'
-  readonly court: Hex
-  readonly entryHash: Hex
-  readonly jobId: Hex
-  readonly solver: Hex
-  readonly accuser: Hex
-  readonly contestUntil: number
 }
 
 export interface PoolFixedEvent {
@@ -604,11 +583,9 @@ export type ContractEvent =
   | ChosenEvent
   | ClaimOpenedEvent
   | ComparedEvent
-  | ContestedEvent
   | DecidedEvent
   | DisputeResolvedEvent
   | EquivocatedEvent
-  | ExtendedEvent
   | JobCancelledEvent
   | JobExpiredEvent
   | JobRegisteredEvent
@@ -617,7 +594,6 @@ export type ContractEvent =
   | JobToppedUpEvent
   | LeaseTakenEvent
   | LedgerEvent
-  | OpenedEvent
   | PoolFixedEvent
   | PostedEvent
   | PresentedEvent
@@ -660,7 +636,6 @@ export const ERROR_NAMES = [
   'NoClaim',
   'NoDispute',
   'NotAuthorized',
-  'NotContestable',
   'NotDrawn',
   'NotEquivocation',
   'NotReady',

@@ -5,6 +5,7 @@ import { type Anvil, startAnvil } from '#contracts/anvil.ts'
 import { openChain } from '#contracts/chain.ts'
 import { deploy } from '#contracts/deploy.ts'
 import { hex } from '#contracts/entries.ts'
+import { claimIdOf, gameIdOf, PinpointReader, PinpointSender } from '#contracts/pinpoint.ts'
 import { AssayReader } from '#contracts/reader.ts'
 import { AssaySender, commitmentOf, type Verdict } from '#contracts/sender.ts'
 import { fromHex } from '#proto/bytes.ts'
@@ -29,10 +30,11 @@ export const TERMS: JobTerms = {
   entryPrice: 1000n,
   verdictFee: 100n,
   windowFee: 50n,
-  claimStake: 40_000n,
-  verdictStake: 500n,
-  challengeBond: 700n,
+  claimStake: 5_000_000n,
+  verdictStake: 5_000_000n,
+  challengeBond: 7_000_000n,
   coordinatorBond: 900n,
+  gasPrice: 1n,
   bidPeriod: 120,
   commitPeriod: 500,
   verdictPeriod: 120,
@@ -59,6 +61,7 @@ export interface Devnet {
   readonly chain: Anvil
   readonly reader: AssayReader
   readonly as: Readonly<Record<Actor, AssaySender>>
+  readonly games: PinpointReader
   key(address: Hex): SigningKey
   stop(): Promise<void>
 }
@@ -76,6 +79,7 @@ export async function startDevnet(): Promise<Devnet> {
   return {
     chain,
     reader: new AssayReader(provider, deployment),
+    games: new PinpointReader(provider, deployment.arbiter),
     as: Object.fromEntries(senders) as Record<Actor, AssaySender>,
     key: (address) => keys.get(address) ?? new SigningKey(accounts[0]?.privateKey ?? ''),
     async stop() {
@@ -183,4 +187,37 @@ export async function giveVerdicts(
 export async function settle(net: Devnet, jobId: Hex, window: number): Promise<void> {
   await reach(net.reader, (await net.reader.windowOf(jobId, window)).challengesUntil + 1)
   await net.as.coordinator.settleWindow(jobId, window)
+}
+
+const claimOf = ({ reader }: Devnet, entryHash: Hex): Hex => claimIdOf(reader.deployment.assay, entryHash)
+
+/** An actor at the game contract. */
+export function player({ as, reader }: Devnet, name: Actor): PinpointSender {
+  return new PinpointSender(as[name].transactor, reader.deployment.arbiter)
+}
+
+/** The first challenger of a claim gives up against a seat. */
+export async function concede(net: Devnet, entryHash: Hex, by: Actor, seat = 0): Promise<void> {
+  const { challengers } = await net.games.claimOf(claimOf(net, entryHash))
+  const number = challengers.findIndex(({ account }) => account === net.as[by].address)
+  await player(net, by).concede(gameIdOf(claimOf(net, entryHash), seat, number))
+}
+
+/** A seat of a claim never moves, and loses it against the challenger of that number; `by` says so. */
+export async function desert(
+  net: Devnet,
+  entryHash: Hex,
+  seat = 0,
+  challenger = 0,
+  by: Actor = 'deployer',
+): Promise<void> {
+  await reach(net.reader, (await net.reader.blockNumber()) + TERMS.responsePeriod + 1)
+  await player(net, by).timeout(gameIdOf(claimOf(net, entryHash), seat, challenger))
+}
+
+/** Nobody defends a claim: it is refuted, and resolved. */
+export async function refute(net: Devnet, entryHash: Hex): Promise<void> {
+  await desert(net, entryHash)
+  await reach(net.reader, (await net.games.claimOf(claimOf(net, entryHash))).defendUntil + 1)
+  await net.as.deployer.resolve(entryHash)
 }

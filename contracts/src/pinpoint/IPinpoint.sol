@@ -3,12 +3,6 @@ pragma solidity ^0.8.37;
 
 import {IArbiter} from "../IArbiter.sol";
 
-/// @notice Where the claims of a court's entries stand: what an arbiter has to ask while a game is played.
-interface ICourt {
-    /// @return The digest of the entry of `replica` in the slot of the disputed entry; zero if there is none.
-    function siblingOf(bytes32 entryHash, uint16 replica) external view returns (bytes32);
-}
-
 /// @title The pinpoint challenge: the arbiter that decides who is wrong
 /// @notice The vocabulary of the game contract: moves, events, errors. docs/spec/pinpoint.md has the rules. A court opens a
 /// claim here for each accuser; the players make their moves here; the court pulls the ruling. Claims belong to the court
@@ -16,7 +10,7 @@ interface ICourt {
 ///
 /// A game is one challenger against one seat of a claim, and exists from the block in which both do. Its id is the claim's with
 /// the number of the seat and that of the challenger in the last four bytes (`gameIdOf`).
-interface IPinpoint {
+interface IPinpoint is IArbiter {
     // ---------------------------------------------------------------- types
 
     enum Side {
@@ -55,17 +49,6 @@ interface IPinpoint {
         Proof,
         Timeout,
         Concession
-    }
-
-    /// @notice What a court says about an accused entry.
-    struct Accusation {
-        bytes32 entryHash;
-        bytes32 jobId;
-        bytes32 factsHash; //     digest of the job's facts, as its terms name it
-        address solver; //        the first seat
-        uint16 replicas; //       of the entry's plan epoch
-        uint32 responsePeriod; // a clock's first budget; also the time to take a seat
-        address[] acceptors; //   verifiers that have accepted the entry so far
     }
 
     /// @notice A word that a building block needs.
@@ -210,26 +193,6 @@ interface IPinpoint {
     error WrongRoot(bytes32 posted);
     /// @notice Thrown when bytes are not those of a node of a graph.
     error BadNode();
-
-    // ---------------------------------------------------------------- court
-
-    /// @notice Opens the claim, or lets one more challenger join it. The caller becomes its court. What is known already, or
-    /// refuted, or out, changes nothing. An upheld claim becomes pending again: its standing seats play the newcomer.
-    function open(Accusation calldata accusation, address accuser) external;
-
-    /// @notice Another verifier has accepted the entry: it may take a seat when one was lost, for a response period from now at least.
-    function extend(bytes32 entryHash, address acceptor) external;
-
-    /// @notice `Refuted` when all seats are lost and no acceptor may take one any more; `Upheld` when a seat stands and all
-    /// challengers have lost; `Pending` otherwise, which the clocks bound.
-    function ruling(address court, bytes32 entryHash) external view returns (IArbiter.Ruling);
-
-    /// @notice Whether an account has lost a game of this claim: as a challenger, or as a seat.
-    function lost(address court, bytes32 entryHash, address account) external view returns (bool);
-
-    /// @notice Gas that a challenger's moves in all games of this claim used, intrinsic cost included where it sent the
-    /// transactions itself.
-    function meteredGas(address court, bytes32 entryHash, address challenger) external view returns (uint256);
 
     // ---------------------------------------------------------------- moves
 

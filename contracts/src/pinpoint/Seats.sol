@@ -10,7 +10,7 @@ import {Claim, MAX_ACCEPTORS, Party, Seat, Store, Stores} from "./Store.sol";
 library Seats {
     // ---------------------------------------------------------------- claims
 
-    function open(Store storage s, IPinpoint.Accusation calldata a, address accuser) external {
+    function open(Store storage s, IArbiter.Accusation calldata a, address accuser) external {
         bytes32 claimId = Stores.claimIdOf(msg.sender, a.entryHash);
         Claim storage c = s.claims[claimId];
         if (c.court == address(0)) create(c, claimId, a);
@@ -24,7 +24,7 @@ library Seats {
         emit IPinpoint.ChallengerJoined(claimId, accuser, number);
     }
 
-    function create(Claim storage c, bytes32 claimId, IPinpoint.Accusation calldata a) private {
+    function create(Claim storage c, bytes32 claimId, IArbiter.Accusation calldata a) private {
         // Clocks, which grow to three periods, must fit.
         bool period = a.responsePeriod > 0 && a.responsePeriod < 1 << 30;
         if (a.solver == address(0) || a.replicas == 0 || !period) revert IPinpoint.BadAccusation();

@@ -11,9 +11,10 @@ export const PRICES: Prices = {
   entryPrice: 1_000n,
   verdictFee: 400n,
   windowFee: 500n,
-  verdictStake: 9_000n,
-  challengeBond: 7_000n,
+  verdictStake: 9_000_000n,
+  challengeBond: 7_000_000n,
   coordinatorBond: 50_000n,
+  gasPrice: 1n,
 }
 
 /** Blocks; they leave time for every fault that an honest process may meet (weather.ts). */

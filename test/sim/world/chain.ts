@@ -6,8 +6,9 @@ import { JsonRpcProvider, Network, Wallet } from 'ethers'
 import type { Hex, JobTerms } from '#contracts/abi/types.generated.ts'
 import { type Account, type Anvil, DEVNET_CHAIN_ID, startAnvil } from '#contracts/anvil.ts'
 import { ARBITER, ASSAY, type ChainEvent, type ContractCodec, placeOf, RANDOMNESS } from '#contracts/codec.ts'
-import { type Deployment, deploy } from '#contracts/deploy.ts'
+import type { Deployment } from '#contracts/deploy.ts'
 import { AssayReader } from '#contracts/reader.ts'
+import { deployWithOracle, Oracle } from '#contracts/testing/oracle.ts'
 import { fail } from '#proto/errors.ts'
 import type { Chance } from '#test/sim/chance.ts'
 import { AnvilRpc, type RpcAnswer, type RpcCall } from '#test/sim/world/anvil-rpc.ts'
@@ -74,7 +75,7 @@ export class ChainPool {
       // The submitter is nobody's process: the node sends in its name.
       await rpc.result('anvil_autoImpersonateAccount', true)
       await rpc.result('evm_setAutomine', true)
-      const deployment = await deploy(new Wallet(anvil.accounts[0]?.privateKey ?? '', provider))
+      const deployment = await deployWithOracle(new Wallet(anvil.accounts[0]?.privateKey ?? '', provider))
       await rpc.result('evm_setAutomine', false)
       const { timestamp } = (await rpc.result('eth_getBlockByNumber', 'latest', false)) as { timestamp: string }
       return new ChainPool(anvil, rpc, deployment, Number(timestamp), await rpc.result('evm_snapshot'))
@@ -110,6 +111,7 @@ export class ChainPool {
 export class WorldChain {
   readonly deployment: Deployment
   readonly accounts: readonly Account[]
+  readonly oracle: Oracle
   /** By number; those before the world began are missing. */
   readonly blocks: Block[] = []
   /** How often a block was replaced by another. */
@@ -124,6 +126,7 @@ export class WorldChain {
   constructor(pool: ChainPool, random: Chance) {
     this.deployment = pool.deployment
     this.accounts = pool.accounts
+    this.oracle = new Oracle(pool.deployment.arbiter, (method, params) => pool.rpc.result(method, ...params))
     this.#rpc = pool.rpc
     this.#random = random
     const { assay, arbiter, randomness } = pool.deployment

@@ -10,9 +10,9 @@ import { parseRevert } from '#contracts/errors.ts'
 import { AssaySender } from '#contracts/sender.ts'
 import { coordinate } from '#coordinator/role.ts'
 import { fromHex, to0x } from '#proto/bytes.ts'
-import type { SignedEntry } from '#proto/entry.ts'
+import type { Entry, SignedEntry } from '#proto/entry.ts'
 import { applyEvents } from '#proto/machines/job.ts'
-import type { JobView } from '#proto/machines/job-view.ts'
+import { type JobView, openDisputes } from '#proto/machines/job-view.ts'
 import { createTerms, quote } from '#proto/terms.ts'
 import { hasEnded } from '#runtime/book.ts'
 import { identityOf } from '#runtime/keys.ts'
@@ -310,6 +310,7 @@ export class World {
     const block = await this.#chain.mine()
     this.trace('chain', `${block.number} ${block.hash} ${block.events.map(({ name }) => name).join(' ')}`)
     this.#fold(block)
+    await this.#tellTruth()
     for (const rule of BLOCK_RULES) this.#check(rule, () => rule(this, block.events))
     if (block.events.length > 0) await this.#judge()
   }
@@ -326,6 +327,21 @@ export class World {
     this.#view = this.#history.get(number - possible) ?? null
     this.reorganisedAt = this.schedule.now
     for (let i = 0; i <= possible; i++) await this.#mine()
+  }
+
+  /** To the arbiter, which plays no games and forgets when blocks are taken back: whose claims are false. */
+  async #tellTruth(): Promise<void> {
+    const liar = this.members.find(({ lies }) => lies)?.account
+    for (const { solver, slot, entryHash } of this.#view ? openDisputes(this.#view) : []) {
+      const entry = slot.find((one) => one.entryHash === entryHash)?.entry
+      if (solver === liar && entry && this.#lied(entry)) await this.#chain.oracle.falseClaim(entryHash)
+    }
+  }
+
+  #lied({ stepFrom, stepTo }: Entry): boolean {
+    const sum = new Uint8Array(Float32Array.of(1).buffer)
+    const steps = Array.from({ length: stepTo - stepFrom }, (_, i) => stepFrom + i)
+    return steps.some((step) => this.cast.lie(step, sum.slice()))
   }
 
   #fold(block: { readonly number: number; readonly events: readonly ChainEvent[] }): void {
