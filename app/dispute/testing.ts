@@ -35,9 +35,14 @@ const flip = (words: Uint32Array, at: number): void => {
   words[at] = ((words[at] as number) ^ (1 << BIT)) >>> 0
 }
 
+/** One bit of a value is false, and all that follows from it. */
+export const changedValue = (item: number, value: number): Lies => ({
+  value: (i, v, words) => void (i === item && v === value && flip(words, 0)),
+})
+
 /** One bit of a product sum is false from its second word on, and all that follows from it. */
 export const FALSE_BLOCK: Lies = {
-  value: (item, value, words) => void (item === MICRO && value === MATMUL && flip(words, 0)),
+  ...changedValue(MICRO, MATMUL),
   trace: (item, value, element, words) => {
     if (item === MICRO && value === MATMUL && element === 0) for (let t = 1; t < words.length; t++) flip(words, t)
   },
