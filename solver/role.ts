@@ -1,15 +1,14 @@
-/** The solver's process: bids, trains its cells, serves sums and evidence, answers the chain. */
+/** The solver's process: bids, trains its cells, serves sums and evidence, answers the chain, defends what it has signed. */
 
 import { to0x } from '#proto/bytes.ts'
 import { fail } from '#proto/errors.ts'
-import type { JobView, WindowView } from '#proto/machines/job-view.ts'
+import type { JobView } from '#proto/machines/job-view.ts'
 import { decodeExchangeRequest, MAX_EXCHANGE_BYTES } from '#proto/messages.ts'
 import type { Hex } from '#proto/terms.ts'
 import { PROTOCOLS } from '#proto/topics.ts'
-import { Auditor } from '#runtime/auditor.ts'
-import { hasEnded } from '#runtime/book.ts'
 import type { RoleNode } from '#runtime/node.ts'
-import { Sessions, type Workers } from '#runtime/session.ts'
+import { Games } from '#runtime/pinpoint/games.ts'
+import type { Workers } from '#runtime/session.ts'
 import { decide, type SolverAction } from './decide.ts'
 import { type Leave, Leaver } from './drain.ts'
 import { type LieName, oneUlp } from './lies.ts'
@@ -26,6 +25,8 @@ export interface SolverOptions {
   readonly workers: Workers
   /** For tests and demonstrations: cheat in this way. */
   readonly lie?: LieName | undefined
+  /** A liar that defends its lie to the end; else it concedes what it cannot stand for. */
+  readonly stubborn?: boolean | undefined
   /** How the process is asked to leave; absent: it is not. */
   readonly drain?: Leave | undefined
   /** Called once nothing keeps a solver any more that was asked to leave. */
@@ -36,25 +37,23 @@ export interface SolverOptions {
 export async function runSolver(node: RoleNode, options: SolverOptions): Promise<void> {
   const lieOf = ({ terms }: JobView) => (options.lie === 'sum' ? oneUlp(terms.entrySteps) : undefined)
   const trainings = new Trainings(node, options.workers, lieOf)
-  const audits = new Sessions((job) => options.workers.open(job))
-  const auditor = new Auditor(node.store, node.announcer, node.signal, node.log)
+  const games = new Games(node, options.workers, {
+    lieOf: () => (options.lie === 'sum' && options.stubborn ? 'ulp' : undefined),
+  })
   serveSums(node, trainings)
   const { drain } = options
   node.bidFor('Solver', () => drain?.mode === undefined)
   node.act(
     // Who wants to be replaced answers no summons.
-    (job, block) => decide(job, node.me, block).filter(({ type }) => type !== 'present' || drain?.mode !== 'leave'),
-    (action) => answer(node, audits, auditor, action),
+    (job, block) => (drain?.mode === 'leave' ? [] : decide(job, node.me, block)),
+    (action) => answer(node, action),
   )
-  node.book.onBlock((job, block) => {
-    if (hasEnded(job)) void audits.close(job.jobId)
-    trainings.update(job, block)
-  })
+  node.book.onBlock((job, block) => trainings.update(job, block))
   node.book.onRollback(() => void trainings.close())
   const leaver = drain && new Leaver(node, trainings, drain, options.left)
   await node.run()
   leaver?.close()
-  await Promise.all([trainings.close(), audits.closeAll()])
+  await Promise.all([trainings.close(), games.close()])
 }
 
 function serveSums(node: RoleNode, trainings: Trainings): void {
@@ -70,21 +69,6 @@ function serveSums(node: RoleNode, trainings: Trainings): void {
   )
 }
 
-async function answer(node: RoleNode, audits: Sessions, auditor: Auditor, action: SolverAction): Promise<void> {
-  if (action.type === 'present') {
-    await node.sender.present(action.job.jobId, action.replica)
-    return
-  }
-  // Contest only what an own replay confirms: whoever knows that the accusation is right concedes by silence.
-  const window = action.job.windows.get(action.window) as WindowView
-  const session = await audits.of(action.job)
-  const wanted = (): boolean => {
-    const now = node.book.views.get(action.job.jobId)
-    return now !== undefined && decide(now, node.me, node.book.block).some(({ key }) => key === action.key)
-  }
-  const { judgement } = await auditor.audit(session, window, action.index, { wanted })
-  // In a slot where a partner lied the state is wrong, and yet this solver's own claim is not.
-  const innocent = judgement.accept || judgement.against !== action.index
-  node.log.info({ entry: action.entryHash, ...judgement }, innocent ? 'contests' : 'concedes')
-  if (innocent) await node.sender.contest(action.entryHash)
+async function answer(node: RoleNode, action: SolverAction): Promise<void> {
+  await node.sender.present(action.job.jobId, action.replica)
 }

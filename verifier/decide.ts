@@ -3,7 +3,6 @@ import {
   drawnVerifier,
   type EntryView,
   type JobView,
-  openDisputes,
   type VerdictView,
   type WindowView,
 } from '#proto/machines/job-view.ts'
@@ -11,7 +10,7 @@ import type { Hex } from '#proto/terms.ts'
 
 export type VerifierAction = {
   readonly key: string
-  readonly type: 'verify' | 'reveal' | 'contest'
+  readonly type: 'verify' | 'reveal'
   readonly job: JobView
   readonly window: number
   readonly index: number
@@ -49,17 +48,5 @@ export function decide(job: JobView, me: Hex, block: number): VerifierAction[] {
       if (verdict?.status === 'committed' && verdict.verifier === me && mayReveal) actions.push(of('reveal'))
     }
   }
-  return [...actions, ...defences(job, me)]
-}
-
-/** Accused claims that this verifier accepted: its replay stands for them, and its stake with them. */
-function defences(job: JobView, me: Hex): VerifierAction[] {
-  return openDisputes(job)
-    .filter(({ entryHash, window, epoch, index }) => {
-      const view = job.windows.get(window)
-      const entry = view?.epoch === epoch ? view.entries[index] : undefined
-      const mine = entry?.verdicts.some(({ status, verifier }) => status === 'accepted' && verifier === me)
-      return entry?.entryHash === entryHash && mine
-    })
-    .map(({ entryHash, window, index }) => ({ key: `${entryHash}:contest`, type: 'contest', job, window, index }))
+  return actions
 }

@@ -1,6 +1,5 @@
-/** The verifier's process: replays the entries it is drawn for, commits to verdicts with proof of replay, reveals them. */
+/** The verifier's process: replays the entries it is drawn for, commits to verdicts with proof of replay, stands for them. */
 import { randomBytes } from 'node:crypto'
-import { isContractError } from '#contracts/errors.ts'
 import { commitmentOf, type Verdict } from '#contracts/sender.ts'
 import { ascii, concatBytes, fromHex, to0x } from '#proto/bytes.ts'
 import { drawActivation, replayDigest } from '#proto/draw.ts'
@@ -9,19 +8,27 @@ import type { EntryView, WindowView } from '#proto/machines/job-view.ts'
 import type { Hex } from '#proto/terms.ts'
 import { Auditor } from '#runtime/auditor.ts'
 import { hasEnded } from '#runtime/book.ts'
+import type { ClaimLie } from '#runtime/compute/dispute.ts'
 import { StateKeeper } from '#runtime/keeper.ts'
 import type { RoleNode } from '#runtime/node.ts'
+import { Games } from '#runtime/pinpoint/games.ts'
 import { Sessions, type Workers } from '#runtime/session.ts'
 import { decide, type VerifierAction } from './decide.ts'
 
 /** Kind of the database's objects that hold verdicts to reveal, by their commitment. */
 const VERDICT = 'verdict'
 
+export interface VerifierOptions {
+  /** For tests and demonstrations: what it defends in the place of the truth, where it has accepted an entry. */
+  readonly stubborn?: ClaimLie | undefined
+}
+
 /** Runs a verifier on `node` until the process stops. */
-export async function runVerifier(node: RoleNode, workers: Workers): Promise<void> {
+export async function runVerifier(node: RoleNode, workers: Workers, options: VerifierOptions = {}): Promise<void> {
   const sessions = new Sessions((job) => workers.open(job))
   const keeper = new StateKeeper(node.store, workers.hashing(), node.log, node.signal)
   const auditor = new Auditor(node.store, node.announcer, node.signal, node.log, keeper)
+  const games = new Games(node, workers, { lieOf: () => options.stubborn })
   node.bidFor('Verifier')
   node.act(
     (job, block) => decide(job, node.me, block),
@@ -33,7 +40,7 @@ export async function runVerifier(node: RoleNode, workers: Workers): Promise<voi
     keeper.update(job, block, seated ? () => sessions.of(job) : undefined)
   })
   await node.run()
-  await Promise.all([sessions.closeAll(), keeper.close()])
+  await Promise.all([sessions.closeAll(), games.close(), keeper.close()])
 }
 
 /** Whether the chain still asks for what an action does. */
@@ -50,23 +57,7 @@ function place({ job, window, index }: VerifierAction): { window: WindowView; en
 }
 
 async function perform(node: RoleNode, sessions: Sessions, auditor: Auditor, action: VerifierAction): Promise<void> {
-  if (action.type === 'verify') return verify(node, sessions, auditor, action)
-  if (action.type === 'reveal') return reveal(node, action)
-  await defend(node, sessions, auditor, action)
-}
-
-/** Stands for a claim that it accepted, if a second replay confirms that too. */
-async function defend(node: RoleNode, sessions: Sessions, auditor: Auditor, action: VerifierAction): Promise<void> {
-  const { window, entry } = place(action)
-  const session = await sessions.of(action.job)
-  const { judgement } = await auditor.audit(session, window, action.index, { wanted: () => wanted(node, action) })
-  const innocent = judgement.accept || judgement.against !== action.index
-  node.log.info({ entry: entry.entryHash, ...judgement }, innocent ? 'contests' : 'concedes')
-  if (!innocent) return
-  // The solver was faster, or its time is over.
-  await node.sender.contest(entry.entryHash).catch((error: unknown) => {
-    if (!isContractError(error, 'NotContestable')) throw error
-  })
+  await (action.type === 'verify' ? verify(node, sessions, auditor, action) : reveal(node, action))
 }
 
 async function verify(node: RoleNode, sessions: Sessions, auditor: Auditor, action: VerifierAction): Promise<void> {

@@ -28,11 +28,24 @@ export function isOpen({ status }: WindowView): boolean {
 }
 
 /**
+ * Whether an accusation of one's own is needed. Others may lose theirs, on purpose too: once they have, and before they could after
+ * the last block for challenges.
+ */
+function isNeeded(job: JobView, { challengesUntil }: WindowView, accused: Hex, me: Hex, block: number): boolean {
+  const dispute = job.disputes.get(accused)
+  if (dispute === undefined) return true
+  if (dispute.accusers.includes(me) || dispute.beaten.includes(me)) return false
+  const late = block >= challengesUntil - Math.floor(job.terms.challengePeriod / 2)
+  return dispute.ruling === 'Upheld' || (dispute.ruling === 'Pending' && late)
+}
+
+/**
  * Audits as soon as a window is committed; challenges once the verifiers have let the window pass, since what they reject
  * themselves needs no whistleblower.
  */
 export function decide(
   job: JobView,
+  me: Hex,
   findings: Findings,
   secret: Uint8Array,
   rate: number,
@@ -55,7 +68,7 @@ export function decide(
       const late = view.status !== 'verified' || block >= view.challengesUntil
       if (against === null || late) continue
       const accused = view.entries[against]
-      if (accused && !job.disputes.has(accused.entryHash)) actions.push(of('challenge', against))
+      if (accused && isNeeded(job, view, accused.entryHash, me, block)) actions.push(of('challenge', against))
     }
   }
   return actions

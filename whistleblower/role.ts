@@ -1,9 +1,10 @@
-/** The whistleblower's process: audits entries of its own choice, and challenges what verifiers wrongly let pass. */
+/** The whistleblower's process: audits entries of its own choice, challenges what verifiers wrongly let pass, and proves it. */
 import type { EntryView, WindowView } from '#proto/machines/job-view.ts'
 import { Auditor } from '#runtime/auditor.ts'
 import { hasEnded } from '#runtime/book.ts'
 import { StateKeeper } from '#runtime/keeper.ts'
 import type { RoleNode } from '#runtime/node.ts'
+import { Games } from '#runtime/pinpoint/games.ts'
 import { Sessions, type Workers } from '#runtime/session.ts'
 import { decide, isOpen, type WhistleblowerAction } from './decide.ts'
 import { Memory } from './memory.ts'
@@ -14,8 +15,9 @@ export async function runWhistleblower(node: RoleNode, workers: Workers, rate: n
   const sessions = new Sessions((job) => workers.open(job))
   const keeper = new StateKeeper(node.store, workers.hashing(), node.log, node.signal)
   const auditor = new Auditor(node.store, node.announcer, node.signal, node.log, keeper)
+  const games = new Games(node, workers)
   node.act(
-    (job, block) => decide(job, memory.findings, memory.secret, rate, block),
+    (job, block) => decide(job, node.me, memory.findings, memory.secret, rate, block),
     (action) => (action.type === 'audit' ? audit(node, sessions, auditor, memory, action) : challenge(node, action)),
   )
   node.book.onBlock((job, block) => {
@@ -23,7 +25,7 @@ export async function runWhistleblower(node: RoleNode, workers: Workers, rate: n
     keeper.update(job, block)
   })
   await node.run()
-  await Promise.all([sessions.closeAll(), keeper.close()])
+  await Promise.all([sessions.closeAll(), games.close(), keeper.close()])
 }
 
 async function audit(

@@ -201,7 +201,7 @@ class Answers implements Statement {
   }
 }
 
-export const nodeKey = ({ list, height, index }: NodeName): string => JSON.stringify([list, height, index])
+const nodeKey = ({ list, height, index }: NodeName): string => JSON.stringify([list, height, index])
 
 /** A position as the rules have it: before the first post the chain knows neither the number of items nor the type of a value. */
 function complete({ definitions, schedule }: Case, position: Position): Position {

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { claimIdOf, gameIdOf } from '#contracts/pinpoint.ts'
 import { createEngine } from '#engine/index.ts'
 import { factsOf } from '#pinpoint/facts.ts'
+import { longestGame } from '#pinpoint/game.ts'
 import { itemsOf } from '#pinpoint/schedule.ts'
 import type { List } from '#pinpoint/types.ts'
 import type { Entry } from '#proto/entry.ts'
@@ -11,7 +12,7 @@ import { LyingRunner } from './lie.ts'
 import { Runner } from './runner.ts'
 import { EntryStatement } from './statement.ts'
 import { honestEntries, smallJob } from './testing.ts'
-import { type Account, GamesArena } from './testing-arena.ts'
+import { type Account, GamesArena, PERIOD } from './testing-arena.ts'
 import { ulpLie } from './ulp.ts'
 
 const engine = await createEngine('wasm')
@@ -99,6 +100,16 @@ test('who has accepted a true claim saves it from its own solver, and lets a fal
   expect(await arena.ruling(lie)).toBe('Refuted')
   expect(await arena.seats(lie)).toHaveLength(1)
   for (const one of processes) await one.close()
+}, 120_000)
+
+test('a bystander ends what two players in league have stalled', async () => {
+  const [solver, challenger, bystander] = [arena.account(), arena.account(), arena.account()]
+  const entry = await arena.accuse(anew(forged), solver, challenger)
+  const process = arena.process(bystander)
+  await arena.mine(longestGame(PERIOD))
+  expect(await arena.ruling(entry)).toBe('Refuted')
+  expect(await arena.moves(entry)).toEqual(['Decided'])
+  await process.close()
 }, 120_000)
 
 test('a game goes on after its players were restarted, lost their workers, and the chain took back blocks', async () => {

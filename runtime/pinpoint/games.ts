@@ -3,6 +3,7 @@
  * done follows from the chain, so a restart, a chain that takes back blocks and a lost worker change nothing but the time it takes.
  */
 import { PinpointReader, PinpointSender } from '#contracts/pinpoint.ts'
+import { longestGame } from '#pinpoint/game.ts'
 import { to0x } from '#proto/bytes.ts'
 import { fail } from '#proto/errors.ts'
 import { type DisputeView, type EntryView, type JobView, openDisputes } from '#proto/machines/job-view.ts'
@@ -17,6 +18,7 @@ import { PROTOCOLS } from '#proto/topics.ts'
 import type { ClaimLie, NodeName } from '#runtime/compute/dispute.ts'
 import type { RoleNode } from '#runtime/node.ts'
 import { Sessions, type Workers } from '#runtime/session.ts'
+import { endStalled } from './bystander.ts'
 import { Contest, type ContestPorts } from './contest.ts'
 import { Desk } from './desk.ts'
 import { nodeIn, requestFor } from './statements.ts'
@@ -25,6 +27,8 @@ import { nodeIn, requestFor } from './statements.ts'
 const PATIENCE_MS = 4_000
 /** Of the blocks that its clock has left, it waits for one in so many at most. */
 const PATIENCE_SHARE = 4
+/** Blocks between two looks at a dispute of others that lasts too long. */
+const STAND_BY_BLOCKS = 16
 /** Requests for statements served at once; asked too often, the chain's clock still leaves time to post. */
 const MAX_REQUESTS = 8
 
@@ -47,6 +51,7 @@ export class Games {
   #began: { readonly block: number; readonly at: number } | undefined
   #block = 0
   #closed = false
+  #standing = false
 
   constructor(node: GamesNode, workers: Workers, options: GamesOptions = {}) {
     this.#node = node
@@ -73,10 +78,12 @@ export class Games {
     if (this.#closed || this.#node.signal.aborted) return
     this.#began ??= { block, at: performance.now() }
     this.#block = block
-    const open = openDisputes(job).filter((dispute) => takesPart(job, dispute, this.#node.me))
+    const disputes = openDisputes(job)
+    const open = disputes.filter((dispute) => takesPart(job, dispute, this.#node.me))
+    for (const dispute of disputes) if (!open.includes(dispute)) this.#standBy(job, dispute, block)
     for (const dispute of open) {
       const contest = this.#contests.get(dispute.entryHash)?.contest ?? this.#begin(job, dispute)
-      contest?.look(block)
+      contest.look(block)
     }
     this.#endOthers(
       job.jobId,
@@ -84,12 +91,27 @@ export class Games {
     )
   }
 
-  #begin(job: JobView, dispute: DisputeView): Contest | undefined {
-    const { entryHash, openedAt } = dispute
+  /** By now honest players have come to an end, and nobody else may be there to say that the others are out of time. */
+  #standBy({ terms }: JobView, { entryHash, openedAt }: DisputeView, block: number): void {
     const { me, log, reader } = this.#node
-    const slot = slotOf(job, dispute)
-    const view = slot.find((one) => one.entryHash === entryHash)
-    if (view === undefined) return undefined
+    const due = block > openedAt + longestGame(terms.responsePeriod)
+    // Not all bystanders at once.
+    const mine = (block + Number(BigInt(me) % BigInt(STAND_BY_BLOCKS))) % STAND_BY_BLOCKS === 0
+    if (!due || !mine || this.#standing) return
+    this.#standing = true
+    endStalled({ ...this.#arbiter, court: reader.deployment.assay }, entryHash, block)
+      .then((ended) => ended > 0 && log.info({ entry: entryHash, ended }, 'ended games that had stalled'))
+      .catch((error) => log.debug({ entry: entryHash, error: String(error) }, 'could not end games'))
+      .finally(() => {
+        this.#standing = false
+      })
+  }
+
+  #begin(job: JobView, dispute: DisputeView): Contest {
+    const { entryHash, openedAt, slot } = dispute
+    const { me, log, reader } = this.#node
+    const view =
+      slot.find((one) => one.entryHash === entryHash) ?? fail('internal', `no entry ${entryHash} in its slot`)
     const session = () => this.#sessions.of(this.#node.book.views.get(job.jobId) ?? job)
     const desk = new Desk({ entry: view.entry, slot, lie: this.#options.lieOf?.(view) }, this.#node, session)
     const contest = new Contest(entryHash, openedAt, {
@@ -151,16 +173,9 @@ export class Games {
   }
 }
 
-/** Entries of the slot of a disputed entry, by replica; none once the window was committed anew. */
-function slotOf(job: JobView, { entryHash, window }: DisputeView): readonly EntryView[] {
-  const entries = job.windows.get(window)?.entries ?? []
-  const from = entries.find((one) => one.entryHash === entryHash)?.entry.stepFrom
-  return entries.filter(({ entry }) => entry.stepFrom === from)
-}
-
-/** Whether an account has signed the entry, accused it, or accepted it. */
-function takesPart(job: JobView, dispute: DisputeView, me: Hex): boolean {
-  if (dispute.solver === me || dispute.accusers.includes(me)) return true
-  const view = slotOf(job, dispute).find(({ entryHash }) => entryHash === dispute.entryHash)
-  return view?.verdicts.some(({ status, verifier }) => status === 'accepted' && verifier === me) ?? false
+/** Whether an account has signed the entry, accused it, or accepted it, before it was accused or since. */
+function takesPart(job: JobView, { entryHash, window, slot, solver, accusers }: DisputeView, me: Hex): boolean {
+  if (solver === me || accusers.includes(me)) return true
+  const views = [...slot, ...(job.windows.get(window)?.entries ?? [])].filter((view) => view.entryHash === entryHash)
+  return views.some(({ verdicts }) => verdicts.some(({ status, verifier }) => status === 'accepted' && verifier === me))
 }

@@ -5,6 +5,7 @@ import type { Decision } from '#pinpoint/play/player.ts'
 import type { Player, Position } from '#pinpoint/types.ts'
 import type { NodeName, ServedNode } from '#runtime/compute/dispute.ts'
 import type { Logger } from '#runtime/shell.ts'
+import { deadlineOf } from './bystander.ts'
 import type { Desk } from './desk.ts'
 import { Watch } from './watch.ts'
 
@@ -86,7 +87,7 @@ export class Play {
     this.#view = view
     if (view.winner !== 'None' || view.turn === 'None') return
     const mine = side === (view.turn === 'Asserter' ? 'asserter' : 'challenger')
-    const until = view.since + (view.turn === 'Asserter' ? view.asserterClock : view.challengerClock)
+    const until = deadlineOf(view)
     if (head > until) {
       // Whoever is out of time has lost; whoever waited has to say so.
       if (!mine) await this.#say('timeout', view, () => this.#ports.sender.timeout(gameId))

@@ -28,7 +28,7 @@ import type { SmallJob } from './testing.ts'
 const COURT = '0x00000000000000000000000000000000000c0c0a'
 const JOB: Hex = `0x${'07'.repeat(32)}`
 /** Blocks of each player's first budget. */
-const PERIOD = 60
+export const PERIOD = 60
 
 type Provider = Awaited<ReturnType<typeof openChain>>
 type Handler = (body: Uint8Array, from: string) => Promise<Uint8Array>
@@ -222,7 +222,13 @@ export class GamesArena {
       }),
     )
     const windows = this.#disputes.map(({ view }) => [view.entry.window, { entries: [view] }] as const)
-    return { jobId: JOB, disputes: new Map(disputes), windows: new Map(windows) } as unknown as JobView
+    const terms = { responsePeriod: PERIOD }
+    return { jobId: JOB, terms, disputes: new Map(disputes), windows: new Map(windows) } as unknown as JobView
+  }
+
+  /** Lets that many blocks pass. */
+  async mine(blocks: number): Promise<void> {
+    await this.provider.send('anvil_mine', [`0x${blocks.toString(16)}`])
   }
 
   /** Waits until the arbiter has ruled. */

@@ -160,7 +160,7 @@ export class Troupe {
     const secret = sha256(new TextEncoder().encode(name))
     const findings = new Map<Hex, { against: number }>()
     node.act(
-      (job, block) => audit(job, findings, secret, rate, block),
+      (job, block) => audit(job, node.me, findings, secret, rate, block),
       async ({ type, job, window: at, index }) => {
         const window = job.windows.get(at) as WindowView
         if (type === 'challenge') return node.sender.challenge(job.jobId, window.epoch, at, index)
