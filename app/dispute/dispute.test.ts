@@ -312,24 +312,22 @@ it('tells who somebody is in the job, and what the dispute has cost them', async
   const account = accuser?.account ?? '0x'
   const about = { entryHash: opened.entryHash, window: 4, epoch: 1, index: 3 }
   const moved = { window: 4, index: 3 }
-  const record: DisputeRecord = {
-    ...base,
-    job: [
-      { ...place, name: 'PoolFixed', seed: '0x00', pool: [{ account, weight: 1n }], coordinators: [] },
-      { ...place, name: 'Challenged', accuser: account, solver: opened.solver, ...about },
-      { ...place, name: 'Ledger', account, amount: -5n, reason: 'Bond', ...moved },
-      { ...place, name: 'Ledger', account, amount: -7n, reason: 'Bond', ...moved, transactionHash: '0x02' },
-      {
-        ...place,
-        name: 'DisputeResolved',
-        ...about,
-        solver: opened.solver,
-        ruling: 'Refuted',
-        transactionHash: '0x03',
-      },
-      { ...place, name: 'Ledger', account, amount: 9n, reason: 'Bounty', ...moved, transactionHash: '0x03' },
-    ],
-  }
+  const job = [
+    { ...place, name: 'PoolFixed', seed: '0x00', pool: [{ account, weight: 1n }], coordinators: [] },
+    { ...place, name: 'Challenged', accuser: account, solver: opened.solver, ...about },
+    { ...place, name: 'Ledger', account, amount: -5n, reason: 'Bond', ...moved },
+    { ...place, name: 'Ledger', account, amount: -7n, reason: 'Bond', ...moved, transactionHash: '0x02' },
+    {
+      ...place,
+      name: 'DisputeResolved',
+      ...about,
+      solver: opened.solver,
+      ruling: 'Refuted',
+      transactionHash: '0x03',
+    },
+    { ...place, name: 'Ledger', account, amount: 9n, reason: 'Bounty', ...moved, transactionHash: '0x03' },
+  ] as unknown as DisputeRecord['job']
+  const record: DisputeRecord = { ...base, job }
   const transcript = transcriptOf(record)
   expect(transcript).toMatchObject({ index: 3, challengers: [{ role: 'verifier' }] })
   const block = opened.blockNumber

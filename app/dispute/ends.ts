@@ -6,7 +6,7 @@ import { graphOf, itemAt, ownSumItem, totalItem } from '#pinpoint/schedule.ts'
 import { LEAF_WORDS, readHeader, wordOf } from '#pinpoint/tree.ts'
 import type { End, Evidence } from '#pinpoint/types.ts'
 import type { Hex } from '#proto/terms.ts'
-import { elementText, inputText, type NodeText, type Open } from './places.ts'
+import { elementText, inputText, type NodeText, type Open, typeOfValue } from './places.ts'
 import { bitsText, differingBits, readingOf, signatureOf, type WordText, wordText } from './words.ts'
 
 export interface Operand extends WordText {
@@ -63,9 +63,10 @@ export function endReport(at: Endpoint, left: Hex, right: Hex, evidence: Evidenc
   return { end, compares: comparedBy(at), left, right, words, block }
 }
 
-function wordsOf({ end, node, element, index }: Endpoint, left: Hex, right: Hex): EndReport['words'] {
+function wordsOf(at: Endpoint, left: Hex, right: Hex): EndReport['words'] {
+  const { end, open, node, item = 0, value = 0, element, index } = at
   const [computed, stated] = [Number(BigInt(left)), Number(BigInt(right))]
-  let reading = node === undefined ? ('u32' as const) : readingOf(node.type.dtype)
+  let reading = readingOf(typeOfValue(open, item, value, node)?.dtype ?? 'u32')
   if (end === 'block' && node !== undefined && element !== undefined) {
     const { block, args } = microStep(node.program, element, index)
     reading = signatureOf(block, args.length, reading).result

@@ -15,7 +15,9 @@ import {
   type Open,
   type Place,
   readNode,
+  resultText,
   tracedText,
+  typeOfValue,
   valueText,
 } from './places.ts'
 import type { DisputeRecord } from './record.ts'
@@ -268,15 +270,19 @@ class GameFold {
         return { text: behind ? exportText(open, choice - open.schedule.count) : itemText(open, choice) }
       case 'values':
         return { text: behind ? `the tensors of item ${item}` : valueText(open, item, choice, node) }
-      case 'words':
-        if (node === undefined) return { text: `of value ${value}`, says: wordText(word, 'u32') }
-        return { text: elementText(choice, node.type), says: wordText(word, readingOf(node.type.dtype)) }
+      case 'words': {
+        const type = typeOfValue(open, item, value, node)
+        if (type === undefined) return { text: `of value ${value}`, says: wordText(word, 'u32') }
+        return { text: elementText(choice, type), says: wordText(word, readingOf(type.dtype)) }
+      }
       case 'trace':
         if (behind) return { text: `that its last word is word ${element}` }
         if (node === undefined) return { says: wordText(word, 'u32') }
         return { text: blockText(node, element, choice), says: tracedText(node, element, choice, word) }
+      case 'results':
+        return { text: resultText(open, this.#end, item, choice) }
       default:
-        return { text: '' }
+        return {}
     }
   }
 

@@ -8,7 +8,7 @@ import { decodeNode } from '#graph/encode.ts'
 import { showType } from '#graph/shape.ts'
 import { inputRule } from '#pinpoint/inputs.ts'
 import { graphOf, type Item, itemAt, itemExport, type Schedule } from '#pinpoint/schedule.ts'
-import type { Facts, Level } from '#pinpoint/types.ts'
+import type { End, Facts, Level } from '#pinpoint/types.ts'
 import type { Entry } from '#proto/entry.ts'
 import { readingOf, signatureOf, type WordText, wordText } from './words.ts'
 
@@ -68,6 +68,12 @@ export function exportText(open: Open, n: number): string {
   return `the entry's ${{ rootAfter: 'rootAfter', rootBefore: 'rootBefore', sum: 'lanesRoot', metric: 'metricsRoot' }[end]}`
 }
 
+/** A hash of the list that an export leads to. */
+export function resultText(open: Open | undefined, end: End | null, item: number, index: number): string {
+  if (end === 'export') return `tensor ${index} of item ${item}`
+  return open === undefined ? '' : `step ${open.entry.stepFrom + index}`
+}
+
 /** The input port or the node behind a value. */
 export function valueText(open: Open | undefined, item: number, value: number, node: NodeText | undefined): string {
   if (node !== undefined)
@@ -76,15 +82,26 @@ export function valueText(open: Open | undefined, item: number, value: number, n
   const at = itemAt(open.schedule, item)
   const graph = graphOf(at)
   if (graph === undefined || value >= open.facts[graph].inputs) return ''
-  return `input ${inputText(open.facts, at, value)}`
+  return `an input, ${inputText(open.facts, at, value)}`
 }
 
-/** The input port of a phase. */
+/** The type of a value: of a node as it is shown, of an input that a formula gives by its rule. */
+export function typeOfValue(
+  open: Open | undefined,
+  item: number,
+  value: number,
+  node: NodeText | undefined,
+): TensorType | undefined {
+  if (node !== undefined || open === undefined) return node?.type
+  const rule = inputRule(open.facts, itemAt(open.schedule, item), value)
+  return rule.kind === 'formula' ? rule.type : undefined
+}
+
+/** What an input port of a phase must be. */
 export function inputText(facts: Facts, item: Item, port: number): string {
   const rule = inputRule(facts, item, port)
   if (rule.kind === 'formula') return rule.formula
-  const from = rule.source === 'rootBefore' ? 'the state before the entry' : `item ${rule.source}`
-  return `${port}: tensor ${rule.leaf} of ${from}`
+  return `tensor ${rule.leaf} of ${rule.source === 'rootBefore' ? 'the state before the entry' : `item ${rule.source}`}`
 }
 
 export function coordinatesOf(index: number, shape: readonly number[]): number[] {

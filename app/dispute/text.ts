@@ -60,11 +60,10 @@ const RULING_TEXT = {
   Pending: 'pending',
   Refuted: 'refuted: the claim is false',
   Upheld: 'upheld: the claim stands',
-  Contested: 'contested',
 } as const
 
 function rulingText({ ruling, resolvedAt }: Transcript, terminal: Terminal): string {
-  const colour = ({ Refuted: 'red', Upheld: 'green', Pending: 'yellow', Contested: 'yellow' } as const)[ruling]
+  const colour = ({ Refuted: 'red', Upheld: 'green', Pending: 'yellow' } as const)[ruling]
   const carried = resolvedAt === null ? '' : `, carried out in block ${resolvedAt}`
   return `${paint(terminal, colour, RULING_TEXT[ruling])}${carried}`
 }
