@@ -338,7 +338,7 @@ it('tells who somebody is in the job, and what the dispute has cost them', async
   ])
   const lines = transcriptLines(transcript, { terminal: testTerminal(), name: () => 'verifier-1' })
   expect(lines.slice(-2)).toEqual([
-    expect.stringMatching(/^verifier-1 +-0\.000000000000000005 +Bond +\d+$/),
-    expect.stringMatching(/^verifier-1 +\+0\.000000000000000009 +Bounty +\d+$/),
+    expect.stringMatching(/^verifier-1 +-0\.000000000000000005 +bond for the challenge +\d+$/),
+    expect.stringMatching(/^verifier-1 +\+0\.000000000000000009 +share of what was lost +\d+$/),
   ])
 })

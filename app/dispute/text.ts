@@ -292,12 +292,24 @@ const LEDGER: readonly Column[] = [
 /** Bookkeeping that moves nothing to or from anybody. */
 const INTERNAL: readonly Movement['reason'][] = ['Reserve', 'Release', 'Deposit']
 
+/** What a movement of a dispute means. */
+const MEANING: Readonly<Partial<Record<Movement['reason'], string>>> = {
+  Bond: 'bond for the challenge',
+  BondReturn: 'bond back',
+  Slash: 'stake lost',
+  Forfeit: 'bond lost',
+  GasRefund: 'gas of its moves',
+  Compensation: 'honest work, or a seat that stood',
+  Bounty: 'share of what was lost',
+  Burn: 'burned',
+}
+
 function ledgerLines(ledger: readonly Movement[], { terminal, name }: TextOptions): string[] {
   const rows = ledger
     .filter(({ reason }) => !INTERNAL.includes(reason))
     .map(({ account, amount, reason, block }) => {
       const who = /^0x0+dead$/.test(account) ? 'nobody' : name(account)
-      return [who, `${amount > 0n ? '+' : ''}${formatEther(amount)}`, reason, `${block}`]
+      return [who, `${amount > 0n ? '+' : ''}${formatEther(amount)}`, MEANING[reason] ?? reason, `${block}`]
     })
   return ['ledger', ...table(LEDGER, rows, terminal)]
 }

@@ -29,7 +29,7 @@ export interface Transcript extends Parties {
   readonly responsePeriod: number
   readonly openedAt: number
   readonly ruling: Ruling
-  /** Block in which the court carried it out; null before. */
+  /** Block in which the court carried it out; null before, and again once another challenger has joined. */
   readonly resolvedAt: number | null
   readonly games: readonly GameTranscript[]
   readonly ledger: readonly Movement[]
@@ -69,6 +69,7 @@ export function transcriptOf(record: DisputeRecord): Transcript {
   )
   const accused = job.find((event) => event.name === 'Challenged' && event.entryHash === opened.entryHash)
   const resolved = job.findLast((event) => event.name === 'DisputeResolved' && event.entryHash === opened.entryHash)
+  const again = parties.challengers.some(({ since }) => resolved !== undefined && since > resolved.blockNumber)
   const place = accused?.name === 'Challenged' ? { window: accused.window, index: accused.index } : null
   return {
     ...{ claimId: opened.claimId, entryHash: opened.entryHash, jobId: opened.jobId },
@@ -77,7 +78,7 @@ export function transcriptOf(record: DisputeRecord): Transcript {
     steps: open === undefined ? null : [open.entry.stepFrom, open.entry.stepTo],
     ...{ responsePeriod: opened.responsePeriod, openedAt: opened.blockNumber },
     ruling: rulingAt(record, parties),
-    resolvedAt: resolved?.blockNumber ?? null,
+    resolvedAt: again ? null : (resolved?.blockNumber ?? null),
     ...{ ...parties, games, ledger: ledgerOf(record) },
   }
 }
