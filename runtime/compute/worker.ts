@@ -10,7 +10,7 @@ import { type Replayed, type ReplayRequest, replay } from '#runtime/compute/repl
 import { Dataset } from '#runtime/dataset.ts'
 import { outlineOf, type ProgramOutline, programOf } from '#runtime/program.ts'
 import { beat, serveCalls } from '#runtime/rpc.ts'
-import { listRoot } from '#runtime/tensors.ts'
+import { listBytes, listRoot } from '#runtime/tensors.ts'
 import { Trainer } from '#runtime/trainer.ts'
 
 export interface OpenRequest {
@@ -32,11 +32,14 @@ export interface Opened {
 }
 
 let engine: Engine | undefined
+/** Makes the job's trainer, which compiles its kernels: a worker that only plays games needs none. */
+let open: (() => Trainer) | undefined
 let current: Trainer | undefined
 let claims: Claims | undefined
 
 function trainer(): Trainer {
-  return current ?? fail('internal', 'no job is open in this worker')
+  current ??= open?.() ?? fail('internal', 'no job is open in this worker')
+  return current
 }
 
 /** The engine, with a sign of life after every kernel: a call may take minutes, a kernel does not. */
@@ -51,7 +54,7 @@ const beating = (engine: Engine): Engine =>
   )
 
 const methods = {
-  /** Builds and compiles the job's program and opens its data. */
+  /** Builds the job's program and opens its data. */
   open: async (request: OpenRequest): Promise<Opened> => {
     await engine?.close()
     const spec = decodeJob(request.job)
@@ -60,10 +63,15 @@ const methods = {
     engine = await createExactEngine(request.engine, { threads: request.threads })
     const alive = beating(engine)
     const data = new Dataset(spec.data, request.data)
-    current = new Trainer(alive, program, spec, data)
+    current = undefined
+    open = () => new Trainer(alive, program, spec, data)
     claims = new Claims({ spec, program, data, bytes: request.data, engine: alive })
     const facts = factsHash(factsOf(spec, program))
-    return { stateBytes: current.stateBytes, sumBytes: current.sumBytes, program: outlineOf(program), facts }
+    const sizes = {
+      stateBytes: listBytes(program.state),
+      sumBytes: listBytes([...program.gradients, ...program.metrics]),
+    }
+    return { ...sizes, program: outlineOf(program), facts }
   },
 
   /** Sets the state to the init graph's output; returns its root. */
@@ -103,6 +111,7 @@ const methods = {
   close: async (): Promise<void> => {
     await engine?.close()
     engine = undefined
+    open = undefined
     current = undefined
     claims = undefined
   },
