@@ -104,7 +104,7 @@ export function inputText(facts: Facts, item: Item, port: number): string {
   return `tensor ${rule.leaf} of ${rule.source === 'rootBefore' ? 'the state before the entry' : `item ${rule.source}`}`
 }
 
-export function coordinatesOf(index: number, shape: readonly number[]): number[] {
+function coordinatesOf(index: number, shape: readonly number[]): number[] {
   const found: number[] = []
   let rest = index
   for (const size of [...shape].reverse()) {
@@ -114,8 +114,9 @@ export function coordinatesOf(index: number, shape: readonly number[]): number[]
   return found
 }
 
-/** `[3, 17] of f32[64,128]`. */
+/** `[3, 17] of f32[64,128]`; of a scalar its type alone. */
 export function elementText(index: number, type: TensorType): string {
+  if (type.shape.length === 0) return showType(type)
   return `[${coordinatesOf(index, type.shape).join(', ')}] of ${showType(type)}`
 }
 
@@ -127,7 +128,8 @@ export function blockText({ program }: NodeText, element: number, t: number): st
 function partOf(program: ElementProgram, t: number): string {
   const { levels, finish, length } = layout(program)
   if (t === length - 1 && program.out.dtype === 'f32') return 'the canonical result'
-  if (t >= finish) return 'the end of the element'
+  if (t >= finish)
+    return `instruction ${t - finish} of ${program.finish.length}${levels.length === 0 ? '' : ' after the loop'}`
   const depth = levels.findLastIndex((level) => t >= level.folds)
   const level = levels[depth]
   if (level === undefined) return 'the quantised contraction'
