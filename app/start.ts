@@ -4,12 +4,13 @@ import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { Command, CommanderError, Option } from 'commander'
+import { disputesOf } from '#app/client/disputes.ts'
 import { finishJob } from '#app/client/finish.ts'
 import { followJob } from '#app/client/follow.ts'
 import { whole } from '#app/client/options.ts'
 import { submitJob } from '#app/client/submit.ts'
 import { type NetworkResult, resultOf, summaryLines } from '#app/client/summary.ts'
-import { DEVNET_DEFAULTS, type Devnet, startDevnet } from '#app/devnet/devnet.ts'
+import { DEVNET_DEFAULTS, type Devnet, LIARS, type LiarRole, startDevnet } from '#app/devnet/devnet.ts'
 import { supervised } from '#app/devnet/supervise.ts'
 import { EXIT, errorReport, exitCodeOf, printError } from '#app/exit.ts'
 import { interruptedCode, interruptible } from '#app/interrupt.ts'
@@ -17,12 +18,12 @@ import { type LoadedJob, loadJob } from '#app/job/load.ts'
 import { describeJob } from '#app/report.ts'
 import { short } from '#app/terminal/format.ts'
 import { paint, type Terminal, terminalOf } from '#app/terminal/terminal.ts'
-import { PRESETS } from '#proto/presets.ts'
+import { PRESETS, type Preset } from '#proto/presets.ts'
 
 interface Options {
   readonly data?: string
   readonly job?: string
-  readonly liar?: 'solver'
+  readonly liar?: LiarRole
   readonly keep?: string
   readonly solvers: number
   readonly json?: boolean
@@ -36,7 +37,9 @@ const command = new Command('npm start --')
   .description('Trains a model on a network of processes on this machine, verifies it, settles it on a chain.')
   .option('--data <file>', "text to train on instead of the project's own")
   .option('--job <file>', 'another job file than the default one')
-  .addOption(new Option('--liar <role>', 'let one process of this role cheat').choices(['solver']))
+  .addOption(
+    new Option('--liar <role>', 'let processes of this role cheat; a verifier together with a solver').choices(LIARS),
+  )
   .option('--keep <dir>', "keep the network's folder here: chain state, blobs, logs, weights")
   .option('--solvers <n>', 'solver processes', whole(1, 8), DEVNET_DEFAULTS.solvers)
   .option('--json', 'print one JSON object as the last line of the output; everything else goes to stderr')
@@ -68,6 +71,12 @@ async function run(options: Options, signal: AbortSignal): Promise<void> {
   }
 }
 
+/** Where verifiers lie the whistleblower replays every entry: it needs the time. */
+const WATCHFUL: Preset = {
+  ...PRESETS.devnet,
+  periods: { ...PRESETS.devnet.periods, challengePeriod: 6 * PRESETS.devnet.periods.challengePeriod },
+}
+
 async function train(
   { network, folder, submitterKey }: Devnet,
   job: LoadedJob,
@@ -76,7 +85,8 @@ async function train(
   signal: AbortSignal,
 ): Promise<NetworkResult> {
   const started = performance.now()
-  const { jobId } = await submitJob(network, job, submitterKey, PRESETS.devnet, signal)
+  const preset = options.liar === 'verifier' ? WATCHFUL : PRESETS.devnet
+  const { jobId } = await submitJob(network, job, submitterKey, preset, signal)
   terminal.write(`\nsubmitted ${short(jobId)}: bidding, then training\n`)
   const sight = await followJob(network, jobId, terminal, signal)
   const seconds = (performance.now() - started) / 1000
@@ -85,8 +95,9 @@ async function train(
     sight.job.phase === 'settled'
       ? await finishJob(network, sight.job, weights, signal)
       : { weights: null, metrics: null, text: null }
-  const result = resultOf(sight, network, { ...done, seconds, bytesSent: await bytesSent(network.api) })
-  for (const line of summaryLines(result, sight.job, network, terminal)) terminal.write(`${line}\n`)
+  const transcripts = await disputesOf(network, sight.job, signal)
+  const result = resultOf(sight, network, transcripts, { ...done, seconds, bytesSent: await bytesSent(network.api) })
+  for (const line of summaryLines(result, sight.job, network, transcripts, terminal)) terminal.write(`${line}\n`)
   return result
 }
 

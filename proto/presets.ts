@@ -42,7 +42,7 @@ export const PRESETS = Object.freeze({
       verdictPeriod: 300, // 60 s
       revealPeriod: 50, // 10 s
       challengePeriod: 15, // 3 s: whistleblowers audit from the commitment on
-      responsePeriod: 25, // 5 s
+      responsePeriod: 100, // 20 s: half of it at each level of a game, in which up to nine moves are made
       jobPeriod: 9_000, // 30 min
     },
   }),

@@ -8,7 +8,6 @@ import type { EntryView, WindowView } from '#proto/machines/job-view.ts'
 import type { Hex } from '#proto/terms.ts'
 import { Auditor } from '#runtime/auditor.ts'
 import { hasEnded } from '#runtime/book.ts'
-import type { ClaimLie } from '#runtime/compute/dispute.ts'
 import { StateKeeper } from '#runtime/keeper.ts'
 import type { RoleNode } from '#runtime/node.ts'
 import { Games } from '#runtime/pinpoint/games.ts'
@@ -18,9 +17,13 @@ import { decide, type VerifierAction } from './decide.ts'
 /** Kind of the database's objects that hold verdicts to reveal, by their commitment. */
 const VERDICT = 'verdict'
 
+/** Ways for a verifier to cheat: `accept` accepts anything unseen, and defends it as the solver's `sum` lie does. */
+export const VERIFIER_LIES = ['accept'] as const
+export type VerifierLie = (typeof VERIFIER_LIES)[number]
+
 export interface VerifierOptions {
-  /** For tests and demonstrations: what it defends in the place of the truth, where it has accepted an entry. */
-  readonly stubborn?: ClaimLie | undefined
+  /** For tests and demonstrations: cheat in this way. */
+  readonly lie?: VerifierLie | undefined
 }
 
 /** Runs a verifier on `node` until the process stops. */
@@ -28,11 +31,14 @@ export async function runVerifier(node: RoleNode, workers: Workers, options: Ver
   const sessions = new Sessions((job) => workers.open(job))
   const keeper = new StateKeeper(node.store, workers.hashing(), node.log, node.signal)
   const auditor = new Auditor(node.store, node.announcer, node.signal, node.log, keeper)
-  const games = new Games(node, workers, { lieOf: () => options.stubborn })
+  const games = new Games(node, workers, { lieOf: () => (options.lie === 'accept' ? 'ulp' : undefined) })
   node.bidFor('Verifier')
   node.act(
     (job, block) => decide(job, node.me, block),
-    (action) => perform(node, sessions, auditor, action),
+    (action) => {
+      if (action.type === 'reveal') return reveal(node, action)
+      return options.lie === 'accept' ? acceptUnseen(node, action) : verify(node, sessions, auditor, action)
+    },
   )
   node.book.onBlock((job, block) => {
     if (hasEnded(job)) void sessions.close(job.jobId)
@@ -56,8 +62,26 @@ function place({ job, window, index }: VerifierAction): { window: WindowView; en
   return { window: view, entry }
 }
 
-async function perform(node: RoleNode, sessions: Sessions, auditor: Auditor, action: VerifierAction): Promise<void> {
-  await (action.type === 'verify' ? verify(node, sessions, auditor, action) : reveal(node, action))
+/** A liar's verdict: it has replayed nothing, so its proof of replay is made up. */
+async function acceptUnseen(node: RoleNode, action: VerifierAction): Promise<void> {
+  const { window, entry } = place(action)
+  const drawnEntry = concatBytes(fromHex(entry.entryHash, 32), fromHex(window.seed ?? '', 32))
+  const random = (): Hex => to0x(randomBytes(32)) as Hex
+  const verdict: Verdict = { accept: true, against: action.index, digest: random(), salt: random() }
+  await commit(
+    node,
+    action,
+    node.database.verdictOnce(drawnEntry, window.round, () => JSON.stringify(verdict)),
+  )
+}
+
+/** Commits to a verdict that is kept. */
+async function commit(node: RoleNode, action: VerifierAction, body: string): Promise<void> {
+  const { window, entry } = place(action)
+  const commitment = commitmentOf(entry.entryHash, node.me, JSON.parse(body) as Verdict)
+  // By what the chain will tell: whichever commitment ends up there, the verdict behind it is at hand.
+  node.database.putObject(VERDICT, fromHex(commitment, 32), ascii(body))
+  await node.sender.commitVerdict(action.job.jobId, window.epoch, window.window, action.index, commitment)
 }
 
 async function verify(node: RoleNode, sessions: Sessions, auditor: Auditor, action: VerifierAction): Promise<void> {
@@ -67,15 +91,9 @@ async function verify(node: RoleNode, sessions: Sessions, auditor: Auditor, acti
   const entryHash = fromHex(entry.entryHash, 32)
   // Of this seed: a chain that takes back blocks may draw anew, and a proof of replay is for one seed.
   const drawnEntry = concatBytes(entryHash, seed)
-  const commit = async (body: string): Promise<void> => {
-    const commitment = commitmentOf(entry.entryHash, node.me, JSON.parse(body) as Verdict)
-    // By what the chain will tell: whichever commitment ends up there, the verdict behind it is at hand.
-    node.database.putObject(VERDICT, fromHex(commitment, 32), ascii(body))
-    await node.sender.commitVerdict(jobId, window.epoch, window.window, action.index, commitment)
-  }
   try {
     const earlier = node.database.verdict(drawnEntry, window.round)
-    if (earlier !== undefined) return await commit(earlier)
+    if (earlier !== undefined) return await commit(node, action, earlier)
     const session = await sessions.of(action.job)
     const drawn = drawActivation(seed, entryHash, session.spec.microBatches, session.program.micro.nodes.length)
     const { judgement, activation } = await auditor.audit(session, window, action.index, {
@@ -89,7 +107,11 @@ async function verify(node: RoleNode, sessions: Sessions, auditor: Auditor, acti
       salt: to0x(randomBytes(32)) as Hex,
     }
     // Kept before it is sent: a restarted verifier must reveal what it committed to, and commits to nothing else.
-    await commit(node.database.verdictOnce(drawnEntry, window.round, () => JSON.stringify(verdict)))
+    await commit(
+      node,
+      action,
+      node.database.verdictOnce(drawnEntry, window.round, () => JSON.stringify(verdict)),
+    )
     const { stepFrom, stepTo } = entry.entry
     node.log.info({ job: jobId, window: window.window, index: action.index, stepFrom, stepTo, ...judgement }, 'verdict')
   } catch (error) {

@@ -1,9 +1,11 @@
 /** How a job on a network ended: for a person, and as one JSON object. */
+import { arithmeticLines, type DisputeRow, disputeLines, disputeRows } from '#app/client/disputes.ts'
+import type { NameOf } from '#app/dispute/text.ts'
+import type { Transcript } from '#app/dispute/transcript.ts'
 import { labelled } from '#app/report.ts'
 import { curve } from '#app/terminal/curve.ts'
 import { byteCount, count, duration, figure, percent, printable, short } from '#app/terminal/format.ts'
 import { paint, type Terminal } from '#app/terminal/terminal.ts'
-import type { Ruling } from '#proto/machines/events.ts'
 import { type JobView, plannedSteps } from '#proto/machines/job-view.ts'
 import type { Metrics } from '#runtime/evaluate.ts'
 import type { Network } from '#runtime/network.ts'
@@ -39,15 +41,6 @@ export interface NetworkResult {
   readonly bytesSent: number | null
 }
 
-export interface DisputeRow {
-  readonly entry: string
-  readonly window: number
-  readonly index: number
-  readonly solver: string
-  readonly accusers: readonly string[]
-  readonly ruling: Ruling
-}
-
 export interface Extras {
   readonly weights: string | null
   readonly metrics: Metrics | null
@@ -56,8 +49,13 @@ export interface Extras {
   readonly bytesSent: number | null
 }
 
-export function resultOf({ job, losses }: Sight, network: Network, extras: Extras): NetworkResult {
-  const name = (account: string): string => network.names?.[account] ?? short(account)
+/** @param transcripts of the job's disputes */
+export function resultOf(
+  { job, losses }: Sight,
+  network: Network,
+  transcripts: readonly Transcript[],
+  extras: Extras,
+): NetworkResult {
   const { counts } = job
   return {
     job: job.jobId,
@@ -75,20 +73,24 @@ export function resultOf({ job, losses }: Sight, network: Network, extras: Extra
     phase: job.phase,
     epochs: job.epoch,
     ledger: namedLedger(job, network),
-    disputes: [...job.disputes.values()].map(({ entryHash, window, index, solver, accusers, ruling }) => ({
-      entry: entryHash,
-      window,
-      index,
-      solver: name(solver),
-      accusers: accusers.map(name),
-      ruling,
-    })),
+    disputes: disputeRows(transcripts, nameIn(network)),
     ...extras,
   }
 }
 
+const nameIn =
+  (network: Network): NameOf =>
+  (account) =>
+    network.names?.[account] ?? short(account)
+
 /** The readable summary. */
-export function summaryLines(result: NetworkResult, job: JobView, network: Network, terminal: Terminal): string[] {
+export function summaryLines(
+  result: NetworkResult,
+  job: JobView,
+  network: Network,
+  transcripts: readonly Transcript[],
+  terminal: Terminal,
+): string[] {
   const drawn = result.losses.map((loss) => loss ?? Number.NaN)
   const line = (label: string, text: string): string => labelled(terminal, label, text)
   const lines = ['', ...curve(drawn, { width: Math.min(terminal.width, 100), unicode: terminal.unicode, first: 1 }), '']
@@ -103,17 +105,7 @@ export function summaryLines(result: NetworkResult, job: JobView, network: Netwo
   const share = percent(result.segmentsSampled / Math.max(1, result.segmentsCommitted), 0)
   const seen = `${result.segmentsCommitted} entries committed, ${result.segmentsSampled} drawn (${share})`
   lines.push(line('verified', `${seen}: ${result.segmentsVerified} accepted, ${result.rejected} rejected`))
-  for (const dispute of result.disputes) {
-    const verdict =
-      dispute.ruling === 'Refuted' ? paint(terminal, 'red', 'refuted, slashed') : dispute.ruling.toLowerCase()
-    const accusers = dispute.accusers.join(' and ')
-    lines.push(
-      line(
-        'dispute',
-        `${dispute.solver}, entry ${dispute.index} of window ${dispute.window}, accused by ${accusers}: ${verdict}`,
-      ),
-    )
-  }
+  lines.push(...disputeLines(result.disputes, terminal))
   if (result.windowsVoided > 0) {
     lines.push(
       line('rollback', `${result.windowsVoided} windows voided and trained again, ${result.epochs} plan epochs`),
@@ -123,6 +115,7 @@ export function summaryLines(result: NetworkResult, job: JobView, network: Netwo
   lines.push(line('job', `${end} in ${duration(result.seconds * 1000)}`), line('state', result.stateRoot ?? '-'))
   if (result.bytesSent !== null) lines.push(line('network', `${byteCount(result.bytesSent)} sent by the coordinator`))
   if (result.weights !== null) lines.push(line('weights', result.weights))
+  lines.push(...arithmeticLines(transcripts, nameIn(network), terminal))
   lines.push('', 'ledger', ...ledgerTable(job, network, terminal))
   if (result.text !== null) lines.push('', 'text from the trained weights', printable(result.text, true))
   return lines

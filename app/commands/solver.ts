@@ -9,11 +9,13 @@ import { runSolver } from '#solver/role.ts'
 
 interface Options extends ComputeOptions {
   readonly lie?: LieName
+  readonly stubborn?: boolean
 }
 
 export function define(command: Command): void {
   engineOptions(roleOptions(command, 'solver'))
     .addOption(new Option('--lie <name>', 'cheat in this way, to see it caught').choices(LIES))
+    .option('--stubborn', 'defend the lie to the end, instead of conceding')
     .action((options: Options) =>
       runRole('solver', options, async (node, shell) => {
         const drain = await DrainWatch.open(options.home, shell.log)
@@ -23,6 +25,7 @@ export function define(command: Command): void {
         await runSolver(node, {
           workers: workerThreads(node.store, options, node.signal),
           lie: options.lie,
+          stubborn: options.stubborn,
           drain,
           left: () => void drain.done().finally(() => shell.stop()),
         })

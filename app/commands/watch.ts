@@ -1,5 +1,6 @@
 /** `assay watch JOB`: follows a job until it ends. */
 import type { Command } from 'commander'
+import { disputesOf } from '#app/client/disputes.ts'
 import { followJob } from '#app/client/follow.ts'
 import { networkOption } from '#app/client/options.ts'
 import { resultOf, summaryLines } from '#app/client/summary.ts'
@@ -18,8 +19,10 @@ export function define(command: Command): void {
         const started = performance.now()
         const sight = await followJob(network, id, terminal, signal)
         const seconds = (performance.now() - started) / 1000
-        const result = resultOf(sight, network, { weights: null, metrics: null, text: null, seconds, bytesSent: null })
-        for (const line of summaryLines(result, sight.job, network, terminal)) terminal.write(`${line}\n`)
+        const transcripts = await disputesOf(network, sight.job, signal)
+        const nothing = { weights: null, metrics: null, text: null, bytesSent: null }
+        const result = resultOf(sight, network, transcripts, { ...nothing, seconds })
+        for (const line of summaryLines(result, sight.job, network, transcripts, terminal)) terminal.write(`${line}\n`)
         if (options.json) process.stdout.write(`${JSON.stringify(result)}\n`)
         if (!result.settled) process.exitCode = EXIT.unsettled
       }),

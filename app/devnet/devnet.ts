@@ -22,13 +22,20 @@ export interface DevnetOptions {
   readonly whistleblowers: number
   /** Threads of each computing process. */
   readonly threads: number
-  /** Makes the last process of this role cheat. */
-  readonly liar?: 'solver' | undefined
+  /** Who cheats. */
+  readonly liar?: LiarRole | undefined
   /** Whether processes that die are started again. Default true. */
   readonly respawn?: boolean | undefined
 }
 
 export const DEVNET_DEFAULTS = { solvers: 2, verifiers: 2, whistleblowers: 1, threads: 1 } as const
+
+/**
+ * Whose processes may cheat. `solver`: the last one sends wrong sums, and concedes when it is accused. `verifier`: besides, all
+ * verifiers accept anything, and they and that solver defend what it has signed to the end.
+ */
+export const LIARS = ['solver', 'verifier'] as const
+export type LiarRole = (typeof LIARS)[number]
 
 /** What is fixed for the life of a devnet folder. */
 interface Plan {
@@ -133,8 +140,15 @@ function roleArgs(role: string, name: string, plan: Plan, options: DevnetOptions
   // A process that comes back is found where it was.
   const listen = ['--listen', `/ip4/127.0.0.1/tcp/${plan.ports[name]}`]
   if (role === 'coordinator') return ['--port', `${plan.ports.api}`, ...listen]
-  const lies = options.liar === role && name === `${role}-${options.solvers}`
-  return [...listen, '--threads', `${options.threads}`, ...(lies ? ['--lie', 'sum'] : [])]
+  return [...listen, '--threads', `${options.threads}`, ...lieArgs(role, name, options)]
+}
+
+function lieArgs(role: string, name: string, { liar, solvers }: DevnetOptions): string[] {
+  if (liar === undefined) return []
+  if (name === `solver-${solvers}`) return ['--lie', 'sum', ...(liar === 'verifier' ? ['--stubborn'] : [])]
+  if (liar !== 'verifier') return []
+  if (role === 'verifier') return ['--lie', 'accept']
+  return role === 'whistleblower' ? ['--rate', '1'] : []
 }
 
 /** The folder's plan: kept from an earlier run, or made now, with a port for each of `names`. */

@@ -1,5 +1,6 @@
 /** The lie behind an entry whose gradient sum is off by the smallest amount there is. */
 import { traceLength } from '#arith/layout.ts'
+import { microStep } from '#arith/microstep.ts'
 import { elementOf } from '#graph/primitives/index.ts'
 import type { Node } from '#graph/types.ts'
 import { graphOf, itemAt, ownSumItem } from '#pinpoint/schedule.ts'
@@ -25,7 +26,13 @@ export function ulpLie(source: EntrySource, runner: PhaseRunner): Lie | undefine
     const value = graph.outputs[port]?.value
     if (element < 0 || value === undefined) continue
     const node = graph.nodes[value - graph.inputs.length]
-    return { item, value, element, ...(node && { micro: lastWord(node, (id) => typeOf(graph, id)) }), bit: 0 }
+    return {
+      item,
+      value,
+      element,
+      ...(node && { micro: lastComputed(node, element, (id) => typeOf(graph, id)) }),
+      bit: 0,
+    }
   }
   return undefined
 }
@@ -37,6 +44,10 @@ function firstSum(source: EntrySource, runner: PhaseRunner) {
   return { schedule, program, item, sum: results.result(item) }
 }
 
-function lastWord(node: Node, type: (id: number) => ReturnType<typeof typeOf>): number {
-  return traceLength(elementOf(node, node.inputs.map(type))) - 1
+/** The last word of a trace that is not merely the canonical form of another: of a normal number they are the same. */
+function lastComputed(node: Node, element: number, type: (id: number) => ReturnType<typeof typeOf>): number {
+  const program = elementOf(node, node.inputs.map(type))
+  const last = traceLength(program) - 1
+  const [source] = microStep(program, element, last).args
+  return source?.at === 'trace' ? source.index : last
 }
