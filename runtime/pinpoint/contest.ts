@@ -13,6 +13,8 @@ export interface ContestPorts extends PlayPorts {
   readonly court: Hex
   /** The newest block of the chain. */
   head(): Promise<number>
+  /** Has the court carry out the ruling. */
+  resolve(entryHash: Hex): Promise<unknown>
 }
 
 export class Contest {
@@ -84,6 +86,7 @@ export class Contest {
     this.#enter(claim)
     for (const play of this.#plays.values()) play.look(block)
     await this.#defend(claim, block)
+    if (hasWon(claim, this.#ports.me, block)) await this.#ports.resolve(this.#entryHash)
   }
 
   /** Games are there as soon as a seat and a challenger are, and over for both when one of them has lost another one. */
@@ -130,4 +133,17 @@ export class Contest {
     log.info({ entry: this.#entryHash }, this.#holds ? 'takes a seat' : 'lets the claim go')
     if (this.#holds) await sender.defend(court, this.#entryHash)
   }
+}
+
+/** Whether the claim is decided, and the account on the side that has won: it waits for nobody else to say so. */
+function hasWon({ seats, challengers, acceptors, defendUntil }: ClaimView, me: Hex, block: number): boolean {
+  const standing = seats.filter(({ done }) => !done)
+  const accusing = challengers.filter(({ done }) => !done)
+  // Every seat but the first is an acceptor's.
+  const refuted = standing.length === 0 && (acceptors.length < seats.length || block > defendUntil)
+  const upheld = standing.length > 0 && accusing.length === 0
+  return (
+    (refuted && accusing.some(({ account }) => account === me)) ||
+    (upheld && standing.some(({ account }) => account === me))
+  )
 }

@@ -47,6 +47,7 @@ test('a liar that defends its lie is refuted, sooner if it shows its statement',
     const entry = await arena.accuse(anew(forged), solver, challenger)
     const processes = [arena.process(solver, 'ulp'), arena.process(challenger, undefined, { mute })]
     expect(await arena.ruling(entry)).toBe('Refuted')
+    expect(await arena.resolver(entry)).toBe(challenger.address)
     const made = await arena.moves(entry)
     expect(made.slice(-2)).toEqual(['Compared', 'Decided'])
     moves.push(made.length)
@@ -92,6 +93,7 @@ test('who has accepted a true claim saves it from its own solver, and lets a fal
   for (const one of [entry, lie]) await solver.sender.concede(gameIdOf(claimIdOf(arena.court, one), 0, 0))
   const processes = [arena.process(acceptor), arena.process(challenger, 'ulp')]
   expect(await arena.ruling(entry)).toBe('Upheld')
+  expect(await arena.resolver(entry)).toBe(acceptor.address)
   expect(await arena.seats(entry)).toEqual([
     [solver.address, true],
     [acceptor.address, false],

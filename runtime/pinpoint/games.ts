@@ -51,7 +51,8 @@ export class Games {
   #began: { readonly block: number; readonly at: number } | undefined
   #block = 0
   #closed = false
-  #standing = false
+  /** Disputes of others whose games it is about to end. */
+  readonly #ending = new Set<Hex>()
 
   constructor(node: GamesNode, workers: Workers, options: GamesOptions = {}) {
     this.#node = node
@@ -97,19 +98,17 @@ export class Games {
     const due = block > openedAt + longestGame(terms.responsePeriod)
     // Not all bystanders at once.
     const mine = (block + Number(BigInt(me) % BigInt(STAND_BY_BLOCKS))) % STAND_BY_BLOCKS === 0
-    if (!due || !mine || this.#standing) return
-    this.#standing = true
+    if (!due || !mine || this.#ending.has(entryHash)) return
+    this.#ending.add(entryHash)
     endStalled({ ...this.#arbiter, court: reader.deployment.assay }, entryHash, block)
       .then((ended) => ended > 0 && log.info({ entry: entryHash, ended }, 'ended games that had stalled'))
       .catch((error) => log.debug({ entry: entryHash, error: String(error) }, 'could not end games'))
-      .finally(() => {
-        this.#standing = false
-      })
+      .finally(() => this.#ending.delete(entryHash))
   }
 
   #begin(job: JobView, dispute: DisputeView): Contest {
     const { entryHash, openedAt, slot } = dispute
-    const { me, log, reader } = this.#node
+    const { me, log, reader, sender } = this.#node
     const view =
       slot.find((one) => one.entryHash === entryHash) ?? fail('internal', `no entry ${entryHash} in its slot`)
     const session = () => this.#sessions.of(this.#node.book.views.get(job.jobId) ?? job)
@@ -117,6 +116,7 @@ export class Games {
     const contest = new Contest(entryHash, openedAt, {
       ...{ ...this.#arbiter, desk, log, me, court: reader.deployment.assay },
       head: () => reader.blockNumber(),
+      resolve: () => sender.resolve(entryHash),
       ask: (asserter, node, timeoutMs) => this.#ask(asserter, desk, node, timeoutMs),
       patience: (blocks) => this.#patience(blocks),
     })

@@ -60,6 +60,7 @@ export class GamesArena {
   readonly #handlers = new Map<string, Handler>()
   readonly #disputes: Told[] = []
   readonly #running: { close(): Promise<void> }[] = []
+  readonly #resolved = new Map<Hex, Hex>()
   #next = 1
 
   private constructor(chain: Anvil, provider: Provider, arbiter: Hex, engine: Engine, job: ArenaJob) {
@@ -143,7 +144,10 @@ export class GamesArena {
         deployment: { assay: COURT, arbiter: this.arbiter },
         blockNumber: () => this.provider.getBlockNumber(),
       },
-      sender: { transactor: account.transactor },
+      sender: {
+        transactor: account.transactor,
+        resolve: async (entryHash: Hex) => void this.#resolved.set(entryHash, account.address),
+      },
       store: { state: async () => this.#job.before },
       announcer: { peerOf: (address: string) => address },
       peer: {
@@ -213,7 +217,7 @@ export class GamesArena {
   async #jobView(): Promise<JobView> {
     const disputes = await Promise.all(
       this.#disputes.map(async ({ entryHash, view, solver, openedAt, accusers }) => {
-        const ruling = await this.reader.rulingOf(COURT, entryHash)
+        const ruling = this.#resolved.has(entryHash) ? await this.reader.rulingOf(COURT, entryHash) : 'Pending'
         const { window, epoch, replica: index } = view.entry
         return [
           entryHash,
@@ -224,6 +228,11 @@ export class GamesArena {
     const windows = this.#disputes.map(({ view }) => [view.entry.window, { entries: [view] }] as const)
     const terms = { responsePeriod: PERIOD }
     return { jobId: JOB, terms, disputes: new Map(disputes), windows: new Map(windows) } as unknown as JobView
+  }
+
+  /** Who had the court carry out the ruling; waits for it. */
+  resolver(entryHash: Hex): Promise<Hex> {
+    return vi.waitUntil(() => this.#resolved.get(entryHash), { timeout: 10_000, interval: 50 })
   }
 
   /** Lets that many blocks pass. */
