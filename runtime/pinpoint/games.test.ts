@@ -78,6 +78,9 @@ test('an honest solver beats all that accuse it, at once', async () => {
   // The seat has posted its items: it is the newcomer's turn at once.
   await arena.accuse(claim, solver, late)
   processes.push(arena.process(late, { item: 0, value: 3, element: 0, micro: 0, bit: 22 }))
+  await arena.decided(entry, 0)
+  await arena.decided(entry, 2)
+  await arena.mine(PERIOD)
   expect(await arena.ruling(entry)).toBe('Upheld')
   const games = await Promise.all([0, 1, 2].map((number) => arena.moves(entry, 0, number)))
   expect(games.map((moves) => moves.at(-1))).toEqual(['Decided', 'Decided', 'Decided'])
@@ -99,6 +102,7 @@ test('who has accepted a true claim saves it from its own solver, and lets a fal
     [acceptor.address, false],
   ])
   expect((await arena.moves(entry, 1)).slice(-2)).toEqual(['Compared', 'Decided'])
+  await arena.mine(PERIOD)
   expect(await arena.ruling(lie)).toBe('Refuted')
   expect(await arena.seats(lie)).toHaveLength(1)
   for (const one of processes) await one.close()

@@ -27,8 +27,8 @@ import type { SmallJob } from './testing.ts'
 /** An account with code: it opens claims. It is never asked for another entry of a slot. */
 const COURT = '0x00000000000000000000000000000000000c0c0a'
 const JOB: Hex = `0x${'07'.repeat(32)}`
-/** Blocks of each player's first budget. */
-export const PERIOD = 60
+/** Blocks of each player's first budget: time enough on a busy machine. Who waits for its end has them mined. */
+export const PERIOD = 150
 
 type Provider = Awaited<ReturnType<typeof openChain>>
 type Handler = (body: Uint8Array, from: string) => Promise<Uint8Array>
@@ -257,6 +257,12 @@ export class GamesArena {
     const handler = this.#handlers.get(of.address)
     if (handler === undefined) throw new AssayError('network', 'nobody answers')
     return await handler(request, by.address)
+  }
+
+  /** Waits until a game is decided. */
+  async decided(entryHash: Hex, challenger: number): Promise<void> {
+    const over = async (): Promise<boolean> => (await this.moves(entryHash, 0, challenger)).at(-1) === 'Decided'
+    await vi.waitUntil(over, { timeout: 60_000, interval: 50 })
   }
 
   /** Moves of a game, by name. */
