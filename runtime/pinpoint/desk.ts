@@ -5,7 +5,14 @@ import { isAssayError } from '#proto/errors.ts'
 import type { Hash } from '#proto/ids.ts'
 import type { EntryView } from '#proto/machines/job-view.ts'
 import { type Sources, stateBefore } from '#runtime/before.ts'
-import type { ClaimLie, ClaimMethods, Decided, DecideRequest, PreimageRequest } from '#runtime/compute/dispute.ts'
+import type {
+  ClaimLie,
+  ClaimMethods,
+  Decided,
+  DecideRequest,
+  PreimageRequest,
+  ReceivedSum,
+} from '#runtime/compute/dispute.ts'
 import type { JobSession } from '#runtime/session.ts'
 
 /** How often a claim is opened again for one question, after others have taken its place. */
@@ -91,10 +98,25 @@ export class Desk {
     return opened
   }
 
+  /** What the entry's solver was sent: nobody but itself has it. */
+  async #received({ sumBytes }: JobSession): Promise<ReceivedSum[]> {
+    const { entry, slot } = this.disputed
+    const found: ReceivedSum[] = []
+    for (const [replica] of slot.entries()) {
+      for (let step = entry.stepFrom; step < entry.stepTo && replica !== entry.replica; step++) {
+        const bytes = await this.#sources.store.received.read(entry.jobId, entry.epoch, step, replica)
+        if (bytes?.length === sumBytes) found.push({ step, replica, bytes })
+      }
+    }
+    return found
+  }
+
   async #bring(session: JobSession): Promise<Facts> {
     const { entry, slot, lie } = this.disputed
     const before = entry.stepFrom === 0 ? undefined : await stateBefore(this.#sources, session, entry, slot)
-    const claim = { entry, slot: slot.map((view) => view.entry), ...(before && { before }), ...(lie && { lie }) }
+    const received = await this.#received(session)
+    const entries = slot.map((view) => view.entry)
+    const claim = { entry, slot: entries, received, ...(before && { before }), ...(lie && { lie }) }
     return (await session.compute.call('openClaim', claim)).facts
   }
 }

@@ -29,8 +29,8 @@ const PATIENCE_MS = 4_000
 const PATIENCE_SHARE = 4
 /** Blocks between two looks at a dispute of others that lasts too long. */
 const STAND_BY_BLOCKS = 16
-/** Requests for statements served at once; asked too often, the chain's clock still leaves time to post. */
-const MAX_REQUESTS = 8
+/** Requests for statements served at once: own moves wait behind them in the worker. */
+const MAX_REQUESTS = 4
 
 export interface GamesOptions {
   /** For liars: what they defend in the place of the truth. Undefined: the truth. */
