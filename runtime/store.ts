@@ -17,6 +17,7 @@ import { type JobSpec, MAX_DATA_BYTES, MAX_JOB_BYTES } from '#proto/job.ts'
 import { type CheckpointRecord, Checkpoints, manifestMatches, type StateManifest } from '#runtime/checkpoints.ts'
 import type { Database } from '#runtime/database.ts'
 import { type Evidence, evidenceMatches } from '#runtime/judge.ts'
+import { ReceivedSums } from '#runtime/received.ts'
 import type { Holding } from '#runtime/retention.ts'
 import { sharedBytes } from '#runtime/rpc.ts'
 import { elements, listBytes } from '#runtime/tensors.ts'
@@ -59,17 +60,25 @@ export interface StoreOptions {
 export class ContentStore {
   readonly blobs: DiskBlobStore
   readonly checkpoints: Checkpoints
+  readonly received: ReceivedSums
   readonly #peer: Peer
   readonly #database: Database
 
   /** Makes room for so many bytes more, or throws `storage`; a quota sets it. */
   makeRoom: (bytes: number, onlyUnnamed: boolean) => Promise<void> = () => Promise.resolve()
 
-  private constructor(peer: Peer, database: Database, blobs: DiskBlobStore, checkpoints: Checkpoints) {
+  private constructor(
+    peer: Peer,
+    database: Database,
+    blobs: DiskBlobStore,
+    checkpoints: Checkpoints,
+    received: ReceivedSums,
+  ) {
     this.#peer = peer
     this.#database = database
     this.blobs = blobs
     this.checkpoints = checkpoints
+    this.received = received
   }
 
   /** Opens the content in `folder` and serves it to every peer. */
@@ -82,7 +91,7 @@ export class ContentStore {
       options.onLost?.(reason)
       forgetRecords(database, records)
     }
-    const store = new ContentStore(peer, database, blobs, checkpoints)
+    const store = new ContentStore(peer, database, blobs, checkpoints, new ReceivedSums(join(folder, 'received')))
     serveBlobs(peer, blobs, checkpoints)
     serveObjects(peer, (kind, key) => Promise.resolve(store.#lookup(kind, key)))
     return store

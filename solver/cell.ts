@@ -37,6 +37,8 @@ export interface CellPorts {
   fetchSum(name: SumName, partner: number, into: Uint8Array): Promise<boolean>
   /** File for the checkpoint of the state after `step` steps; undefined: write none. */
   checkpointFile(epoch: number, step: number): string | undefined
+  /** File for a sum that a partner has sent; undefined: it is not kept. */
+  receivedFile?(name: SumName): string | undefined
   /** Repeats what a full disk makes fail; default: once. */
   patiently?<T>(work: () => Promise<T>): Promise<T>
   /** A checkpoint was written. */
@@ -331,7 +333,17 @@ export class CellRunner {
   async #ask(name: SumName, partner: number): Promise<CellEvent | undefined> {
     const lease = this.#sums.take()
     const found = await this.#ports.fetchSum(name, partner, lease.bytes)
+    if (found) this.#keepReceived(name, lease)
     return this.#arrived(name, found ? lease : undefined, lease)
+  }
+
+  /** Beside the training: who defends an entry later needs what it was sent, and does without where the disk is full. */
+  #keepReceived(name: SumName, lease: Lease): void {
+    const file = this.#ports.receivedFile?.(name)
+    if (file === undefined || this.#options.proofs === false) return
+    lease.retain()
+    const kept = this.#ports.hashing.call('keep', { bytes: lease.bytes, file })
+    kept.catch(() => {}).finally(() => lease.release())
   }
 
   async #substitute(name: SumName, index: number, of: number): Promise<CellEvent | undefined> {

@@ -79,6 +79,7 @@ export class Training {
         },
         fetchSum: (name, partner, into) => this.#fetchSum(name, partner, into),
         checkpointFile: (epoch, step) => node.store.checkpoints.file(fromHex(job.jobId), epoch, step),
+        receivedFile: ({ epoch, step, level }) => this.#receivedFile(epoch, step, level),
         checkpointed: (root, trees, file) => node.store.keepCheckpoint(root, program.state, trees, file),
         patiently: (work) =>
           whileDiskFails(work, node.signal, (error, failures) => {
@@ -100,9 +101,18 @@ export class Training {
     )
   }
 
+  /** Of the first exchange, which brings the partner's own sum: later ones bring what it has joined. */
+  #receivedFile(epoch: number, step: number, level: number): string | undefined {
+    const { jobId, cells } = this.#job
+    const [first] = exchangesOf(cells.indexOf(this.#node.me), cells.length)
+    if (first?.level !== level) return undefined
+    return this.#node.store.received.file(fromHex(jobId), epoch, step, first.partner)
+  }
+
   /** Takes in the job as it stands after a block: starts, rolls back, goes on or stops. */
   update(job: JobView, block: number): void {
     this.#job = job
+    this.#node.store.received.update(job).catch((error) => this.#node.log.warn({ error: String(error) }, 'cannot tidy'))
     const replica = job.cells.indexOf(this.#node.me)
     if (job.epoch > this.#epoch) this.#enter(job, replica)
     if (job.phase === 'training' && replica >= 0) this.#runner.open(trainableSteps(job))

@@ -37,8 +37,16 @@ export interface ClaimRequest {
   readonly slot: readonly Entry[]
   /** The state before the entry, in shared memory, unless it begins with step 0. */
   readonly before?: Uint8Array
+  /** Sums that other replicas have sent, as far as they are at hand. */
+  readonly received?: readonly ReceivedSum[]
   /** Liars alone. */
   readonly lie?: ClaimLie
+}
+
+export interface ReceivedSum {
+  readonly step: number
+  readonly replica: number
+  readonly bytes: Uint8Array
 }
 
 /** A node of a list of a statement. */
@@ -106,10 +114,12 @@ export class Claims {
   }
 
   /** Takes in a claim, in the place of the one that was not used for longest. @throws bad-input, bad-data as `EntryStatement` */
-  open({ entry, slot, before, lie }: ClaimRequest): { readonly facts: Facts } {
+  open({ entry, slot, before, received = [], lie }: ClaimRequest): { readonly facts: Facts } {
     const { spec, program, data, bytes } = this.#job
     const about = caseOf({ spec, program, bytes, entry, slot })
-    const source = { spec, program, data, entry, replicas: slot.length, ...(before && { before }) }
+    const sent = (step: number, replica: number): Uint8Array | undefined =>
+      received.find((sum) => sum.step === step && sum.replica === replica)?.bytes
+    const source = { spec, program, data, entry, replicas: slot.length, received: sent, ...(before && { before }) }
     this.#keep(toHex(entryDigest(entry)), { about, own: new EntryStatement(source, this.#runnerOf(source, lie)) })
     return { facts: about.facts }
   }

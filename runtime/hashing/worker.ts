@@ -1,4 +1,4 @@
-/** Worker thread that hashes tensor lists and writes checkpoints, so that the training thread does neither. */
+/** Worker thread that hashes tensor lists and writes checkpoints and sums, so that the training thread does neither. */
 import type { Port } from '#graph/types.ts'
 import { storageError } from '#net/files.ts'
 import { hashTree } from '#proto/merkle.ts'
@@ -23,6 +23,13 @@ const methods = {
       throw storageError(error, `cannot write the checkpoint ${list.file}`)
     })
     return { root: hashTree(roots.map(({ root }) => root)), trees: roots.map(({ tree }) => tree) }
+  },
+
+  /** Writes what was received to `file`. */
+  keep: async ({ bytes, file }: { bytes: Uint8Array; file: string }): Promise<void> => {
+    await writeWhole(file, bytes).catch((error) => {
+      throw storageError(error, `cannot write ${file}`)
+    })
   },
 }
 

@@ -22,6 +22,8 @@ export interface DisputedEntry {
   readonly entry: Entry
   /** Entries of its slot, by replica. */
   readonly slot: readonly EntryView[]
+  /** Whether this process has signed it: then it may have what its partners sent. */
+  readonly own?: boolean
   /** Liars alone: what they defend in the place of the truth. */
   readonly lie?: ClaimLie | undefined
 }
@@ -98,10 +100,11 @@ export class Desk {
     return opened
   }
 
-  /** What the entry's solver was sent: nobody but itself has it. */
+  /** What the entry's solver was sent, which nobody else has. */
   async #received({ sumBytes }: JobSession): Promise<ReceivedSum[]> {
-    const { entry, slot } = this.disputed
+    const { entry, slot, own } = this.disputed
     const found: ReceivedSum[] = []
+    if (!own) return found
     for (const [replica] of slot.entries()) {
       for (let step = entry.stepFrom; step < entry.stepTo && replica !== entry.replica; step++) {
         const bytes = await this.#sources.store.received.read(entry.jobId, entry.epoch, step, replica)

@@ -112,7 +112,8 @@ export class Games {
     const view =
       slot.find((one) => one.entryHash === entryHash) ?? fail('internal', `no entry ${entryHash} in its slot`)
     const session = () => this.#sessions.of(this.#node.book.views.get(job.jobId) ?? job)
-    const desk = new Desk({ entry: view.entry, slot, lie: this.#options.lieOf?.(view) }, this.#node, session)
+    const own = dispute.solver === me
+    const desk = new Desk({ entry: view.entry, slot, own, lie: this.#options.lieOf?.(view) }, this.#node, session)
     const contest = new Contest(entryHash, openedAt, {
       ...{ ...this.#arbiter, desk, log, me, court: reader.deployment.assay },
       head: () => reader.blockNumber(),

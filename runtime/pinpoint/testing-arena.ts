@@ -72,8 +72,9 @@ export class GamesArena {
     this.#job = job
   }
 
-  static async start(engine: Engine, job: ArenaJob): Promise<GamesArena> {
-    const chain = await startAnvil({ blockTime: 0.1, accounts: 32 })
+  /** @param accounts that `account` can give */
+  static async start(engine: Engine, job: ArenaJob, accounts = 32): Promise<GamesArena> {
+    const chain = await startAnvil({ blockTime: 0.1, accounts: 1 + accounts })
     const provider = await openChain(chain.url)
     const arbiter = await deployPinpoint(new Wallet(chain.accounts[0]?.privateKey ?? '', provider))
     await provider.send('anvil_impersonateAccount', [COURT])
@@ -148,7 +149,7 @@ export class GamesArena {
         transactor: account.transactor,
         resolve: async (entryHash: Hex) => void this.#resolved.set(entryHash, account.address),
       },
-      store: { state: async () => this.#job.before },
+      store: { state: async () => this.#job.before, received: { read: async () => undefined } },
       announcer: { peerOf: (address: string) => address },
       peer: {
         handle: (_: string, handler: Handler) => void handlers.set(account.address, handler),

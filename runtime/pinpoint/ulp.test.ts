@@ -4,10 +4,12 @@ import { createEngine } from '#engine/index.ts'
 import type { PresetName } from '#graph/presets.ts'
 import { factsOf } from '#pinpoint/facts.ts'
 import { itemsOf, ownSumItem } from '#pinpoint/schedule.ts'
-import type { Entry } from '#proto/entry.ts'
+import { type Entry, entryDigest } from '#proto/entry.ts'
+import { hashTree } from '#proto/merkle.ts'
+import { Claims, type ReceivedSum } from '#runtime/compute/dispute.ts'
 import { joinSums } from '#runtime/compute/replay.ts'
 import { lanesRoot } from '#runtime/judge.ts'
-import { listRoot } from '#runtime/tensors.ts'
+import { listRoot, metricsRoot } from '#runtime/tensors.ts'
 import { Trainer } from '#runtime/trainer.ts'
 import { oneUlp } from '#solver/lies.ts'
 import { LyingRunner } from './lie.ts'
@@ -59,4 +61,43 @@ test.each<[PresetName, number, number, readonly [number, number]]>([
   const schedule = itemsOf(factsOf(job.spec, job.program), entries[replica] as Entry, replicas)
   for (const [leaf, root] of roots.entries()) expect(await item(ownSumItem(schedule, leaf))).toEqual(root)
   expect(await item(schedule.count - 1)).toEqual(rootAfter)
+})
+
+test('what rests on a false sum of a partner is held to be true by whoever has what the partner sent', async () => {
+  const job = smallJob('mlp-tiny', { replicas: 2 })
+  const { entries } = honestEntries(engine, job, [0, 2], 2)
+  const trainer = new Trainer(engine, job.program, job.spec, job.data)
+  trainer.init()
+  const lie = oneUlp(2)
+  const own: Uint8Array[] = []
+  const metrics: Uint8Array[] = []
+  const received: ReceivedSum[] = []
+  for (let step = 0; step < 2; step++) {
+    const sums = [0, 1].map((replica) => {
+      const sum = new Uint8Array(trainer.sumBytes)
+      trainer.sum(step, replica, 2)
+      trainer.readSum(sum)
+      return sum
+    }) as [Uint8Array, Uint8Array]
+    lie(step, sums[1])
+    received.push({ step, replica: 1, bytes: sums[1] })
+    own.push(listRoot(trainer.sumPorts, sums[0]))
+    joinSums(trainer, sums)
+    metrics.push(metricsRoot(job.program.metrics, trainer.update(step)))
+  }
+  const after = new Uint8Array(trainer.stateBytes)
+  trainer.readState(after)
+  const sent = received.map(({ bytes }) => listRoot(trainer.sumPorts, bytes))
+  const slot = entries.map((entry, replica) => ({
+    ...entry,
+    ...{ rootAfter: listRoot(job.program.state, after), metricsRoot: hashTree([...metrics]) },
+    lanesRoot: lanesRoot(replica === 0 ? own : sent),
+  }))
+  const [entry] = slot as [Entry, Entry]
+  const { spec, program, data, bytes } = job
+  const claims = new Claims({ spec, program, data, bytes, engine })
+  claims.open({ entry, slot, received })
+  expect(await claims.holds(entryDigest(entry))).toBe(true)
+  claims.open({ entry, slot })
+  expect(await claims.holds(entryDigest(entry))).toBe(false)
 })

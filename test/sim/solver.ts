@@ -211,6 +211,7 @@ function hashingMethods(files: Map<string, Uint8Array>): Methods {
       const roots = sliceList(ports, bytes).map(rootsOf)
       return { root: hashTree(roots.map(({ root }) => root)), trees: roots.map(({ tree }) => tree) }
     },
+    keep: async ({ bytes, file }) => void files.set(file, bytes.slice()),
   }
   return methods
 }

@@ -163,6 +163,7 @@ export class PeerOf {
     const { disk } = this
     return {
       checkpoints: { file: (_job: Uint8Array, epoch: number, step: number) => `${epoch}-${step}` },
+      received: { file: () => undefined, update: () => Promise.resolve() },
       keepCheckpoint: (root: Uint8Array, _ports: unknown, _trees: unknown, file: string) => disk.keepState(root, file),
       holds: (root: Uint8Array) => disk.states.has(toHex(root)),
       dropStatesBefore: () => Promise.resolve(),

@@ -97,6 +97,11 @@ function hashingMethods(disk: Disk, { sync }: WorkerPorts): Methods {
       const roots = sliceList(ports, written).map(rootsOf)
       return { root: hashTree(roots.map(({ root }) => root)), trees: roots.map(({ tree }) => tree) }
     },
+    keep: async ({ bytes, file }) => {
+      const written = bytes.slice()
+      await sync()
+      disk.files.set(file, written)
+    },
   }
   return methods
 }

@@ -1,0 +1,45 @@
+/**
+ * Sums that partners have sent, on disk until their steps are final: a claim that rests on a false one is true all the same, and
+ * cannot be defended without it (docs/spec/pinpoint.md, What the rules rest on).
+ */
+import { readdir, readFile, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { fromHex, toHex } from '#proto/bytes.ts'
+import { type JobView, openDisputes } from '#proto/machines/job-view.ts'
+import type { Hex } from '#proto/terms.ts'
+import { windowSteps } from '#proto/windows.ts'
+import { hasEnded } from '#runtime/book.ts'
+
+export class ReceivedSums {
+  readonly #folder: string
+  /** Steps below which nothing of a job is kept any more. */
+  readonly #dropped = new Map<Hex, number>()
+
+  constructor(folder: string) {
+    this.#folder = folder
+  }
+
+  /** Where the sum is kept that a replica sent in a step of a plan epoch. */
+  file(job: Uint8Array, epoch: number, step: number, replica: number): string {
+    return join(this.#folder, toHex(job), `${epoch}-${step}-${replica}.sum`)
+  }
+
+  /** The sum, if it is here. */
+  async read(job: Uint8Array, epoch: number, step: number, replica: number): Promise<Uint8Array | undefined> {
+    return await readFile(this.file(job, epoch, step, replica)).catch(() => undefined)
+  }
+
+  /** Lets go of what nobody can accuse any more. */
+  async update(job: JobView): Promise<void> {
+    const ended = hasEnded(job) && openDisputes(job).length === 0
+    const first = job.finalWindows === 0 ? 0 : windowSteps(job.terms, job.finalWindows - 1).to
+    const step = ended ? Number.POSITIVE_INFINITY : first
+    if (step <= (this.#dropped.get(job.jobId) ?? 0)) return
+    this.#dropped.set(job.jobId, step)
+    const folder = join(this.#folder, toHex(fromHex(job.jobId, 32)))
+    if (ended) return await rm(folder, { recursive: true, force: true })
+    const names = await readdir(folder).catch(() => [])
+    const old = names.filter((name) => Number(/^\d+-(\d+)-/.exec(name)?.[1]) < step)
+    await Promise.all(old.map((name) => rm(join(folder, name), { force: true })))
+  }
+}
