@@ -47,7 +47,12 @@ type Naming = (name: string) => { key: string; jobId: Hex }
 function resolutions(job: JobView, due: Due, of: Naming): UpkeepAction[] {
   return openDisputes(job)
     .filter(({ openedAt }) => due(openedAt + job.terms.responsePeriod))
-    .map(({ entryHash }) => ({ ...of(`resolve:${entryHash}`), type: 'resolve', entryHash }))
+    .map(({ entryHash, beaten }) => ({
+      // An upheld claim may be accused again, by others than those who have lost.
+      ...of(`resolve:${entryHash}:${beaten.length}`),
+      type: 'resolve',
+      entryHash,
+    }))
 }
 
 function windowUpkeep(job: JobView, due: Due, of: Naming): UpkeepAction[] {
