@@ -1,0 +1,250 @@
+/** One liar's trial: the job, the lie, the verdicts, the games and the rulings, then honest work to the end of the job. */
+import type { EntryView, Hex, Ruling } from '#contracts/abi/types.generated.ts'
+import { claimIdOf } from '#contracts/pinpoint.ts'
+import { longestGame } from '#pinpoint/game.ts'
+import type { Player as Side, Statement } from '#pinpoint/types.ts'
+import { caseOf } from '#runtime/pinpoint/case.ts'
+import { type Books, booksOf, wealthOf } from './books.ts'
+import type { Actor } from './cast.ts'
+import type { Account, Chain } from './chain.ts'
+import { type Cast, type Committed, Course, castOf } from './course.ts'
+import { type Forge, type Forged, flippedBit, wrongReduction } from './forgeries.ts'
+import type { Ground, Place } from './ground.ts'
+import { Honest, Liar, type Manner, type Player } from './players.ts'
+import { type Decided, decidedGames } from './record.ts'
+import { type Dispute, Table } from './table.ts'
+
+export interface Verdict {
+  readonly actor: Actor
+  readonly rulings: readonly Ruling[]
+  readonly games: readonly Decided[]
+  readonly books: Books
+  readonly crooked: ReadonlySet<Hex>
+  readonly cast: Cast
+  readonly gas: ReadonlyMap<Hex, number>
+  readonly refused: number
+  /** From the verdicts to the last ruling, in blocks. */
+  readonly blocks: number
+  /** From the last bonded challenge to the settlement of the window, in blocks; undefined if it is void, or there was none. */
+  readonly delay: number | undefined
+  /** What is not as it should be. */
+  readonly faults: readonly string[]
+}
+
+let jobs = 0n
+
+/** Whether the actor loses, and nobody else. @param seed names the places that are chosen by chance */
+export async function trial(chain: Chain, ground: Ground, actor: Actor, seed: string): Promise<Verdict> {
+  return await new Trial(chain, ground, actor, `${seed} ${actor.name}`).run()
+}
+
+class Trial {
+  readonly #chain: Chain
+  readonly #ground: Ground
+  readonly #actor: Actor
+  readonly #seed: string
+  readonly #cast: Cast
+  readonly #table: Table
+  readonly #crooked = new Map<Hex, Manner>()
+  readonly #forged = new Map<number, Forged>()
+  readonly #disputes = new Map<Hex, Dispute>()
+  readonly #rulings: Ruling[] = []
+  readonly #games: Decided[] = []
+  /** Block of the last bonded challenge. */
+  #challenged: number | undefined
+
+  constructor(chain: Chain, ground: Ground, actor: Actor, seed: string) {
+    this.#chain = chain
+    this.#ground = ground
+    this.#actor = actor
+    this.#seed = seed
+    this.#cast = castOf(chain)
+    this.#table = new Table(chain, this.#cast.bystander.address)
+  }
+
+  async run(): Promise<Verdict> {
+    const { accounts } = this.#chain
+    const fromBlock = await this.#chain.head()
+    const before = await wealthOf(this.#chain, accounts)
+    const course = await Course.begin(this.#chain, this.#cast, this.#ground, ++jobs)
+    for (let window = 0; window < this.#actor.windows - 1; window++) await course.pass()
+    const committed = await this.#lie(course)
+    const drawn = await course.draw(committed)
+    this.#corrupt(drawn)
+    const accused = await this.#chain.head()
+    await course.judge(committed, drawn, this.#actor.judging)
+    await this.#sybils(course, committed)
+    await this.#settleDisputes(course, committed)
+    await this.#whistle(course, committed)
+    const blocks = (await this.#chain.head()) - accused
+    const delay = await this.#delay(course, committed)
+    const whole = await course.finish()
+    const books = await booksOf(this.#chain, course.jobId, accounts, before, fromBlock)
+    const { gas, refused } = this.#table
+    const verdict: Omit<Verdict, 'faults'> = {
+      ...{ actor: this.#actor, rulings: this.#rulings, games: this.#games, books, gas, blocks, delay },
+      ...{ crooked: new Set(this.#crooked.keys()), cast: this.#cast },
+      refused: [...refused.values()].reduce((sum, n) => sum + n, 0),
+    }
+    return { ...verdict, faults: this.#faults(verdict, whole) }
+  }
+
+  async #lie(course: Course): Promise<Committed> {
+    const { forge, windows, pair, solver, crookedSolver } = this.#actor
+    const cells = await course.cells()
+    const place: Place = { window: windows - 1, replica: 0 }
+    if (crookedSolver) this.#crooked.set(cells[0] as Hex, solver ?? {})
+    if (forge === undefined) return await course.commit()
+    this.#crooked.set(cells[0] as Hex, solver ?? {})
+    const forged = await forge(this.#ground, place, this.#seed)
+    this.#forged.set(0, forged)
+    if (pair) await this.#pairUp(cells, place, forged)
+    return await course.commit(this.#forged)
+  }
+
+  /** The other cells claim the state of the first one, which is not what follows from their own sums. */
+  async #pairUp(cells: readonly Hex[], place: Place, { statement }: Forged): Promise<void> {
+    const { count } = this.#ground.schedule(place)
+    const rootAfter = await statement.preimage({ level: 'items' }, 0, count - 1)
+    for (const [replica, cell] of cells.entries()) {
+      if (replica === 0) continue
+      this.#forged.set(replica, { statement: this.#ground.truth({ ...place, replica }), change: { rootAfter } })
+      this.#crooked.set(cell, {})
+    }
+  }
+
+  #corrupt(drawn: readonly Hex[]): void {
+    const { judging, acceptor, challenger, sybils = 0 } = this.#actor
+    if (judging === 'lazy') this.#crooked.set(drawn[0] as Hex, acceptor ?? {})
+    if (judging === 'griefing') this.#crooked.set(drawn[0] as Hex, challenger ?? {})
+    for (const { address } of this.#cast.sybils.slice(0, sybils)) this.#crooked.set(address, challenger ?? {})
+  }
+
+  async #sybils(course: Course, { window }: Committed): Promise<void> {
+    const { sybils = 0, late } = this.#actor
+    if (sybils === 0) return
+    if (late) await this.#chain.reach((await course.view(window)).challengesUntil - 1)
+    await this.#challenge(course, window, this.#cast.sybils.slice(0, sybils))
+  }
+
+  async #challenge(course: Course, window: number, accounts: readonly Account[]): Promise<void> {
+    const { epoch } = await course.view(window)
+    await this.#chain.block(
+      ...accounts.map(
+        ({ assay }) =>
+          () =>
+            assay.challenge(course.jobId, epoch, window, 0),
+      ),
+    )
+    this.#challenged = await this.#chain.head()
+  }
+
+  /** An honest whistleblower audits what was accepted, and challenges it if it is false. */
+  async #whistle(course: Course, committed: Committed): Promise<void> {
+    const { status } = await course.view(committed.window)
+    if (status !== 'Committed' || (await course.audit(committed, 0)).judgement.accept) return
+    await this.#challenge(course, committed.window, [this.#cast.whistleblower])
+    await this.#settleDisputes(course, committed)
+  }
+
+  async #delay(course: Course, { window }: Committed): Promise<number | undefined> {
+    if ((await course.view(window)).status !== 'Committed' || this.#challenged === undefined) return undefined
+    return (await course.settle(window)) - this.#challenged
+  }
+
+  /** Plays all games that are open, and carries out what they come to. */
+  async #settleDisputes(course: Course, committed: Committed): Promise<void> {
+    const open = await this.#open(course, committed)
+    await this.#table.play(open)
+    for (const dispute of open) {
+      await this.#chain.block(() => this.#cast.bystander.assay.resolve(dispute.entryHash))
+      this.#rulings.push((await this.#chain.reader.disputeOf(dispute.entryHash)).ruling)
+    }
+    // Games of claims that are accused again stay decided.
+    this.#games.length = 0
+    for (const dispute of this.#disputes.values()) {
+      this.#games.push(...(await decidedGames(this.#chain, dispute, this.#table.began)))
+    }
+  }
+
+  async #open(course: Course, { window, entries, hashes }: Committed): Promise<Dispute[]> {
+    const open: Dispute[] = []
+    for (const [replica, entryHash] of hashes.entries()) {
+      const { disputed } = (await this.#chain.reader.entryOf(course.jobId, window, replica)) as EntryView
+      if (!disputed) continue
+      const { spec, program, data: bytes } = this.#ground.job
+      const slot = entries.map(({ entry }) => entry)
+      const entry = slot[replica] as (typeof slot)[number]
+      const about = caseOf({ spec, program, bytes, entry, slot })
+      const players = this.#players({ about, entry, slot }, replica)
+      const { assay } = this.#chain.reader.deployment
+      const known = this.#disputes.get(entryHash)
+      const fromBlock = known?.fromBlock ?? (await course.view(window)).committedAt
+      const dispute = { about, entry, slot, entryHash, fromBlock, claimId: claimIdOf(assay, entryHash) }
+      const made: Dispute = { ...dispute, playerOf: await players }
+      this.#disputes.set(entryHash, made)
+      open.push(made)
+    }
+    return open
+  }
+
+  async #players(disputed: Omit<Dispute, 'playerOf' | 'entryHash' | 'fromBlock'>, replica: number) {
+    const place = { window: this.#actor.windows - 1, replica }
+    const truth = this.#ground.truth(place)
+    const worlds = {
+      asserter: [this.#forged.get(replica)?.statement ?? truth],
+      challenger: [await this.#world(this.#attacked ? flippedBit : undefined, place)],
+    }
+    const other = this.#actor.inconsistent ? [await this.#world(wrongReduction, place)] : []
+    const honest = new Honest(this.#ground, disputed)
+    const liars = new Map<string, Player>()
+    return (account: Hex, side: Side): Player => {
+      const manner = this.#crooked.get(account)
+      if (manner === undefined) return honest
+      const key = `${account} ${side}`
+      const player = liars.get(key) ?? new Liar(disputed, [...worlds[side], ...other], manner)
+      liars.set(key, player)
+      return player
+    }
+  }
+
+  /** Whether crooked accounts challenge. */
+  get #attacked(): boolean {
+    return this.#actor.judging === 'griefing' || (this.#actor.sybils ?? 0) > 0
+  }
+
+  async #world(forge: Forge | undefined, place: Place): Promise<Statement> {
+    return forge === undefined ? this.#ground.truth(place) : (await forge(this.#ground, place, this.#seed)).statement
+  }
+
+  #faults({ rulings, games, books, crooked, gas, cast, delay = 0 }: Omit<Verdict, 'faults'>, whole: boolean): string[] {
+    const { rulings: expected, ends } = this.#actor
+    const faults = [...books.faults]
+    const fault = (wrong: boolean, what: string): void => {
+      if (wrong) faults.push(what)
+    }
+    const found = games.map(({ by, end }) => (by === 'proof' ? end : by))
+    fault(!whole, 'the job does not end in the honest state')
+    fault(rulings.join() !== expected.join(), `rulings ${rulings}, not ${expected}`)
+    fault(found.join() !== ends.join(), `games end in ${found}, not ${ends}`)
+    const longest = longestGame(this.#ground.terms.responsePeriod)
+    for (const game of games) fault(game.blocks > longest, `a game of ${game.blocks} blocks`)
+    const { challengePeriod } = this.#ground.terms
+    fault(delay > challengePeriod + 2 * longest, `the window settles ${delay} blocks after it was challenged`)
+    for (const [account, spent] of gas) {
+      const due = BigInt(spent) * this.#ground.terms.gasPrice
+      const paid = crooked.has(account) || account === cast.bystander.address
+      fault(!paid && (books.of.get(account)?.awarded ?? 0n) < due, `${account} was not repaid its gas`)
+    }
+    let net = 0n
+    for (const [account, { lost, awarded }] of books.of) {
+      if (crooked.has(account)) {
+        net += awarded - lost
+        // In a league one may get what another loses.
+        fault(lost === 0n && crooked.size === 1, `${account} has lied and lost nothing`)
+      } else fault(lost > 0n, `${account} is honest and has lost ${lost}`)
+    }
+    fault(net >= 0n, 'lying has paid')
+    return faults
+  }
+}
