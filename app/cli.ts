@@ -76,6 +76,11 @@ const COMMANDS: readonly Entry[] = [
     load: () => import('#app/commands/verify.ts'),
   },
   {
+    name: 'challenge',
+    summary: 'challenge an entry that is false, and play until the chain has ruled',
+    load: () => import('#app/commands/challenge.ts'),
+  },
+  {
     name: 'dispute',
     summary: 'list, show and replay the disputes of a network',
     load: () => import('#app/commands/dispute.ts'),

@@ -145,7 +145,7 @@ function unfinished(
   called: (player: Player) => string,
 ): string {
   const last = moves.at(-1) as TranscriptMove
-  const who = last.player === null ? short(last.account) : called(last.player)
+  const who = whoMoved(last, called)
   if (last.kind === 'prove' || last.kind === 'timeout' || last.kind === 'concede')
     return `${who} ${moveText(last, undefined)}`
   if (last.kind === 'choose') return `named ${last.choice}${state === 'running' ? ', and waits for an answer' : ''}`
@@ -173,27 +173,34 @@ const MOVES: readonly Column[] = [
   { title: 'clocks', align: 'right' },
 ]
 
-function moveTable(
-  { moves, places }: GameTranscript,
-  called: (player: Player) => string,
-  terminal: Terminal,
-): string[] {
-  let next = 0
-  const rows = moves.map((move) => {
-    const left = move.kind === 'choose' && move.next !== move.level
-    const place = left ? places[next++] : undefined
-    const who = move.player === null ? short(move.account) : called(move.player)
-    return [
-      `${move.block}`,
-      who,
-      move.level,
-      moveText(move, place),
-      move.gas === null ? '' : count(move.gas),
-      clocksText(move),
-    ]
+function moveTable(game: GameTranscript, called: (player: Player) => string, terminal: Terminal): string[] {
+  const rows = movesWithPlaces(game).map(({ move, place }) => {
+    const gas = move.gas === null ? '' : count(move.gas)
+    return [`${move.block}`, whoMoved(move, called), move.level, moveText(move, place), gas, clocksText(move)]
   })
   return table(MOVES, rows, terminal)
 }
+
+/** A line for each move of a game, for those who follow it. */
+export function moveLines(transcript: Transcript, game: GameTranscript, name: NameOf): string[] {
+  const players = playersOf(transcript, game)
+  return movesWithPlaces(game).map(({ move, place }) => {
+    const who = whoMoved(move, (player) => name(players[player]))
+    return `block ${move.block}, ${move.level}: ${who} ${place === undefined ? '' : 'names '}${moveText(move, place)}`
+  })
+}
+
+/** Each move, with what a choice that ended a list has named. */
+function movesWithPlaces({ moves, places }: GameTranscript): { move: TranscriptMove; place: Place | undefined }[] {
+  let next = 0
+  return moves.map((move) => {
+    const left = move.kind === 'choose' && move.next !== move.level
+    return { move, place: left ? places[next++] : undefined }
+  })
+}
+
+const whoMoved = ({ player, account }: TranscriptMove, called: (player: Player) => string): string =>
+  player === null ? short(account) : called(player)
 
 /** Blocks left to the asserter and to the challenger. */
 const clocksText = ({ clocks }: TranscriptMove): string =>
