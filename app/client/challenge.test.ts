@@ -126,16 +126,16 @@ const argumentsFor = (jobId: string): string[] => {
   return ['challenge', jobId, ...place, '--engine', 'wasm']
 }
 
-async function challenge(
-  jobId: string,
-  ...more: readonly string[]
-): Promise<{ code: number; text: string; errors: string }> {
+const challenge = (jobId: string, ...more: readonly string[]): ReturnType<typeof assay> =>
+  assay(...argumentsFor(jobId), ...more)
+
+async function assay(...args: readonly string[]): Promise<{ code: number; text: string; errors: string }> {
   const [text, errors]: [string[], string[]] = [[], []]
   const catching = (into: string[]) => (part: string | Uint8Array) => into.push(String(part)) > 0
   const out = vi.spyOn(process.stdout, 'write').mockImplementation(catching(text))
   const err = vi.spyOn(process.stderr, 'write').mockImplementation(catching(errors))
   try {
-    const code = await main([...argumentsFor(jobId), ...more])
+    const code = await main(args)
     return { code, text: text.join(''), errors: errors.join('') }
   } finally {
     out.mockRestore()
@@ -172,7 +172,12 @@ it('beats a liar, and says how, though it is killed on the way; called again it 
   expect(text).toMatch(/^ {2}they differ in +0x[0-9a-f]{8} {2}bits? /m)
   const again = await challenge(jobs.forged, '--json')
   expect(again.code).toBe(EXIT.ok)
-  expect(JSON.parse(again.text)).toMatchObject({ ruling: 'Refuted', figures: [{ level: 'arithmetic' }] })
+  const summary = JSON.parse(again.text)
+  expect(summary).toMatchObject({ ruling: 'Refuted', figures: [{ level: 'arithmetic' }] })
+  const replay = await assay('dispute', 'replay', summary.entryHash, '--network', networkFile)
+  expect(replay.text).toMatch(
+    /^\d+ moves replayed, 1 game decided, 1 building block computed: all as the chain says\n$/,
+  )
 }, 240_000)
 
 /** Runs the command in a process of its own, which is killed once it has told that; returns what it told. */

@@ -129,7 +129,12 @@ export function openOf({ opened }: DisputeRecord, calls: Iterable<Call>): Open |
     const { entry, facts } = shown ?? {}
     if (entry === undefined || facts === undefined) continue
     if (to0x(entryDigest(entry)) !== opened.entryHash || to0x(factsHash(facts)) !== opened.factsHash) continue
-    return { entry, facts, schedule: itemsOf(facts, entry, opened.replicas) }
+    try {
+      return { entry, facts, schedule: itemsOf(facts, entry, opened.replicas) }
+    } catch {
+      // Facts that no job should have: there is no plan of its lanes.
+      return undefined
+    }
   }
   return undefined
 }

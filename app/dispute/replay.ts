@@ -9,26 +9,15 @@ import { itemAt } from '#pinpoint/schedule.ts'
 import type { Evidence, Move, Opening, Player, Position } from '#pinpoint/types.ts'
 import { fromHex, to0x } from '#proto/bytes.ts'
 import { entryDigest } from '#proto/entry.ts'
-import { AssayError, fail } from '#proto/errors.ts'
+import { fail } from '#proto/errors.ts'
 import { ARITY, HASH_BYTES, leafHash } from '#proto/hash.ts'
 import type { Hex } from '#proto/terms.ts'
 import { type Call, callsOf, openOf } from './calls.ts'
+import { type Difference, Differs, differenceAt, same } from './difference.ts'
 import { blockReport } from './ends.ts'
 import { numbersOf } from './parties.ts'
 import { type Open, readNode } from './places.ts'
 import type { DisputeRecord } from './record.ts'
-
-/** Where the chain says something else than the rules. */
-export interface Difference {
-  readonly gameId: Hex | null
-  /** Number of the move among all of the dispute, from 1. */
-  readonly move: number
-  readonly block: number
-  readonly transaction: string
-  readonly what: string
-  readonly chain: string
-  readonly here: string
-}
 
 export interface Replay {
   /** Moves that were played again and came out as the chain says. */
@@ -55,31 +44,14 @@ interface Play {
   word: number
 }
 
-class Differs extends Error {
-  readonly what: string
-  readonly chain: string
-  readonly here: string
-
-  constructor(what: string, chain: unknown, here: unknown) {
-    super(what)
-    this.what = what
-    this.chain = String(chain)
-    this.here = String(here)
-  }
-}
-
-function same(what: string, chain: unknown, here: unknown): void {
-  if (chain !== here) throw new Differs(what, chain, here)
-}
-
 const upper = (name: string): string => name.charAt(0).toUpperCase() + name.slice(1)
+const hashText = (hash: Uint8Array | undefined): string => (hash === undefined ? 'none' : to0x(hash))
+
 /** The hash of an item, from the preimage of the node above it. */
 function childOf(preimage: Uint8Array, item: number): Uint8Array {
   const at = (item % ARITY) * HASH_BYTES
   return preimage.slice(at, at + HASH_BYTES)
 }
-
-const hashText = (hash: Uint8Array | undefined): string => (hash === undefined ? 'none' : to0x(hash))
 
 /**
  * Plays the games of a record again.
@@ -128,12 +100,7 @@ class Replayer {
       try {
         this.#take(event)
       } catch (error) {
-        const { blockNumber: block, transactionHash: transaction } = event
-        const place = { gameId, move: this.#made, block, transaction }
-        if (error instanceof Differs) difference = { ...place, what: error.what, chain: error.chain, here: error.here }
-        else if (error instanceof AssayError)
-          difference = { ...place, what: 'the move itself', chain: 'it was made', here: `refused: ${error.message}` }
-        else throw error
+        difference = differenceAt({ event, gameId, move: this.#made }, error)
         break
       }
     }
