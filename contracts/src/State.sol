@@ -111,7 +111,7 @@ uint256 constant MAX_SOLVERS = 64;
 uint256 constant MAX_POOL = 64;
 uint256 constant MAX_COORDINATORS = 16;
 uint256 constant MAX_DEPTH = 8;
-uint256 constant MAX_CHALLENGERS = 32; // drawn verifiers may come on top
+uint256 constant MAX_CHALLENGERS = 8; // drawn verifiers may come on top: with all of them a resolution just fits a transaction (Gas.t.sol)
 uint8 constant MAX_ROUNDS = 3;
 
 /// @dev What the longest game costs one of its players: about 1.5 M at 2^71 micro-steps (docs/spec/pinpoint.md). Nobody is repaid more.

@@ -170,7 +170,8 @@ library Windows {
 
     /// @dev Starts the challenge period once every drawn entry is accepted.
     function markVerified(Job storage job, Window storage window, bytes32 jobId, uint32 w) internal {
-        if (window.accepted != window.sampled || window.challengesUntil > 0) return;
+        // Before the seed nothing is drawn yet: a claim that is upheld so early verifies nothing.
+        if (!window.seeded || window.accepted != window.sampled || window.challengesUntil > 0) return;
         window.challengesUntil = blockNow() + job.terms.challengePeriod;
         emit IAssay.WindowVerified(jobId, w, window.epoch, window.challengesUntil);
     }

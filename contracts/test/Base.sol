@@ -4,6 +4,7 @@ pragma solidity ^0.8.37;
 import {IArbiter} from "../src/IArbiter.sol";
 import {IAssay} from "../src/IAssay.sol";
 import {IRandomness} from "../src/IRandomness.sol";
+import {OracleArbiter} from "../src/testing/OracleArbiter.sol";
 import {Deploy} from "deploy/Deploy.sol";
 import {Vm, vm} from "./Vm.sol";
 
@@ -11,10 +12,14 @@ import {Vm, vm} from "./Vm.sol";
 abstract contract Base {
     bool public constant IS_TEST = true;
     uint256 internal constant FUNDS = 1e24;
+    uint128 internal constant GAME = 2_000_000; // gas of the longest game, at a price of 1
+    uint128 internal constant CLAIM = 10 * GAME;
+    uint128 internal constant VERDICT = 2 * GAME;
+    uint128 internal constant BOND = 3 * GAME;
 
     IAssay internal assay;
     IRandomness internal randomness;
-    IArbiter internal arbiter;
+    OracleArbiter internal oracle;
     mapping(address account => uint256) internal keys;
     uint64 private nonce;
 
@@ -24,8 +29,8 @@ abstract contract Base {
 
     function setUp() public virtual {
         randomness = IRandomness(Deploy.contractNamed("BlockRandomness", ""));
-        arbiter = IArbiter(Deploy.contractNamed("OptimisticArbiter", ""));
-        assay = assayWith(arbiter);
+        oracle = OracleArbiter(Deploy.probeNamed("OracleArbiter"));
+        assay = assayWith(oracle);
     }
 
     function assayWith(IArbiter judge) internal returns (IAssay) {
@@ -93,10 +98,11 @@ abstract contract Base {
         t.entryPrice = 1000;
         t.verdictFee = 100;
         t.windowFee = 50;
-        t.claimStake = 40_000;
-        t.verdictStake = 500;
-        t.challengeBond = 700;
+        t.claimStake = CLAIM;
+        t.verdictStake = VERDICT;
+        t.challengeBond = BOND;
         t.coordinatorBond = 900;
+        t.gasPrice = 1;
         t.bidPeriod = 10;
         t.commitPeriod = 20;
         t.verdictPeriod = 10;
@@ -289,15 +295,33 @@ abstract contract Base {
         return assay.entryOf(jobId, w, i).entryHash;
     }
 
-    function contest(bytes32 entryHash) internal {
-        vm.prank(assay.disputeOf(entryHash).solver);
-        assay.contest(entryHash);
+    /// @dev The claim is false: all its games are lost within a response period.
+    function refute(bytes32 entryHash) internal {
+        oracle.tell(entryHash, true);
+        vm.roll(block.number + 7);
+        carryOut(entryHash);
+        yes(refuted(entryHash), "refuted");
     }
 
-    /// @dev Lets the response period pass and carries out the ruling.
-    function resolve(bytes32 entryHash) internal {
+    /// @dev The claim is true, or nobody shows that it is not.
+    function uphold(bytes32 entryHash) internal {
         vm.roll(block.number + 7);
+        carryOut(entryHash);
+        yes(assay.disputeOf(entryHash).ruling == IArbiter.Ruling.Upheld, "upheld");
+    }
+
+    /// @dev Whatever the ruling: what some have lost is what others have earned, and what is burned.
+    function carryOut(bytes32 entryHash) internal {
+        vm.recordLogs();
         assay.resolve(entryHash);
+        Vm.Log[] memory logs = vm.getRecordedLogs();
+        int256 sum;
+        for (uint256 i = 0; i < logs.length; i++) {
+            if (logs[i].topics[0] != IAssay.Ledger.selector) continue;
+            (int256 amount, IAssay.Reason reason,,) = abi.decode(logs[i].data, (int256, IAssay.Reason, uint32, uint16));
+            if (reason >= IAssay.Reason.Slash) sum += amount;
+        }
+        yes(sum == 0, "the ledger's slashes and their uses balance");
     }
 
     function refuted(bytes32 entryHash) internal view returns (bool) {

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.37;
 
-import {IArbiter} from "../src/IArbiter.sol";
 import {IAssay} from "../src/IAssay.sol";
 import {Base} from "./Base.sol";
 import {vm} from "./Vm.sol";
@@ -93,22 +92,22 @@ contract CornersTest is Base {
     }
 
     /// @dev The job ends while a dispute over a window that was voided is still open.
-    function test_a_contested_dispute_may_outlive_its_job() public {
+    function test_a_dispute_may_outlive_its_job() public {
         bytes32 jobId = start(defaults(), 4, 3);
         uint32 w = commit(jobId);
-        bytes32 contested = challenge(jobId, w, 1);
-        contest(contested);
-        bytes32 lost = challenge(jobId, w, 0);
-        vm.roll(block.number + 7);
-        assay.resolve(lost);
+        address accused = cell(jobId, 1);
+        bytes32 open = challenge(jobId, w, 1);
+        refute(challenge(jobId, w, 0));
         while (job(jobId).phase == IAssay.Phase.Active) {
             finish(jobId);
         }
-        uint256 before = assay.balanceOf(whistleblower);
-        assay.resolve(contested);
-        eq(assay.balanceOf(whistleblower), before + 700, "the bond returns");
+        vm.expectRevert(abi.encodeWithSelector(IAssay.NotUnbondable.selector, accused));
+        assay.unbond(jobId, accused);
+        uint256 before = wealth(jobId, accused);
+        uphold(open);
+        eq(wealth(jobId, accused), before + BOND / 2, "half the bond");
         eq(job(jobId).openDisputes, 0, "none is open");
-        yes(assay.disputeOf(contested).ruling == IArbiter.Ruling.Contested, "undecided");
+        assay.unbond(jobId, accused);
     }
 
     /// @dev What a solver claimed before it left still answers for itself.
@@ -124,42 +123,9 @@ contract CornersTest is Base {
         yes(cell(jobId, 0) != gone, "replaced");
         yes(window(jobId, w).status == IAssay.WindowStatus.Committed, "its work stands");
         uint256 before = wealth(jobId, gone);
-        resolve(challenge(jobId, w, 0));
+        refute(challenge(jobId, w, 0));
         eq(before - wealth(jobId, gone), defaults().claimStake, "its stake is lost");
         yes(window(jobId, w).status == IAssay.WindowStatus.Void, "and its work");
         eq(job(jobId).epoch, 3, "the others start again");
-    }
-
-    /// @dev Nobody who commits to acceptance can be trapped by an accusation that nobody answers.
-    function test_an_acceptor_of_an_accused_claim_has_its_own_time_to_contest() public {
-        bytes32 jobId = start();
-        uint32 w = commitAndSeed(jobId);
-        bytes32 entryHash = challenge(jobId, w, 1);
-        commitAll(jobId, w);
-        vm.roll(block.number + 6);
-        revealVerdict(jobId, w, 1, true, 1);
-        address acceptor = assay.entryOf(jobId, w, 1).verifier;
-        vm.roll(block.number + 6);
-        vm.expectRevert(abi.encodeWithSelector(IAssay.RulingPending.selector, entryHash));
-        assay.resolve(entryHash);
-        vm.prank(acceptor);
-        assay.contest(entryHash);
-        assay.resolve(entryHash);
-        yes(assay.disputeOf(entryHash).ruling == IArbiter.Ruling.Contested, "undecided");
-        eq(wealth(jobId, acceptor), FUNDS, "nothing is lost");
-    }
-
-    function test_a_decided_dispute_is_resolved_before_its_claim_is_accepted() public {
-        bytes32 jobId = start();
-        uint32 w = commitAndSeed(jobId);
-        bytes32 entryHash = challenge(jobId, w, 1);
-        commitAll(jobId, w);
-        vm.roll(block.number + 7);
-        address acceptor = assay.entryOf(jobId, w, 1).verifier;
-        refused(acceptor, abi.encodeWithSelector(IAssay.RulingDue.selector, entryHash));
-        assay.revealVerdict(jobId, 1, w, 1, true, 1, DIGEST, SALT);
-        assay.resolve(entryHash);
-        yes(refuted(entryHash), "nobody stood for it");
-        eq(wealth(jobId, acceptor), FUNDS, "who had not accepted loses nothing");
     }
 }

@@ -87,14 +87,13 @@ contract FundingTest is Base {
     }
 
     /// @dev Windows that a submitter has disputed away are redone and paid all the same: it cannot take the work for free.
-    function test_cancel_does_not_take_back_what_a_contested_dispute_voided() public {
+    function test_cancel_does_not_take_back_what_a_dispute_voided() public {
         bytes32 jobId = start();
         commitAndSeed(jobId);
         uint32 w = commitAndSeed(jobId);
         eq(w, 1, "two windows are open");
         bytes32 first = challenge(jobId, 0, 0);
-        contest(first);
-        resolve(first);
+        refute(first);
         eq(job(jobId).nextWindow, 0, "all is to be redone");
         cancel(jobId);
         eq(job(jobId).totalWindows, 2, "as many windows as there were");

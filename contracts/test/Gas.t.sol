@@ -2,26 +2,32 @@
 pragma solidity ^0.8.37;
 
 import {IAssay} from "../src/IAssay.sol";
-import {Base} from "./Base.sol";
+import {MAX_CHALLENGERS} from "../src/State.sol";
+import {Games} from "./Games.sol";
 import {vm} from "./Vm.sol";
 
 /// @dev What whole transactions cost at the contract's limits: every one fits EIP-7825, and snapshots/gas.json keeps the
 /// figures. `FORGE_SNAPSHOT_CHECK=true` makes a difference fail.
 /// forge-config: default.isolate = true
 /// forge-config: test.isolate = true
-contract GasTest is Base {
+contract GasTest is Games {
     uint256 private constant CAP = 16_777_216;
 
     function full(uint16 replicas, uint8 depth) private pure returns (IAssay.JobTerms memory t) {
-        t = defaults();
+        t = playable();
         t.replicas = replicas;
         t.entriesPerWindow = 64 / replicas;
         t.depth = depth;
         t.steps = uint32(t.entriesPerWindow) * 2 * 12;
-        t.claimStake = 2 * 8 * (64 * 1100 + 50);
+        t.claimStake = 200 * GAME; // enough for everybody
         t.verdictPeriod = 1000;
+        t.revealPeriod = 1000;
         t.challengePeriod = 1000;
         t.jobPeriod = 1e6;
+    }
+
+    function lanes() internal pure override returns (uint16) {
+        return 64;
     }
 
     function measured(string memory name) private {
@@ -61,10 +67,9 @@ contract GasTest is Base {
         vm.prank(whistleblower);
         assay.challenge(jobId, 1, w, 0);
         measured("challenge");
-        contest(entryHash);
-        measured("contest");
+        concede(whistleblower, entryHash);
         assay.resolve(entryHash);
-        measured("resolve: contested, 4 entries");
+        measured("resolve: upheld, 4 entries");
     }
 
     function test_crowded_draws() public {
@@ -87,8 +92,7 @@ contract GasTest is Base {
         measured("redraw: 64 missing of a pool of 64");
         acceptAll(jobId, w);
         measured("revealVerdict: third round of a pool of 64");
-        bytes32 entryHash = challenge(jobId, w, 0);
-        resolve(entryHash);
+        give(challenge(jobId, w, 0));
         measured("resolve: refuted, 64 cells");
     }
 
@@ -100,8 +104,88 @@ contract GasTest is Base {
         for (uint32 w = 0; w < 8; w++) {
             acceptAll(jobId, w);
         }
-        bytes32 entryHash = challenge(jobId, 0, 0);
-        resolve(entryHash);
+        give(challenge(jobId, 0, 0));
         measured("resolve: refuted, 8 windows of 64 accepted entries");
+    }
+
+    function concede(address player, bytes32 entryHash) private {
+        bytes32 id = gameId(entryHash, 0, 0);
+        vm.prank(player);
+        pinpoint.concede(id);
+    }
+
+    /// @dev The solver gives its claim up, and the acceptor does not take it over.
+    function give(bytes32 entryHash) private {
+        concede(assay.disputeOf(entryHash).solver, entryHash);
+        vm.roll(block.number + 7);
+        assay.resolve(entryHash);
+    }
+
+    /// @dev Nothing can make a resolution dearer: 64 cells, 63 rejections and as many bonds as there may be against one claim, gas to repay
+    /// to all of them, a seat of its acceptor, seven windows after it in which every entry is accepted, and nobody with a balance.
+    function test_the_most_crowded_dispute() public {
+        bytes32 jobId = crowdedJob();
+        bytes32 entryHash = assay.entryOf(jobId, 0, 0).entryHash;
+        for (uint256 i = 0; i < MAX_CHALLENGERS; i++) {
+            address one = actor("accuser", i);
+            fund(one);
+            vm.prank(one);
+            assay.challenge(jobId, 1, 0, 0);
+            withdraw(one);
+        }
+        for (uint16 i = 0; i < 64; i++) {
+            commitVerdict(jobId, 0, i, i == 0, 0);
+        }
+        for (uint16 i = 0; i < 64; i++) {
+            revealVerdict(jobId, 0, i, i == 0, 0);
+        }
+        measured("revealVerdict: the last of 63 rejections");
+        uint256 accusers = claim(entryHash).challengers.length;
+        yes(accusers > MAX_CHALLENGERS + 32, "many different verifiers");
+        loseSeat(entryHash, 0, accusers);
+        vm.prank(assay.entryOf(jobId, 0, 0).verifier);
+        pinpoint.defend(address(assay), entryHash);
+        loseSeat(entryHash, 1, accusers);
+        assay.resolve{gas: CAP - 30_000}(entryHash);
+        measured("resolve: refuted by all who may accuse, 8 windows of 64 entries of 64 cells");
+        yes(refuted(entryHash), "refuted");
+    }
+
+    /// @dev Eight windows of 64 cells, all but the first one accepted.
+    function crowdedJob() private returns (bytes32 jobId) {
+        jobId = register(full(64, 8));
+        for (uint256 i = 0; i < 64; i++) {
+            bid(jobId, actor("solver", i), IAssay.Role.Solver);
+            bid(jobId, actor("verifier", i), IAssay.Role.Verifier);
+            withdraw(actor("solver", i));
+            withdraw(actor("verifier", i));
+        }
+        bid(jobId, actor("coordinator", 0), IAssay.Role.Coordinator);
+        withdraw(actor("coordinator", 0));
+        vm.roll(job(jobId).bidsClose + 3);
+        assay.assign(jobId);
+        for (uint32 w = 0; w < 8; w++) {
+            seed(jobId, commitKept(jobId));
+            if (w > 0) acceptAll(jobId, w);
+        }
+    }
+
+    function withdraw(address account) private {
+        uint256 free = assay.balanceOf(account);
+        vm.prank(account);
+        assay.withdraw(free);
+    }
+
+    /// @dev Every challenger makes a move first, whose gas is metered.
+    function loseSeat(bytes32 entryHash, uint256 seat, uint256 accusers) private {
+        bytes32 first = gameId(entryHash, seat, 0);
+        address holder = pinpoint.gameOf(first).asserter;
+        postItems(entryHash, first, holder, true);
+        for (uint256 i = 0; i < accusers; i++) {
+            bytes32 id = gameId(entryHash, seat, i);
+            chooseRoot(entryHash, id, pinpoint.gameOf(id).challenger);
+        }
+        vm.prank(holder);
+        pinpoint.concede(first);
     }
 }

@@ -3,18 +3,20 @@ pragma solidity ^0.8.37;
 
 import {IArbiter} from "../src/IArbiter.sol";
 import {IAssay} from "../src/IAssay.sol";
-import {Base} from "./Base.sol";
+import {IPinpoint} from "../src/pinpoint/IPinpoint.sol";
+import {Games} from "./Games.sol";
 import {vm} from "./Vm.sol";
 
 /// @dev One job among honest and dishonest accounts, driven by random calls. Time passes only through `wait`, before
-/// which the honest do their duty: verdicts, contests, answers to summons. Everything else is up to chance.
-contract Handler is Base {
+/// which the honest do their duty: verdicts, moves in their games, answers to summons. Everything else is up to chance.
+contract Handler is Games {
     bytes32 public jobId;
     uint256 public escrowPaid;
     address[] public everybody;
     address[] public honest;
     address[] private verifiers;
     address private liar;
+    address[4] private crooks;
     bytes32[] private disputes;
     mapping(bytes32 entryHash => address[]) private bonded;
     /// @dev 1 + the replica that lied, by epoch and window; 0 where the window is sound.
@@ -22,7 +24,7 @@ contract Handler is Base {
 
     function setUp() public override {
         super.setUp();
-        IAssay.JobTerms memory t = defaults();
+        IAssay.JobTerms memory t = playable();
         t.sampleRate = 2 ** 63;
         t.jobPeriod = 300;
         // Two of its three windows are paid for.
@@ -41,6 +43,7 @@ contract Handler is Base {
         assay.assign(jobId);
         join("honest standby", IAssay.Role.Solver, true);
         join("lazy standby", IAssay.Role.Solver, false);
+        crooks = [liar, verifiers[2], actor("lazy standby"), stranger];
         fund(whistleblower);
         fund(stranger);
         everybody.push(whistleblower);
@@ -73,7 +76,8 @@ contract Handler is Base {
     }
 
     /// @dev Commits the next window; where the liar is a cell, it may lie in every slot and fool the others.
-    function commitNext(bool lie) external {
+    function commitNext(uint256 pick) external {
+        bool lie = pick % 4 == 0;
         IAssay.JobView memory v = job(jobId);
         if (v.phase != IAssay.Phase.Active || v.replicas == 0 || v.nextWindow >= v.totalWindows) return;
         uint256 culprit;
@@ -82,6 +86,7 @@ contract Handler is Base {
             if (cells[r] == liar) culprit = r + 1;
         }
         (IAssay.Entry[] memory entries, bytes[] memory signatures) = build(jobId, culprit == 0 ? 0 : v.epoch);
+        keep(entries);
         vm.prank(v.lease);
         try assay.commitWindow(jobId, v.epoch, v.nextWindow, entries, signatures) {
             forged[v.epoch][v.nextWindow] = culprit;
@@ -122,35 +127,119 @@ contract Handler is Base {
         try assay.abstain(jobId, epoch, from, uint16(pick % 4)) {} catch {}
     }
 
-    /// @dev The stranger accuses anything; the whistleblower only what it knows to be false.
+    /// @dev The crooked accuse anything; the whistleblower only what it knows to be false.
     function accuse(uint256 pick, bool good) external {
         (uint32 from, uint32 to) = live();
         if (from == to) return;
         uint32 w = from + uint32(pick % (to - from));
         IAssay.WindowView memory v = window(jobId, w);
         uint256 culprit = forged[v.epoch][w];
-        // Contested accusations void windows: too many of them and nothing else would ever happen.
-        if (good ? culprit == 0 : pick % 4 != 0) return;
+        // What a solver gives up voids windows: too many accusations and nothing else would ever happen.
+        if (good ? culprit == 0 : pick % 2 != 0) return;
         uint16 i = good ? uint16(culprit - 1) : uint16(pick / 32 % v.entries);
-        address accuser = good ? whistleblower : stranger;
-        vm.prank(accuser);
-        try assay.challenge(jobId, v.epoch, w, i) {
-            bonded[note(w, i)].push(accuser);
-        } catch {}
+        challengeAs(good ? whistleblower : crooks[pick / 256 % 4], w, i);
     }
 
-    /// @dev Those without honour may contest as well.
-    function dishonestContest(uint256 pick) external {
-        if (disputes.length == 0 || pick % 3 != 0) return;
+    /// @return Whether that was possible.
+    function challengeAs(address accuser, uint32 w, uint16 i) private returns (bool) {
+        uint32 epoch = window(jobId, w).epoch;
+        vm.prank(accuser);
+        try assay.challenge(jobId, epoch, w, i) {
+            bonded[note(w, i)].push(accuser);
+            return true;
+        } catch {
+            return false;
+        }
+    }
+
+    /// @dev Somebody accuses an entry only to lose, so that it is upheld.
+    function launder(uint256 pick) external {
+        (uint32 from, uint32 to) = live();
+        if (from == to) return;
+        uint32 w = from + uint32(pick % (to - from));
+        uint16 i = uint16(pick / 8 % window(jobId, w).entries);
+        address accuser = crooks[pick / 64 % 4];
+        if (!challengeAs(accuser, w, i)) return;
+        bytes32 entryHash = assay.entryOf(jobId, w, i).entryHash;
+        IPinpoint.ClaimView memory c = claim(entryHash);
+        uint256 seat = c.seats[0].done ? c.seats.length - 1 : 0;
+        if (!c.seats[seat].done) concede(accuser, gameId(entryHash, seat, c.challengers.length - 1));
+    }
+
+    /// @dev The liar gives up a claim that somebody has accepted.
+    function desert(uint256 pick) external {
+        (uint32 from, uint32 to) = live();
+        for (uint32 w = from; w < to; w++) {
+            address[] memory cells = assay.cellsOf(jobId, window(jobId, w).epoch);
+            for (uint16 i = 0; i < window(jobId, w).entries; i++) {
+                if (cells[i % cells.length] != liar || !assay.entryOf(jobId, w, i).accepted) continue;
+                if (!challengeAs(crooks[1 + pick % 3], w, i)) continue;
+                bytes32 entryHash = assay.entryOf(jobId, w, i).entryHash;
+                IPinpoint.ClaimView memory c = claim(entryHash);
+                if (!c.seats[0].done) concede(liar, gameId(entryHash, 0, c.challengers.length - 1));
+                return;
+            }
+        }
+    }
+
+    function concede(address player, bytes32 id) private {
+        vm.prank(player);
+        pinpoint.concede(id);
+    }
+
+    /// @dev Those without honour give up, post what is false, doubt what is true, take a seat; or let their time run out.
+    function crookedMove(uint256 pick) external {
+        if (disputes.length == 0) return;
         bytes32 entryHash = disputes[pick % disputes.length];
-        vm.prank(assay.disputeOf(entryHash).solver);
-        try assay.contest(entryHash) {} catch {}
+        IPinpoint.ClaimView memory v = claim(entryHash);
+        uint256 how = pick / 1024 % 4;
+        if (how == 0) {
+            vm.prank(verifiers[2]);
+            try pinpoint.defend(address(assay), entryHash) {} catch {}
+            return;
+        }
+        uint256 s = pick / 32 % v.seats.length;
+        uint256 c = pick / 128 % v.challengers.length;
+        if (v.seats[s].done || v.challengers[c].done) return;
+        bytes32 id = gameId(entryHash, s, c);
+        IPinpoint.GameView memory g = pinpoint.gameOf(id);
+        if (how == 1) {
+            if (isHonest(g.asserter) && isHonest(g.challenger)) return;
+            concede(isHonest(g.asserter) ? g.challenger : g.asserter, id);
+        } else if (g.level == IPinpoint.Level.Items && block.number <= moveUntil(g)) {
+            bool posts = g.turn == IPinpoint.Side.Asserter;
+            if (posts && !isHonest(g.asserter)) postItems(entryHash, id, g.asserter, false);
+            if (!posts && !isHonest(g.challenger)) chooseRoot(entryHash, id, g.challenger);
+        }
+    }
+
+    /// @dev Anybody ends games that have run out of time.
+    function endGames() public {
+        for (uint256 d = 0; d < disputes.length; d++) {
+            if (!isOpen(disputes[d])) continue;
+            IPinpoint.ClaimView memory v = claim(disputes[d]);
+            for (uint256 i = 0; i < v.seats.length * v.challengers.length; i++) {
+                bytes32 id = gameId(disputes[d], i % v.seats.length, i / v.seats.length);
+                vm.prank(stranger);
+                try pinpoint.timeout(id) {} catch {}
+            }
+        }
     }
 
     function resolveAll() public {
         for (uint256 i = 0; i < disputes.length; i++) {
-            try assay.resolve(disputes[i]) {} catch {}
+            if (isOpen(disputes[i])) carryOutIfRuled(disputes[i]);
         }
+    }
+
+    function carryOutIfRuled(bytes32 entryHash) private {
+        if (pinpoint.ruling(address(assay), entryHash) == IArbiter.Ruling.Pending) return;
+        delete bonded[entryHash];
+        carryOut(entryHash);
+    }
+
+    function isOpen(bytes32 entryHash) private view returns (bool) {
+        return assay.disputeOf(entryHash).ruling == IArbiter.Ruling.Pending;
     }
 
     function signTwice() external {
@@ -259,7 +348,7 @@ contract Handler is Base {
             judge(w);
         }
         for (uint256 d = 0; d < disputes.length; d++) {
-            defend(disputes[d]);
+            play(disputes[d]);
         }
         answer();
     }
@@ -292,9 +381,9 @@ contract Handler is Base {
             bytes32 entryHash = assay.entryOf(jobId, w, i).entryHash;
             vm.prank(verifier);
             try assay.revealVerdict(jobId, v.epoch, w, i, culprit == 0, against, DIGEST, SALT) {}
-            catch (bytes memory error) {
-                require(bytes4(error) == IAssay.RulingDue.selector, "a verdict is refused");
-                assay.resolve(entryHash);
+            catch (bytes memory reason) {
+                require(bytes4(reason) == IAssay.RulingDue.selector, "a verdict is refused");
+                carryOutIfRuled(entryHash);
                 return;
             }
             if (culprit != 0) note(w, against);
@@ -307,20 +396,42 @@ contract Handler is Base {
         return uint16(i / replicas * replicas + culprit - 1);
     }
 
-    /// @dev An honest solver contests every accusation; an honest verifier those against what it accepted.
-    function defend(bytes32 entryHash) private {
-        IAssay.DisputeView memory d = assay.disputeOf(entryHash);
-        if (arbiter.ruling(address(assay), entryHash) != IArbiter.Ruling.Pending) return;
-        if (isHonest(d.solver)) {
-            vm.prank(d.solver);
-            assay.contest(entryHash);
-            return;
+    /// @dev The honest take the seats that are theirs to take, and make their moves in all their games.
+    function play(bytes32 entryHash) private {
+        if (!isOpen(entryHash) || pinpoint.ruling(address(assay), entryHash) != IArbiter.Ruling.Pending) return;
+        IPinpoint.ClaimView memory v = claim(entryHash);
+        for (uint256 a = 0; a < v.acceptors.length; a++) {
+            if (v.defendUntil == 0 || v.acceptors[a].done || !isHonest(v.acceptors[a].account)) continue;
+            vm.prank(v.acceptors[a].account);
+            pinpoint.defend(address(assay), entryHash);
+            v = claim(entryHash);
         }
-        if (window(jobId, d.window).epoch != d.epoch) return;
-        IAssay.EntryView memory e = assay.entryOf(jobId, d.window, d.index);
-        if (!e.accepted || !isHonest(e.verifier)) return;
-        vm.prank(e.verifier);
-        assay.contest(entryHash);
+        for (uint256 s = 0; s < v.seats.length; s++) {
+            for (uint256 c = 0; c < v.challengers.length; c++) {
+                if (v.seats[s].done || v.challengers[c].done) continue;
+                move(entryHash, gameId(entryHash, s, c));
+                v = claim(entryHash);
+            }
+        }
+    }
+
+    function move(bytes32 entryHash, bytes32 id) private {
+        IPinpoint.GameView memory g = pinpoint.gameOf(id);
+        bool defends = isHonest(g.asserter);
+        bool accuses = isHonest(g.challenger);
+        bool asserts = g.turn == IPinpoint.Side.Asserter;
+        if (block.number > moveUntil(g)) {
+            if (asserts ? !accuses : !defends) return;
+            vm.prank(asserts ? g.challenger : g.asserter);
+            pinpoint.timeout(id);
+        } else if (g.level == IPinpoint.Level.End) {
+            if (defends) proveRoot(entryHash, id, g.asserter, true);
+            else if (accuses) proveRoot(entryHash, id, g.challenger, false);
+        } else if (asserts && defends) {
+            postItems(entryHash, id, g.asserter, true);
+        } else if (!asserts && accuses) {
+            chooseRoot(entryHash, id, g.challenger);
+        }
     }
 
     function answer() private {
@@ -345,9 +456,8 @@ contract Handler is Base {
 
     function bondsOf(address account) public view returns (uint256 sum) {
         for (uint256 i = 0; i < disputes.length; i++) {
-            if (assay.disputeOf(disputes[i]).ruling != IArbiter.Ruling.Pending) continue;
             for (uint256 j = 0; j < bonded[disputes[i]].length; j++) {
-                if (bonded[disputes[i]][j] == account) sum += 700;
+                if (bonded[disputes[i]][j] == account) sum += BOND;
             }
         }
     }
@@ -364,14 +474,14 @@ contract Handler is Base {
         return wealth(jobId, account) + bondsOf(account);
     }
 
-    /// @dev What the final windows cost: each slot once, each accepted verdict once, each commit once.
+    /// @dev What the final windows cost: each slot once, each acceptance once, each commit once.
     function spent() external view returns (uint256 sum) {
         IAssay.JobView memory v = job(jobId);
         for (uint32 w = 0; w < v.finalWindows; w++) {
             sum += 2 * 2 * 1000 + 50; // six slots in three windows
-            uint64 accepted = window(jobId, w).accepted;
-            for (; accepted != 0; accepted &= accepted - 1) {
-                sum += 100;
+            uint16 entries = window(jobId, w).entries;
+            for (uint16 i = 0; i < entries; i++) {
+                if (assay.entryOf(jobId, w, i).accepted) sum += 100;
             }
         }
     }
@@ -393,6 +503,7 @@ contract Handler is Base {
         for (uint256 i = 0; i < 80; i++) {
             doDuties();
             vm.roll(block.number + 8); // past the latest deadline in the end
+            endGames();
             resolveAll();
         }
         expire();

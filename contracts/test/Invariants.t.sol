@@ -25,7 +25,7 @@ contract InvariantsTest {
 
     /// @dev Time and progress come up more often than any one mischief.
     function targetSelectors() external view returns (FuzzSelector[] memory targets) {
-        bytes4[27] memory list = [
+        bytes4[31] memory list = [
             Handler.wait.selector,
             Handler.wait.selector,
             Handler.wait.selector,
@@ -39,7 +39,11 @@ contract InvariantsTest {
             Handler.crookedVerdict.selector,
             Handler.crookedAbstains.selector,
             Handler.accuse.selector,
-            Handler.dishonestContest.selector,
+            Handler.launder.selector,
+            Handler.desert.selector,
+            Handler.crookedMove.selector,
+            Handler.crookedMove.selector,
+            Handler.endGames.selector,
             Handler.resolveAll.selector,
             Handler.signTwice.selector,
             Handler.redrawAll.selector,

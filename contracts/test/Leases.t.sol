@@ -182,7 +182,6 @@ contract LeasesTest is Base {
     function test_a_plan_shrinks_without_standby_and_grows_with_late_bids() public {
         IAssay.JobTerms memory t = defaults();
         t.replicas = 4;
-        t.claimStake = 80_000;
         bytes32 jobId = start(t, 4, 2);
         address[] memory cells = assay.cellsOf(jobId, 1);
         overdue(jobId);
@@ -196,7 +195,7 @@ contract LeasesTest is Base {
         bid(jobId, stranger, IAssay.Role.Solver);
         fund(whistleblower);
         vm.prank(whistleblower);
-        assay.bid(jobId, IAssay.Role.Solver, 80_000 * 5);
+        assay.bid(jobId, IAssay.Role.Solver, 5 * CLAIM);
         overdue(jobId);
         summon(jobId, 0);
         vm.roll(block.number + 7);
@@ -213,7 +212,7 @@ contract LeasesTest is Base {
         vm.prank(solver);
         assay.claimLease(jobId);
         uint32 w = commit(jobId);
-        resolve(challenge(jobId, w, 1));
+        refute(challenge(jobId, w, 1));
         eq(job(jobId).lease, assay.coordinatorsOf(jobId)[0], "lease");
     }
 }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.37;
 
-import {IArbiter} from "../src/IArbiter.sol";
-import {ICourt, IPinpoint} from "../src/pinpoint/IPinpoint.sol";
+import {IArbiter, ICourt} from "../src/IArbiter.sol";
+import {IPinpoint} from "../src/pinpoint/IPinpoint.sol";
 import {Deploy} from "deploy/Deploy.sol";
 import {Base} from "./Base.sol";
 import {Forest} from "./Forest.sol";
@@ -203,9 +203,9 @@ abstract contract PinpointBase is Base, ICourt {
 
     // ----------------------------------------------------------------- moves
 
-    function accusation(address[] memory acceptors) internal view returns (IPinpoint.Accusation memory) {
+    function accusation(address[] memory acceptors) internal view returns (IArbiter.Accusation memory) {
         bytes32 hash = sha256(bytes.concat("assay/facts/1", facts));
-        return IPinpoint.Accusation(entryHash, "job", hash, solver, shape.replicas, RESPONSE, acceptors);
+        return IArbiter.Accusation(entryHash, "job", hash, solver, shape.replicas, RESPONSE, acceptors);
     }
 
     function accuse(address account) internal returns (bytes32 gameId) {

@@ -142,7 +142,7 @@ contract PinpointSeatsTest is PinpointBase {
     }
 
     function test_accusations_are_checked() public {
-        IPinpoint.Accusation memory a = accusation(new address[](0));
+        IArbiter.Accusation memory a = accusation(new address[](0));
         a.solver = address(0);
         vm.expectRevert(abi.encodeWithSelector(IPinpoint.BadAccusation.selector));
         pinpoint.open(a, challenger);
@@ -168,7 +168,7 @@ contract PinpointSeatsTest is PinpointBase {
 
     function test_claims_belong_to_their_court() public {
         accuse(challenger);
-        IPinpoint.Accusation memory a = accusation(new address[](0));
+        IArbiter.Accusation memory a = accusation(new address[](0));
         vm.prank(stranger);
         pinpoint.open(a, second);
         eq(pinpoint.claimOf(claimId).challengers.length, 1, "ours");

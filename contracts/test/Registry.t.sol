@@ -78,20 +78,32 @@ contract RegistryTest is Base {
         wrong(t, "sampleRate");
         (t = defaults()).entryPrice = 0;
         wrong(t, "entryPrice");
-        (t = defaults()).claimStake = 2 * 2 * (2 * 2 * 1100 + 50) - 1; // twice the cost of two windows
+        // Half of it repays the longest game and two windows.
+        (t = defaults()).claimStake = 2 * (GAME + 2 * (2 * 2 * 1100 + 50)) - 1;
         wrong(t, "claimStake");
-        (t = defaults()).sampleRate = 2 ** 56; // one in 256: price of a slot times 256
-        t.claimStake = 256 * 2000 - 1;
+        (t = defaults()).sampleRate = 2 ** 48; // one in 2^16: price of a slot times as many
+        t.claimStake = 2 ** 16 * 2000 - 1;
         wrong(t, "claimStake");
         (t = defaults()).claimStake = 2 ** 94;
         wrong(t, "claimStake");
-        (t = defaults()).verdictStake = 0;
+        (t = defaults()).gasPrice = 0;
+        wrong(t, "gasPrice");
+        (t = defaults()).gasPrice = 2 ** 127;
+        wrong(t, "claimStake");
+        // Half of each repays the longest game.
+        (t = defaults()).verdictStake = 2 * GAME - 1;
         wrong(t, "verdictStake");
+        (t = defaults()).gasPrice = 2;
+        wrong(t, "verdictStake");
+        t.verdictStake = 4 * GAME;
+        wrong(t, "challengeBond");
+        t.challengeBond = 4 * GAME;
+        assay.quote(t);
         (t = defaults()).verdictStake = 2 ** 93;
         wrong(t, "verdictStake");
         (t = defaults()).factsHash = 0;
         wrong(t, "factsHash");
-        (t = defaults()).challengeBond = 0;
+        (t = defaults()).challengeBond = 2 * GAME - 1;
         wrong(t, "challengeBond");
         (t = defaults()).coordinatorBond = 0;
         wrong(t, "coordinatorBond");
@@ -131,7 +143,7 @@ contract RegistryTest is Base {
         t.entryPrice = price % 1e12 + 1;
         t.sampleRate = rate / 2 + 2 ** 62;
         uint256 cost = 2 * (uint256(t.entryPrice) + t.verdictFee);
-        uint256 repay = 2 * uint256(t.depth) * (t.entriesPerWindow * cost + t.windowFee);
+        uint256 repay = 2 * (GAME + uint256(t.depth) * (t.entriesPerWindow * cost + t.windowFee));
         t.claimStake = uint128(repay > 16 * uint256(t.entryPrice) ? repay : 16 * uint256(t.entryPrice));
         (uint256 escrow, uint256 solver, uint256 verifier,) = assay.quote(t);
         uint256 count = (uint256(t.steps) + t.entrySteps - 1) / t.entrySteps;
@@ -147,7 +159,7 @@ contract RegistryTest is Base {
         bytes32 jobId = register(defaults());
         bid(jobId, stranger, IAssay.Role.Solver);
         IAssay.Seat memory seat = assay.seatOf(jobId, stranger);
-        eq(seat.stake, 40_000 * 5, "seat: W * D claims and one");
+        eq(seat.stake, 5 * CLAIM, "seat: W * D claims and one");
         eq(assay.balanceOf(stranger), FUNDS - seat.stake, "free");
         refused(stranger, abi.encodeWithSelector(IAssay.AlreadySeated.selector, stranger));
         assay.bid(jobId, IAssay.Role.Verifier, 1e6);
@@ -156,10 +168,10 @@ contract RegistryTest is Base {
     function test_bid_refusals() public {
         bytes32 jobId = register(defaults());
         fund(stranger);
-        refused(stranger, abi.encodeWithSelector(IAssay.InvalidStake.selector, 200_000, 199_999));
-        assay.bid(jobId, IAssay.Role.Solver, 199_999);
-        refused(stranger, abi.encodeWithSelector(IAssay.InvalidStake.selector, 500 * 8, 3999));
-        assay.bid(jobId, IAssay.Role.Verifier, 3999);
+        refused(stranger, abi.encodeWithSelector(IAssay.InvalidStake.selector, 5 * CLAIM, 5 * CLAIM - 1));
+        assay.bid(jobId, IAssay.Role.Solver, 5 * CLAIM - 1);
+        refused(stranger, abi.encodeWithSelector(IAssay.InvalidStake.selector, 8 * VERDICT, 8 * VERDICT - 1));
+        assay.bid(jobId, IAssay.Role.Verifier, 8 * VERDICT - 1);
         refused(stranger, abi.encodeWithSelector(IAssay.InvalidStake.selector, 900, 899));
         assay.bid(jobId, IAssay.Role.Coordinator, 899);
         refused(stranger, abi.encodeWithSelector(IAssay.InvalidStake.selector, 900, 2 ** 96));
@@ -172,7 +184,7 @@ contract RegistryTest is Base {
         assay.bid("no job", IAssay.Role.Coordinator, 900);
         vm.roll(job(jobId).bidsClose + 1);
         refused(stranger, abi.encodeWithSelector(IAssay.BidsClosed.selector, IAssay.Role.Solver));
-        assay.bid(jobId, IAssay.Role.Solver, 200_000);
+        assay.bid(jobId, IAssay.Role.Solver, 5 * CLAIM);
     }
 
     function test_roles_fill_up() public {
@@ -188,9 +200,9 @@ contract RegistryTest is Base {
             bid(jobId, actor("verifier", i), IAssay.Role.Verifier);
         }
         refused(stranger, abi.encodeWithSelector(IAssay.RoleFull.selector, IAssay.Role.Solver));
-        assay.bid(jobId, IAssay.Role.Solver, 200_000);
+        assay.bid(jobId, IAssay.Role.Solver, 5 * CLAIM);
         refused(stranger, abi.encodeWithSelector(IAssay.RoleFull.selector, IAssay.Role.Verifier));
-        assay.bid(jobId, IAssay.Role.Verifier, 4000);
+        assay.bid(jobId, IAssay.Role.Verifier, 8 * VERDICT);
     }
 
     // ----------------------------------------------------------- assignment
@@ -217,7 +229,6 @@ contract RegistryTest is Base {
     function test_assign_uses_the_largest_power_of_two() public {
         IAssay.JobTerms memory t = defaults();
         t.replicas = 8;
-        t.claimStake = 200_000;
         eq(job(start(t, 7, 1)).replicas, 4, "seven solvers");
         eq(job(start(t, 1, 1)).replicas, 1, "one solver");
     }
@@ -259,7 +270,7 @@ contract RegistryTest is Base {
         eq(assay.solversOf(jobId)[2], stranger, "last in the list");
         fund(whistleblower);
         refused(whistleblower, abi.encodeWithSelector(IAssay.BidsClosed.selector, IAssay.Role.Verifier));
-        assay.bid(jobId, IAssay.Role.Verifier, 4000);
+        assay.bid(jobId, IAssay.Role.Verifier, 8 * VERDICT);
     }
 
     // ----------------------------------------------------------------- ends
@@ -306,8 +317,7 @@ contract RegistryTest is Base {
         vm.roll(job(jobId).deadline + 1);
         vm.expectRevert(abi.encodeWithSelector(IAssay.DisputeOpen.selector, 1));
         assay.expire(jobId);
-        resolve(entryHash);
-        yes(refuted(entryHash), "slashed after the deadline");
+        refute(entryHash);
         assay.expire(jobId);
         refused(whistleblower, abi.encodeWithSelector(IAssay.WrongWindow.selector, w));
         assay.challenge(jobId, 1, w, 1);

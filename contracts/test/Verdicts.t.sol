@@ -17,7 +17,7 @@ contract VerdictsTest is Base {
         refused(verifier, abi.encodeWithSelector(IAssay.WrongWindow.selector, 1));
         assay.commitVerdict(jobId, 1, 1, 0, "hash");
         commitVerdict(jobId, w, 0, true, 0);
-        eq(assay.seatOf(jobId, verifier).reserved, 500, "verdict stake");
+        eq(assay.seatOf(jobId, verifier).reserved, VERDICT, "verdict stake");
         refused(verifier, abi.encodeWithSelector(IAssay.VerdictGiven.selector, 0));
         assay.commitVerdict(jobId, 1, w, 0, "hash");
         uint48 until = window(jobId, w).verdictsUntil;
@@ -119,9 +119,9 @@ contract VerdictsTest is Base {
         uint256 stakes = assay.seatOf(jobId, absent).stake + assay.seatOf(jobId, silent).stake;
         uint256 burned = address(0xdead).balance;
         assay.redraw(jobId, w);
-        eq(address(0xdead).balance - burned, 1000, "two verdict stakes burned");
+        eq(address(0xdead).balance - burned, 2 * VERDICT, "two verdict stakes burned");
         uint256 left = assay.seatOf(jobId, absent).stake + assay.seatOf(jobId, silent).stake;
-        eq(stakes - left, absent == silent ? 2000 : 1000, "paid by them");
+        eq(stakes - left, (absent == silent ? 4 : 2) * VERDICT, "paid by them");
         yes(verifierOf(jobId, w, 1) != absent && verifierOf(jobId, w, 2) != silent, "others are drawn");
         eq(window(jobId, w).round, 1, "round");
         commitVerdict(jobId, w, 1, true, 1);
@@ -146,7 +146,7 @@ contract VerdictsTest is Base {
         assay.abstain(jobId, 1, w, 0);
         assay.redraw(jobId, w);
         for (uint16 i = 0; i < 4; i++) {
-            eq(assay.seatOf(jobId, first[i]).stake, 4000, "stake");
+            eq(assay.seatOf(jobId, first[i]).stake, 8 * VERDICT, "stake");
             yes(verifierOf(jobId, w, i) != first[i], "another is drawn");
         }
         acceptAll(jobId, w);
@@ -165,7 +165,7 @@ contract VerdictsTest is Base {
         vm.roll(window(jobId, w).revealsUntil + 1);
         vm.expectRevert(abi.encodeWithSelector(IAssay.DisputeOpen.selector, 1));
         assay.redraw(jobId, w);
-        resolve(entryHash);
+        refute(entryHash);
         w = commitAndSeed(jobId);
         acceptAll(jobId, w);
         vm.expectRevert(abi.encodeWithSelector(IAssay.NothingMissing.selector, w));
@@ -243,10 +243,10 @@ contract VerdictsTest is Base {
         eq(assay.seatOf(jobId, verifier).stake, 0, "nothing left");
         fund(stranger);
         vm.prank(stranger);
-        assay.bid(jobId, IAssay.Role.Solver, 200_000);
+        assay.bid(jobId, IAssay.Role.Solver, 5 * CLAIM);
         uint32 w = commitAndSeed(jobId);
         uint32 epoch = job(jobId).epoch;
-        refused(verifier, abi.encodeWithSelector(IAssay.InsufficientSeat.selector, verifier, 500, 0));
+        refused(verifier, abi.encodeWithSelector(IAssay.InsufficientSeat.selector, verifier, VERDICT, 0));
         assay.commitVerdict(jobId, epoch, w, 0, "hash");
     }
 }

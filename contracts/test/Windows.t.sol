@@ -19,7 +19,7 @@ contract WindowsTest is Base {
         eq(v.rootBefore, "init", "root before");
         eq(v.rootAfter, rootAt(4, 0), "root after");
         eq(job(jobId).root, rootAt(4, 0), "job root");
-        eq(assay.seatOf(jobId, cell(jobId, 0)).reserved, 80_000, "two claims");
+        eq(assay.seatOf(jobId, cell(jobId, 0)).reserved, 2 * CLAIM, "two claims");
         (IAssay.Entry[] memory entries,) = build(jobId, 0);
         eq(entries[0].rootBefore, rootAt(4, 0), "the next window goes on");
     }
@@ -272,7 +272,6 @@ contract WindowsTest is Base {
         t.replicas = uint16(1 << (logReplicas % 4));
         t.entriesPerWindow = slots % 4 + 1;
         t.steps = steps % 12 + 1;
-        t.claimStake = 2 * 2 * (8 * 4 * 1100 + 50);
         bytes32 jobId = start(t, solvers % 6 + 1, 2);
         uint256 escrow = job(jobId).escrow;
         uint256 count = (uint256(t.steps) + 1) / 2;
