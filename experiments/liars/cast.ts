@@ -12,6 +12,7 @@ import {
   reorderedData,
   replayedProof,
   skippedStep,
+  twoFaced,
   wrongInit,
   wrongLaneSum,
   wrongRecords,
@@ -35,12 +36,14 @@ export interface Actor {
   readonly sybils?: number
   /** They do so in the last block in which they may. */
   readonly late?: boolean
+  /** The replica whose claim they challenge; default: the one that lies. */
+  readonly target?: number
   /** The claim is defended, or attacked, from several worlds at once. */
   readonly inconsistent?: boolean
   readonly solver?: Manner
   readonly acceptor?: Manner
   readonly challenger?: Manner
-  /** Whoever is crooked besides what follows from the above. */
+  /** The solver of a true claim is in league with its challengers. */
   readonly crookedSolver?: boolean
   readonly rulings: readonly ('Refuted' | 'Upheld')[]
   /** How the decided games end, by what is compared, or for want of a move. */
@@ -148,6 +151,10 @@ const OTHERS: readonly Actor[] = [
     },
   },
   {
+    ...{ name: 'attack on a partner', lie: 'a Sybil challenges whoever went on with the wrong sum', ...two, sybils: 1 },
+    ...{ forge: wrongLaneSum, target: 1, rulings: ['Refuted', 'Upheld'], ends: ['block', 'inbound'] },
+  },
+  {
     ...{ name: 'stalling solver', lie: 'moves as late as it can', ...one, ...FALSE, forge: flippedBit },
     ...{ solver: { pace: 'late' }, ends: ['block'] },
   },
@@ -164,6 +171,11 @@ const OTHERS: readonly Actor[] = [
     ...{ challenger: { pace: 'late' }, late: true, ends: Array.from({ length: 8 }, () => 'block' as const) },
   },
   {
+    ...{ name: 'eight Sybils and a solver', lie: 'so, and the solver lets time run out', ...one, ...TRUE, sybils: 8 },
+    ...{ crookedSolver: true, solver: { pace: 'never' }, challenger: { pace: 'late' }, late: true },
+    ends: ['timeout', ...Array.from({ length: 8 }, () => 'block' as const)],
+  },
+  {
     ...{ name: 'inconsistent solver', lie: 'answers from another world each time', ...one, ...FALSE },
     ...{ forge: flippedBit, inconsistent: true, ends: ['timeout'] },
   },
@@ -178,3 +190,18 @@ const OTHERS: readonly Actor[] = [
 ]
 
 export const ACTORS: readonly Actor[] = [...SOLVERS, ...OTHERS]
+
+/**
+ * What is not solved: an honest party loses. A replica that was sent another sum than its partner claims has an entry that it cannot
+ * defend (docs/spec/pinpoint.md, What the rules rest on).
+ */
+export const UNSOLVED: readonly Actor[] = [
+  {
+    name: 'two-faced partner',
+    lie: 'sends a wrong sum and claims the right one',
+    ...two,
+    ...FALSE,
+    forge: twoFaced,
+    ends: ['inbound'],
+  },
+]

@@ -122,6 +122,10 @@ export class Course {
     return Promise.all(indices.map((index) => this.#chain.reader.entryOf(this.jobId, window, index)))
   }
 
+  async finalWindows(): Promise<number> {
+    return (await this.#chain.reader.jobOf(this.jobId)).finalWindows
+  }
+
   view(window: number): Promise<WindowView> {
     return this.#chain.reader.windowOf(this.jobId, window)
   }

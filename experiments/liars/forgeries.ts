@@ -40,9 +40,11 @@ const ITEMS: List = { level: 'items' }
 
 /** The roots that follow from a statement, end to end. */
 async function rootsOf(ground: Ground, place: Place, statement: Statement): Promise<Uint8Array> {
-  const base = ground.base(new Uint8Array(32), 0, place, `0x${'00'.repeat(20)}`)
-  return encodeEntry(await entryOf(statement, ground.schedule(place), base))
+  return encodeEntry(await entryOf(statement, ground.schedule(place), nobodys(ground, place)))
 }
+
+const nobodys = (ground: Ground, place: Place): Entry =>
+  ground.base(new Uint8Array(32), 0, place, `0x${'00'.repeat(20)}`)
 
 const madeUp = (what: 'leaf' | 'metric' | 'state', n: number, of = 0): Hash =>
   taggedHash(`liars/${what}`, (p) => p.u32(n).u32(of))
@@ -260,4 +262,11 @@ export const otherInbound: Forge = async (ground, place) => {
   const bytes = new Uint8Array(ports.reduce((sum, { type }) => sum + 4 * elementsOf(type.shape), 0))
   const received: NonNullable<EntrySource['received']> = (step) => (step === source.entry.stepFrom ? bytes : undefined)
   return { statement: new EntryStatement({ ...source, received }, ground.runner) }
+}
+
+/** A wrong sum is sent to the partners, and the right one is claimed: the partners' entries contradict this one. */
+export const twoFaced: Forge = async (ground, place, seed) => {
+  const forged = await wrongLaneSum(ground, place, seed)
+  const claimed = await entryOf(ground.truth(place), ground.schedule(place), nobodys(ground, place))
+  return { ...forged, change: { lanesRoot: claimed.lanesRoot } }
 }

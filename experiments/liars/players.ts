@@ -5,7 +5,7 @@ import { challenge, type Decision } from '#pinpoint/play/player.ts'
 import { stubborn } from '#pinpoint/play/sides.ts'
 import type { Position, Player as Side, Statement } from '#pinpoint/types.ts'
 import { type Entry, entryDigest } from '#proto/entry.ts'
-import { type ClaimRequest, Claims } from '#runtime/compute/dispute.ts'
+import { type ClaimRequest, Claims, type ReceivedSum } from '#runtime/compute/dispute.ts'
 import type { Ground } from './ground.ts'
 
 /** What a player knows when it is asked for a move. */
@@ -42,11 +42,12 @@ export class Honest implements Player {
   readonly #claims: Claims
   readonly #entry: Uint8Array
 
-  constructor(ground: Ground, { entry, slot }: Disputed) {
+  /** @param received what the solver of the entry has kept of its partners' sums, if it is the solver's */
+  constructor(ground: Ground, { entry, slot }: Disputed, received: readonly ReceivedSum[] = []) {
     const { spec, program, data: bytes } = ground.job
     this.#claims = new Claims({ spec, program, data: ground.data, bytes, engine: ground.engine })
     const { before } = ground.source(entry)
-    const request: ClaimRequest = { entry, slot, ...(before && { before }) }
+    const request: ClaimRequest = { entry, slot, received, ...(before && { before }) }
     this.#claims.open(request)
     this.#entry = entryDigest(entry)
   }

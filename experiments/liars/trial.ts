@@ -1,16 +1,17 @@
 /** One liar's trial: the job, the lie, the verdicts, the games and the rulings, then honest work to the end of the job. */
 import type { EntryView, Hex, Ruling } from '#contracts/abi/types.generated.ts'
-import { claimIdOf } from '#contracts/pinpoint.ts'
+import { hex } from '#contracts/entries.ts'
 import { longestGame } from '#pinpoint/game.ts'
 import type { Player as Side, Statement } from '#pinpoint/types.ts'
+import type { ReceivedSum } from '#runtime/compute/dispute.ts'
 import { caseOf } from '#runtime/pinpoint/case.ts'
 import { type Books, booksOf, wealthOf } from './books.ts'
 import type { Actor } from './cast.ts'
 import type { Account, Chain } from './chain.ts'
 import { type Cast, type Committed, Course, castOf } from './course.ts'
 import { type Forge, type Forged, flippedBit, wrongReduction } from './forgeries.ts'
-import type { Ground, Place } from './ground.ts'
-import { Honest, Liar, type Manner, type Player } from './players.ts'
+import { type Ground, type Place, stepsOf } from './ground.ts'
+import { type Disputed, Honest, Liar, type Manner, type Player } from './players.ts'
 import { type Decided, decidedGames } from './record.ts'
 import { type Dispute, Table } from './table.ts'
 
@@ -115,25 +116,25 @@ class Trial {
 
   #corrupt(drawn: readonly Hex[]): void {
     const { judging, acceptor, challenger, sybils = 0 } = this.#actor
-    if (judging === 'lazy') this.#crooked.set(drawn[0] as Hex, acceptor ?? {})
+    if (judging === 'lazy') for (const verifier of drawn) this.#crooked.set(verifier, acceptor ?? {})
     if (judging === 'griefing') this.#crooked.set(drawn[0] as Hex, challenger ?? {})
     for (const { address } of this.#cast.sybils.slice(0, sybils)) this.#crooked.set(address, challenger ?? {})
   }
 
   async #sybils(course: Course, { window }: Committed): Promise<void> {
-    const { sybils = 0, late } = this.#actor
+    const { sybils = 0, late, target = 0 } = this.#actor
     if (sybils === 0) return
     if (late) await this.#chain.reach((await course.view(window)).challengesUntil - 1)
-    await this.#challenge(course, window, this.#cast.sybils.slice(0, sybils))
+    await this.#challenge(course, window, target, this.#cast.sybils.slice(0, sybils))
   }
 
-  async #challenge(course: Course, window: number, accounts: readonly Account[]): Promise<void> {
+  async #challenge(course: Course, window: number, index: number, accounts: readonly Account[]): Promise<void> {
     const { epoch } = await course.view(window)
     await this.#chain.block(
       ...accounts.map(
         ({ assay }) =>
           () =>
-            assay.challenge(course.jobId, epoch, window, 0),
+            assay.challenge(course.jobId, epoch, window, index),
       ),
     )
     this.#challenged = await this.#chain.head()
@@ -143,13 +144,15 @@ class Trial {
   async #whistle(course: Course, committed: Committed): Promise<void> {
     const { status } = await course.view(committed.window)
     if (status !== 'Committed' || (await course.audit(committed, 0)).judgement.accept) return
-    await this.#challenge(course, committed.window, [this.#cast.whistleblower])
+    await this.#challenge(course, committed.window, 0, [this.#cast.whistleblower])
     await this.#settleDisputes(course, committed)
   }
 
   async #delay(course: Course, { window }: Committed): Promise<number | undefined> {
     if ((await course.view(window)).status !== 'Committed' || this.#challenged === undefined) return undefined
-    return (await course.settle(window)) - this.#challenged
+    let settled = 0
+    for (let next = await course.finalWindows(); next <= window; next++) settled = await course.settle(next)
+    return settled - this.#challenged
   }
 
   /** Plays all games that are open, and carries out what they come to. */
@@ -177,35 +180,45 @@ class Trial {
       const entry = slot[replica] as (typeof slot)[number]
       const about = caseOf({ spec, program, bytes, entry, slot })
       const players = this.#players({ about, entry, slot }, replica)
-      const { assay } = this.#chain.reader.deployment
       const known = this.#disputes.get(entryHash)
       const fromBlock = known?.fromBlock ?? (await course.view(window)).committedAt
-      const dispute = { about, entry, slot, entryHash, fromBlock, claimId: claimIdOf(assay, entryHash) }
-      const made: Dispute = { ...dispute, playerOf: await players }
+      const made: Dispute = { about, entry, slot, entryHash, fromBlock, playerOf: await players }
       this.#disputes.set(entryHash, made)
       open.push(made)
     }
     return open
   }
 
-  async #players(disputed: Omit<Dispute, 'playerOf' | 'entryHash' | 'fromBlock'>, replica: number) {
+  async #players(disputed: Disputed, replica: number) {
     const place = { window: this.#actor.windows - 1, replica }
     const truth = this.#ground.truth(place)
     const worlds = {
       asserter: [this.#forged.get(replica)?.statement ?? truth],
-      challenger: [await this.#world(this.#attacked ? flippedBit : undefined, place)],
+      challenger: [await this.#world(this.#attacked && replica === 0 ? flippedBit : undefined, place)],
     }
     const other = this.#actor.inconsistent ? [await this.#world(wrongReduction, place)] : []
     const honest = new Honest(this.#ground, disputed)
+    const solver = new Honest(this.#ground, disputed, this.#received(replica))
     const liars = new Map<string, Player>()
     return (account: Hex, side: Side): Player => {
       const manner = this.#crooked.get(account)
-      if (manner === undefined) return honest
+      if (manner === undefined) return account === hex(disputed.entry.solver) ? solver : honest
       const key = `${account} ${side}`
       const player = liars.get(key) ?? new Liar(disputed, [...worlds[side], ...other], manner)
       liars.set(key, player)
       return player
     }
+  }
+
+  /** False sums that others have sent to a replica. */
+  #received(replica: number): ReceivedSum[] {
+    const { stepFrom, stepTo } = stepsOf(this.#actor.windows - 1)
+    const sums: ReceivedSum[] = []
+    for (const [from, { sent }] of this.#forged) {
+      if (from === replica || sent === undefined) continue
+      for (let step = stepFrom; step < stepTo; step++) sums.push({ step, replica: from, bytes: sent(step) })
+    }
+    return sums
   }
 
   /** Whether crooked accounts challenge. */
@@ -227,10 +240,12 @@ class Trial {
     fault(!whole, 'the job does not end in the honest state')
     fault(rulings.join() !== expected.join(), `rulings ${rulings}, not ${expected}`)
     fault(found.join() !== ends.join(), `games end in ${found}, not ${ends}`)
-    const longest = longestGame(this.#ground.terms.responsePeriod)
+    const { challengePeriod, responsePeriod } = this.#ground.terms
+    const longest = longestGame(responsePeriod)
     for (const game of games) fault(game.blocks > longest, `a game of ${game.blocks} blocks`)
-    const { challengePeriod } = this.#ground.terms
-    fault(delay > challengePeriod + 2 * longest, `the window settles ${delay} blocks after it was challenged`)
+    // Where the solver has lost its seat, others had time to take theirs.
+    const taking = games.some(({ winner }) => winner === 'challenger') ? responsePeriod : 0
+    fault(delay > challengePeriod + 2 * longest + taking, `the window settles ${delay} blocks after it was challenged`)
     for (const [account, spent] of gas) {
       const due = BigInt(spent) * this.#ground.terms.gasPrice
       const paid = crooked.has(account) || account === cast.bystander.address
