@@ -2,6 +2,7 @@
 import { graphRoot } from '#graph/encode.ts'
 import type { Graph, Program } from '#graph/types.ts'
 import { Writer } from '#proto/bytes.ts'
+import { check } from '#proto/errors.ts'
 import { taggedHash } from '#proto/hash.ts'
 import { derivedSeed, type Hash, seedWords } from '#proto/ids.ts'
 import type { JobSpec } from '#proto/job.ts'
@@ -71,3 +72,31 @@ export const encodeFacts = (facts: Facts): Uint8Array => packFacts(new Packed(),
 
 /** H("assay/facts/1" || packed fields): what the terms of a job name. Throws `bad-input` for a field outside its type. */
 export const factsHash = (facts: Facts): Hash => taggedHash(FACTS_TAG, (p) => packFacts(p, facts))
+
+export const FACTS_BYTES = 413
+const GRAPH_BYTES = 72
+
+/** The facts of their packed bytes. @throws bad-encoding on another length, or a number above 2^53 - 1 */
+export function decodeFacts(bytes: Uint8Array): Facts {
+  check(bytes.length === FACTS_BYTES, 'bad-encoding', `facts have ${FACTS_BYTES} bytes, not ${bytes.length}`)
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  const u32 = (at: number): number => view.getUint32(at)
+  const u64 = (at: number): number => {
+    const value = Number(view.getBigUint64(at))
+    check(Number.isSafeInteger(value), 'bad-encoding', `facts name a size of ${value}`)
+    return value
+  }
+  const graph = (n: number): GraphFacts => {
+    const at = n * GRAPH_BYTES
+    const [root, exports] = [bytes.slice(at, at + 32), bytes.slice(at + 40, at + 72)]
+    return { root, inputs: u32(at + 32), nodes: u32(at + 36), exports }
+  }
+  return {
+    ...{ init: graph(0), micro: graph(1), combine: graph(2), update: graph(3) },
+    ...{ state: u32(288), gradients: u32(292), metrics: u32(296) },
+    ...{ dataRoot: bytes.slice(300, 332), dataSize: u64(332), dataDtype: view.getUint8(340) },
+    ...{ stride: u32(341), recordLength: u32(345), trainRecords: u64(349) },
+    ...{ batch: u32(357), microBatches: view.getUint16(361), lanes: view.getUint16(363) },
+    ...{ orderSeed: bytes.slice(365, 397), initSeed: [u32(397), u32(401)], dropoutSeed: [u32(405), u32(409)] },
+  }
+}

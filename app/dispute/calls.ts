@@ -1,37 +1,13 @@
 /** Moves of the pinpoint challenge as the calldata of their transactions holds them. */
 import { PINPOINT } from '#contracts/pinpoint.ts'
-import { factsHash } from '#pinpoint/facts.ts'
+import { decodeFacts, FACTS_BYTES, factsHash } from '#pinpoint/facts.ts'
 import { itemsOf } from '#pinpoint/schedule.ts'
-import type { Evidence, Facts, GraphFacts, Move, OpenedWord } from '#pinpoint/types.ts'
+import type { Evidence, Move, OpenedWord } from '#pinpoint/types.ts'
 import { fromHex, to0x } from '#proto/bytes.ts'
 import { decodeEntry, ENTRY_BYTES, entryDigest } from '#proto/entry.ts'
-import { check } from '#proto/errors.ts'
 import type { Hex } from '#proto/terms.ts'
 import type { Open } from './places.ts'
 import type { DisputeRecord } from './record.ts'
-
-export const FACTS_BYTES = 413
-const GRAPH_BYTES = 72
-
-/** The facts of their packed bytes (docs/spec/pinpoint.md, Facts). @throws bad-encoding on another length */
-export function decodeFacts(bytes: Uint8Array): Facts {
-  check(bytes.length === FACTS_BYTES, 'bad-encoding', `facts have ${FACTS_BYTES} bytes, not ${bytes.length}`)
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-  const u32 = (at: number): number => view.getUint32(at)
-  const graph = (n: number): GraphFacts => {
-    const at = n * GRAPH_BYTES
-    const [root, exports] = [bytes.slice(at, at + 32), bytes.slice(at + 40, at + 72)]
-    return { root, inputs: u32(at + 32), nodes: u32(at + 36), exports }
-  }
-  return {
-    ...{ init: graph(0), micro: graph(1), combine: graph(2), update: graph(3) },
-    ...{ state: u32(288), gradients: u32(292), metrics: u32(296) },
-    ...{ dataRoot: bytes.slice(300, 332), dataSize: Number(view.getBigUint64(332)), dataDtype: view.getUint8(340) },
-    ...{ stride: u32(341), recordLength: u32(345), trainRecords: Number(view.getBigUint64(349)) },
-    ...{ batch: u32(357), microBatches: view.getUint16(361), lanes: view.getUint16(363) },
-    ...{ orderSeed: bytes.slice(365, 397), initSeed: [u32(397), u32(401)], dropoutSeed: [u32(405), u32(409)] },
-  }
-}
 
 /** What a call at the game contract does to a game. */
 export type Call =

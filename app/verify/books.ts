@@ -47,7 +47,7 @@ interface DisputeBook {
 type Resolved = Extract<PlacedEvent, { name: 'DisputeResolved' }>
 type Accusers = Resolved['accusers']
 
-/** Whose moves are repaid for no more: GAME_GAS of State.sol. */
+/** No more is repaid: GAME_GAS of State.sol. */
 const GAME_GAS = 2_000_000n
 
 const WHOLE: Place = { window: NO_WINDOW, index: NO_INDEX }
@@ -287,11 +287,13 @@ export class Books {
     this.vault.burn(place, lost - lost / 2n)
     const winners = accusers.filter((accuser) => !accuser.lost)
     let rest = lost / 2n
+    const used = winners.reduce((sum, { gas }) => sum + gas, 0n)
+    const wanted = (used < GAME_GAS ? used : GAME_GAS) * this.#t.gasPrice
+    const due = wanted < rest ? wanted : rest
     for (const { account, gas } of winners) {
-      const due = (gas < GAME_GAS ? gas : GAME_GAS) * this.#t.gasPrice
-      const paid = due < rest ? due : rest
-      this.vault.credit(place, account, paid, 'GasRefund')
-      rest -= paid
+      if (gas === 0n) continue
+      this.vault.credit(place, account, (due * gas) / used, 'GasRefund')
+      rest -= (due * gas) / used
     }
     if (!spent) rest = this.#voidFrom(this.#finalWindows, rest, solver)
     const share = winners.length === 0 ? 0n : rest / BigInt(winners.length)

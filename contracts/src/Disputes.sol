@@ -204,6 +204,7 @@ library Disputes {
             window.rejected &= ~d.rejections;
             window.accepted |= d.rejections;
             Windows.markVerified(job, window, d.jobId, d.window);
+            if (accusers.length >= MAX_CHALLENGERS) Windows.reopen(job, window, d.jobId, d.window);
         }
         if (deserted && job.phase == IAssay.Phase.Active && !job.seats[d.solver].left) {
             Plan.replan(s, d.jobId, job.nextWindow, d.solver);
@@ -285,12 +286,17 @@ library Disputes {
         uint256 pot
     ) private returns (uint256 rest) {
         rest = pot;
+        uint256 used;
         for (uint256 i = 0; i < accusers.length; i++) {
-            if (accusers[i].lost) continue;
-            uint256 due = (accusers[i].gas < GAME_GAS ? accusers[i].gas : GAME_GAS) * gasPrice;
-            if (due > rest) due = rest;
-            rest -= due;
-            s.credit(place, accusers[i].account, due, IAssay.Reason.GasRefund);
+            if (!accusers[i].lost) used += accusers[i].gas;
+        }
+        uint256 due = (used < GAME_GAS ? used : GAME_GAS) * gasPrice;
+        if (due > pot) due = pot;
+        for (uint256 i = 0; i < accusers.length; i++) {
+            if (accusers[i].lost || accusers[i].gas == 0) continue;
+            uint256 part = due * accusers[i].gas / used;
+            rest -= part;
+            s.credit(place, accusers[i].account, part, IAssay.Reason.GasRefund);
         }
     }
 

@@ -240,7 +240,8 @@ interface IAssay {
         uint16 against,
         bytes32 digest
     );
-    /// @notice Every drawn entry is accepted; challenges are possible until the given block.
+    /// @notice Every drawn entry is accepted; challenges are possible until the given block. Once more, when a claim was upheld against as
+    /// many accusers as a dispute takes.
     event WindowVerified(bytes32 indexed jobId, uint32 indexed window, uint32 epoch, uint48 challengesUntil);
     /// @notice The entries in `missing` are drawn anew.
     event Redrawn(bytes32 indexed jobId, uint32 indexed window, uint32 epoch, uint8 round, uint64 missing);

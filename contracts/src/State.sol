@@ -114,7 +114,7 @@ uint256 constant MAX_DEPTH = 8;
 uint256 constant MAX_CHALLENGERS = 8; // drawn verifiers may come on top: with all of them a resolution just fits a transaction (Gas.t.sol)
 uint8 constant MAX_ROUNDS = 3;
 
-/// @dev What the longest game costs one of its players: about 1.5 M at 2^71 micro-steps (docs/spec/pinpoint.md). Nobody is repaid more.
+/// @dev What the longest game costs one of its players: about 1.5 M at 2^71 micro-steps (docs/spec/pinpoint.md). No more is repaid.
 uint256 constant GAME_GAS = 2_000_000;
 
 function entryKey(uint32 epoch, uint16 index) pure returns (uint256) {

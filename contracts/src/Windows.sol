@@ -176,6 +176,13 @@ library Windows {
         emit IAssay.WindowVerified(jobId, w, window.epoch, window.challengesUntil);
     }
 
+    /// @dev Those who had no place among the accusers of a claim, which has stood against them all, get their time.
+    function reopen(Job storage job, Window storage window, bytes32 jobId, uint32 w) internal {
+        if (window.challengesUntil == 0) return;
+        window.challengesUntil = blockNow() + job.terms.challengePeriod;
+        emit IAssay.WindowVerified(jobId, w, window.epoch, window.challengesUntil);
+    }
+
     function settle(State storage s, bytes32 jobId, uint32 w) external {
         Job storage job = s.jobs[jobId];
         Window storage window = job.windows[w];

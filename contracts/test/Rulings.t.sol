@@ -236,21 +236,21 @@ contract RulingsTest is Base {
 
     // ------------------------------------------------------------------- gas
 
-    function test_gas_is_repaid_first_and_no_more_than_a_game_of_it() public {
+    function test_gas_is_repaid_first_and_no_more_than_one_game_of_it() public {
         bytes32 jobId = start();
         uint32 w = commit(jobId);
         address honest = cell(jobId, 1);
         oracle.meter(3 * GAME);
         accuse(stranger, jobId, w, 0);
         refute(challenge(jobId, w, 0));
-        uint256 share = (CLAIM / 2 - 2 * GAME - 2000 - 50) / 2;
-        eq(assay.balanceOf(stranger), FUNDS + GAME + share, "a game's gas and a share");
-        eq(assay.balanceOf(whistleblower), FUNDS + GAME + share, "a game's gas and a share");
+        uint256 share = (CLAIM / 2 - GAME - 2000 - 50) / 2;
+        eq(assay.balanceOf(stranger), FUNDS + GAME / 2 + share, "half a game's gas and a share");
+        eq(assay.balanceOf(whistleblower), FUNDS + GAME / 2 + share, "half a game's gas and a share");
         eq(wealth(jobId, honest), FUNDS + 2000, "and what was voided");
         books(jobId);
     }
 
-    function test_gas_that_the_pot_does_not_cover_is_repaid_in_part() public {
+    function test_gas_leaves_what_voided_work_is_owed() public {
         IAssay.JobTerms memory t = defaults();
         t.claimStake = 2 * (GAME + 2 * (2 * 2 * 1100 + 50));
         bytes32 jobId = start(t, 3, 3);
@@ -258,10 +258,33 @@ contract RulingsTest is Base {
         oracle.meter(3 * GAME);
         accuse(stranger, jobId, w, 0);
         refute(challenge(jobId, w, 0));
-        eq(assay.balanceOf(stranger), FUNDS + GAME, "the first accuser's gas");
-        eq(assay.balanceOf(whistleblower), FUNDS + t.claimStake / 2 - GAME, "what is left");
-        eq(wealth(jobId, cell(jobId, 1)), FUNDS, "nothing for the voided work");
+        uint256 rest = t.claimStake / 2 - GAME - 2000 - 50;
+        eq(assay.balanceOf(stranger), FUNDS + GAME / 2 + rest / 2, "half a game's gas and a share");
+        eq(assay.balanceOf(whistleblower), FUNDS + GAME / 2 + rest / 2, "half a game's gas and a share");
+        eq(wealth(jobId, cell(jobId, 1)), FUNDS + 2000, "what was voided is paid all the same");
         books(jobId);
+    }
+
+    /// @dev Eight that lose on purpose keep everybody else out, until they have lost: then the window takes challenges again.
+    function test_a_full_dispute_that_is_upheld_leaves_time_for_others() public {
+        bytes32 jobId = start();
+        uint32 w = accepted(jobId);
+        bytes32 entryHash = assay.entryOf(jobId, w, 0).entryHash;
+        oracle.tell(entryHash, true);
+        for (uint256 i = 0; i < 8; i++) {
+            oracle.silence(actor("accuser", i), true);
+            accuse(actor("accuser", i), jobId, w, 0);
+        }
+        cannotAccuse(whistleblower, jobId, w, 0);
+        uint256 period = assay.termsOf(jobId).responsePeriod + 1;
+        vm.roll(block.number + period);
+        vm.roll(window(jobId, w).challengesUntil + 1);
+        assay.resolve(entryHash);
+        eq(window(jobId, w).challengesUntil, block.number + assay.termsOf(jobId).challengePeriod, "open again");
+        accuse(whistleblower, jobId, w, 0);
+        vm.roll(block.number + period);
+        assay.resolve(entryHash);
+        yes(assay.disputeOf(entryHash).ruling == IArbiter.Ruling.Refuted, "refuted");
     }
 
     // -------------------------------------------------------------- deserted

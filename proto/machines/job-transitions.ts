@@ -66,7 +66,7 @@ export const WINDOW_TRANSITIONS: readonly {
   { from: ['seeded'], event: 'VerdictRevealed', to: 'seeded' },
   { from: ['seeded'], event: 'Redrawn', to: 'seeded' },
   { from: ['seeded'], event: 'WindowLapsed', to: 'seeded' },
-  { from: ['seeded'], event: 'WindowVerified', to: 'verified' },
+  { from: ['seeded', 'verified'], event: 'WindowVerified', to: 'verified' },
   { from: ['verified'], event: 'WindowFinal', to: 'final' },
   { from: ['committed', 'seeded', 'verified'], event: 'WindowVoided', to: 'void' },
 ]

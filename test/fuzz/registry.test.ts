@@ -7,7 +7,18 @@ import { keptTargets } from '#test/fuzz/corpus.ts'
 import { TARGETS } from '#test/fuzz/targets/index.ts'
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url))
-const FOLDERS = ['proto', 'arith', 'graph', 'engine', 'net', 'contracts/client', 'runtime', 'coordinator', 'solver']
+const FOLDERS = [
+  'proto',
+  'arith',
+  'graph',
+  'pinpoint',
+  'engine',
+  'net',
+  'contracts/client',
+  'runtime',
+  'coordinator',
+  'solver',
+]
 const ALL = [...FOLDERS, 'verifier', 'whistleblower', 'app']
 const DECODER = /^export (?:async )?(?:function|const) ((?:decode|parse|unpack)\w*)/gm
 

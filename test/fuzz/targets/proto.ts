@@ -1,4 +1,6 @@
 /** Decoders of proto: canonical bytes, messages between peers, hex, signatures, proofs. */
+import { decodeFacts, encodeFacts, FACTS_BYTES } from '#pinpoint/facts.ts'
+import type { Facts } from '#pinpoint/types.ts'
 import { bytesEqual, concatBytes, fromHex, toHex } from '#proto/bytes.ts'
 import {
   decodeEntry,
@@ -53,6 +55,21 @@ const entry: Target = {
   valid: (random) => encodeEntry(anEntry(random)),
   decode: decodeEntry,
   encode: (value) => encodeEntry(value as ReturnType<typeof decodeEntry>),
+  form: 'canonical',
+  codes: ['bad-encoding'],
+}
+
+const facts: Target<Facts> = {
+  name: 'facts',
+  covers: ['pinpoint/facts.ts#decodeFacts'],
+  valid: (random) => {
+    const bytes = random.bytes(FACTS_BYTES)
+    // Sizes are numbers that are exact here.
+    for (const size of [332, 349]) bytes.fill(0, size, size + 2)
+    return bytes
+  },
+  decode: decodeFacts,
+  encode: encodeFacts,
   form: 'canonical',
   codes: ['bad-encoding'],
 }
@@ -235,6 +252,7 @@ const BOMB_RANDOM: SeededRandom = {
 export const PROTO: readonly Target[] = [
   job,
   entry,
+  facts as Target,
   signedEntry,
   signature,
   announcement('peer'),
