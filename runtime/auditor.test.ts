@@ -32,3 +32,18 @@ test('what nobody needs any more when its turn comes is not replayed', async () 
   await expect(queued).rejects.toMatchObject({ code: 'stale' })
   expect(calls).toEqual(['init'])
 })
+
+test('evidence that is not shown yet is waited for as long as there is time: without it the wrong one may be accused', async () => {
+  const hidden = { evidence: () => Promise.resolve(undefined) } as unknown as ContentStore
+  const announcer = { peerOf: () => undefined } as unknown as Announcer
+  const auditor = new Auditor(hidden, announcer, new AbortController().signal, log)
+  const other = new Uint8Array(32).fill(1)
+  const replayed = { rootBefore: root, rootAfter: other, sumRoots: [[other]], metricRoots: [root], activations: [] }
+  const compute = { call: (method: string) => Promise.resolve(method === 'replay' ? replayed : undefined) }
+  const session = { jobId: '0x', stateBytes: 4, compute } as unknown as JobSession
+  const solver = new Uint8Array(20)
+  const shown = { window: 3, entries: [{ entry: { ...entry, lanesRoot: root, solver } }] } as unknown as WindowView
+  const audit = (patient: boolean) => auditor.audit(session, shown, 0, { wanted: () => true, patient: () => patient })
+  await expect(audit(true)).rejects.toMatchObject({ code: 'unavailable' })
+  expect(await audit(false)).toMatchObject({ judgement: { accept: false, against: 0 } })
+})

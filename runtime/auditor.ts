@@ -1,7 +1,7 @@
 /** Audits an entry of a committed window: brings the state before it, replays its steps, judges. */
 import type { DrawnActivation } from '#proto/draw.ts'
 import type { Entry } from '#proto/entry.ts'
-import { check } from '#proto/errors.ts'
+import { check, fail } from '#proto/errors.ts'
 import type { EntryView, WindowView } from '#proto/machines/job-view.ts'
 import type { Announcer } from '#runtime/announcer.ts'
 import { peersOf, type Sources, stateBefore } from '#runtime/before.ts'
@@ -22,6 +22,8 @@ export interface AuditOptions {
   /** Asked when the audit's turn comes: what nobody needs any more is not replayed. */
   readonly wanted: () => boolean
   readonly activation?: DrawnActivation
+  /** Whether there is time to wait for evidence that a solver of the slot does not show: without it somebody else may be accused. */
+  readonly patient?: () => boolean
 }
 
 /** Audits one entry at a time: a replay loads its own state into the session's engine. */
@@ -40,18 +42,19 @@ export class Auditor {
 
   /**
    * Replays the entry at `index` of `window`. `against` in a rejection is an index of the window.
-   * @throws AssayError `unavailable` when nobody serves the state before the entry, `stale` when it is not wanted any more
+   * @throws AssayError `unavailable` when nobody serves the state before the entry, or evidence that can be waited for, `stale` when it is not wanted any more
    */
   audit(session: JobSession, window: WindowView, index: number, options: AuditOptions): Promise<Audit> {
     const audit = this.#last.then(() => {
       check(options.wanted(), 'stale', `window ${window.window} needs no audit any more`)
-      return this.#replay(session, window, index, options.activation)
+      return this.#replay(session, window, index, options)
     })
     this.#last = audit.catch(() => {})
     return audit
   }
 
-  async #replay(session: JobSession, window: WindowView, index: number, drawn?: DrawnActivation): Promise<Audit> {
+  async #replay(session: JobSession, window: WindowView, index: number, options: AuditOptions): Promise<Audit> {
+    const { activation: drawn, patient } = options
     const { entry } = window.entries[index] as EntryView
     const slot = window.entries.filter((other) => other.entry.stepFrom === entry.stepFrom)
     await this.#load(session, entry, slot)
@@ -75,6 +78,8 @@ export class Auditor {
     const claims = await Promise.all(slot.map((view) => this.#claim(view)))
     const judgement = judge(replayed, claims, entry.replica)
     if (judgement.accept) return { judgement, activation }
+    const hidden = claims.some(({ evidence }) => evidence === undefined)
+    if (hidden && patient?.()) fail('unavailable', 'a solver of the slot does not show its evidence yet')
     const accused = slot[judgement.against] as EntryView
     return { judgement: { accept: false, against: window.entries.indexOf(accused) }, activation }
   }

@@ -84,9 +84,14 @@ async function commit(node: RoleNode, action: VerifierAction, body: string): Pro
   await node.sender.commitVerdict(action.job.jobId, window.epoch, window.window, action.index, commitment)
 }
 
+/** Whoever has a state, or evidence, may only be slow: half of the period is for asking again. */
+function isEarly(node: RoleNode, action: VerifierAction): boolean {
+  return node.book.block < place(action).window.seededAt + action.job.terms.verdictPeriod / 2
+}
+
 async function verify(node: RoleNode, sessions: Sessions, auditor: Auditor, action: VerifierAction): Promise<void> {
   const { window, entry } = place(action)
-  const { jobId, terms } = action.job
+  const { jobId } = action.job
   const seed = fromHex(window.seed ?? '', 32)
   const entryHash = fromHex(entry.entryHash, 32)
   // Of this seed: a chain that takes back blocks may draw anew, and a proof of replay is for one seed.
@@ -98,6 +103,7 @@ async function verify(node: RoleNode, sessions: Sessions, auditor: Auditor, acti
     const drawn = drawActivation(seed, entryHash, session.spec.microBatches, session.program.micro.nodes.length)
     const { judgement, activation } = await auditor.audit(session, window, action.index, {
       wanted: () => wanted(node, action),
+      patient: () => isEarly(node, action),
       ...(drawn && { activation: drawn }),
     })
     const verdict = {
@@ -115,9 +121,7 @@ async function verify(node: RoleNode, sessions: Sessions, auditor: Auditor, acti
     const { stepFrom, stepTo } = entry.entry
     node.log.info({ job: jobId, window: window.window, index: action.index, stepFrom, stepTo, ...judgement }, 'verdict')
   } catch (error) {
-    // Whoever has the state may only be slow: half of the period is for asking again.
-    const patient = node.book.block < window.seededAt + terms.verdictPeriod / 2
-    if (patient || !isAssayError(error, 'unavailable')) throw error
+    if (isEarly(node, action) || !isAssayError(error, 'unavailable')) throw error
     node.log.warn({ window: window.window, index: action.index, error: error.message }, 'abstains')
     await node.sender.abstain(jobId, window.epoch, window.window, action.index)
   }

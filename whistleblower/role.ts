@@ -43,7 +43,12 @@ async function audit(
     const now = node.book.views.get(job.jobId)?.windows.get(window)
     return now !== undefined && isOpen(now) && now.entries[index]?.entryHash === entryHash
   }
-  const { judgement } = await auditor.audit(session, view, index, { wanted })
+  // Half of the challenge period is for asking again whoever does not show its evidence.
+  const patient = (): boolean => {
+    const now = node.book.views.get(job.jobId)?.windows.get(window)
+    return now?.status !== 'verified' || node.book.block < now.challengesUntil - job.terms.challengePeriod / 2
+  }
+  const { judgement } = await auditor.audit(session, view, index, { wanted, patient })
   node.log.info({ job: job.jobId, window, index, ...judgement }, 'audited')
   memory.found(entryHash, judgement.accept ? null : judgement.against)
 }
