@@ -6,18 +6,17 @@ import {
   type Forge,
   flippedBit,
   forgedEntry,
-  otherInbound,
   otherOutputs,
   otherRate,
   reorderedData,
   replayedProof,
   skippedStep,
-  twoFaced,
   wrongInit,
   wrongLaneSum,
   wrongRecords,
   wrongReduction,
 } from './forgeries.ts'
+import { otherInbound, twoFaced } from './partners.ts'
 import type { Manner } from './players.ts'
 
 export interface Actor {
@@ -27,6 +26,8 @@ export interface Actor {
   readonly replicas: 1 | 2
   /** Windows of the job; the last one is lied about. */
   readonly windows: number
+  /** What it hands in first, in vain: the contract takes no such entries. */
+  readonly hands?: 'old entries' | 'foreign signatures'
   /** What a solver claims; without it the claim is true. */
   readonly forge?: Forge
   /** All cells are in it. */
@@ -43,6 +44,8 @@ export interface Actor {
   readonly solver?: Manner
   readonly acceptor?: Manner
   readonly challenger?: Manner
+  /** The honest whistleblower challenges the claim whatever its audit says. */
+  readonly challenged?: boolean
   /** The solver of a true claim is in league with its challengers. */
   readonly crookedSolver?: boolean
   readonly rulings: readonly ('Refuted' | 'Upheld')[]
@@ -58,7 +61,15 @@ const TRUE = { rulings: ['Upheld'] } as const
 
 /** Solvers that claim what is not so, and defend it with all they have. */
 const SOLVERS: readonly Actor[] = [
-  { name: 'forged entry', lie: 'makes up all roots', ...one, ...FALSE, forge: forgedEntry, ends: ['export'] },
+  {
+    name: 'forged entry',
+    lie: 'makes up all roots',
+    ...one,
+    ...FALSE,
+    forge: forgedEntry,
+    ends: ['export'],
+    hands: 'foreign signatures',
+  },
   {
     name: 'skipped steps',
     lie: 'leaves out the last update',
@@ -127,6 +138,11 @@ const OTHERS: readonly Actor[] = [
     ...{ rulings: ['Upheld', 'Refuted'], ends: ['concession', 'block'] },
   },
   {
+    ...{ name: 'Sybils in all places', lie: 'eight of them do, in the last block', ...one, forge: flippedBit },
+    ...{ judging: 'lazy', acceptor: { pace: 'never' }, sybils: 8, late: true, challenger: { concedes: true } },
+    ...{ rulings: ['Upheld', 'Refuted'], ends: [...Array.from({ length: 8 }, () => 'concession' as const), 'block'] },
+  },
+  {
     ...{ name: 'colluders, true claim', lie: 'solver lets a Sybil win by time', ...one, ...TRUE, sybils: 1 },
     ...{ crookedSolver: true, solver: { pace: 'never' }, ends: ['timeout', 'block'] },
   },
@@ -192,16 +208,17 @@ const OTHERS: readonly Actor[] = [
 export const ACTORS: readonly Actor[] = [...SOLVERS, ...OTHERS]
 
 /**
- * What is not solved: an honest party loses. A replica that was sent another sum than its partner claims has an entry that it cannot
- * defend (docs/spec/pinpoint.md, What the rules rest on).
+ * What is not solved: honest parties lose. Sums are not signed when they are sent, so a replica that was sent another one than its partner
+ * claims has an entry that it cannot defend; and the liar's own entry stands, since what differs from a replay of it first is a
+ * sum that the deceived partner does claim.
  */
 export const UNSOLVED: readonly Actor[] = [
   {
-    name: 'two-faced partner',
-    lie: 'sends a wrong sum and claims the right one',
-    ...two,
-    ...FALSE,
-    forge: twoFaced,
-    ends: ['inbound'],
+    ...{ name: 'two-faced partner', lie: 'sends a wrong sum and claims the right one', ...two, ...FALSE },
+    ...{ forge: twoFaced, ends: ['inbound'] },
+  },
+  {
+    ...{ name: 'two-faced partner, challenged', lie: 'so, and its own claim is challenged', ...two, forge: twoFaced },
+    ...{ challenged: true, rulings: ['Upheld', 'Refuted'], ends: ['inbound', 'inbound'] },
   },
 ]

@@ -1,10 +1,11 @@
 /** A job on the chain, from its registration to its last window: the moves of its honest and its crooked parties. */
 import type { EntryView, Hex, WindowView } from '#contracts/abi/types.generated.ts'
 import { hex } from '#contracts/entries.ts'
+import { isContractError } from '#contracts/errors.ts'
 import { commitmentOf, type Verdict } from '#contracts/sender.ts'
 import type { Statement } from '#pinpoint/types.ts'
 import { bytesEqual, fromHex } from '#proto/bytes.ts'
-import { type Entry, type SignedEntry, signEntry } from '#proto/entry.ts'
+import { type Entry, entryDigest, type SignedEntry, signDigest, signEntry } from '#proto/entry.ts'
 import { sha256 } from '#proto/hash.ts'
 import type { Claim } from '#runtime/judge.ts'
 import { EntryStatement } from '#runtime/pinpoint/statement.ts'
@@ -108,6 +109,24 @@ export class Course {
     }
   }
 
+  /**
+   * Tries to commit entries that are not the cells' for the next window: those of the window before it, or ones that somebody else has signed.
+   * @returns whether the contract refuses them
+   */
+  async refuses(hands: 'old entries' | 'foreign signatures', committed: Committed | undefined): Promise<boolean> {
+    const { nextWindow: window, epoch } = await this.#chain.reader.jobOf(this.jobId)
+    const cells = await this.cells()
+    const foreign = cells.map((cell, replica): SignedEntry => {
+      const entry = this.#ground.base(fromHex(this.jobId, 32), epoch, { window, replica }, cell)
+      return { entry, signature: signDigest(this.#cast.bystander.key, entryDigest(entry)) }
+    })
+    const entries = hands === 'old entries' ? (committed?.entries ?? []) : foreign
+    const { assay } = this.#cast.coordinator
+    const [sent] = await this.#chain.attempt([() => assay.commitWindow(this.jobId, epoch, window, entries)])
+    const why = hands === 'old entries' ? 'WrongEntry' : 'BadSignature'
+    return sent !== undefined && 'refused' in sent && isContractError(sent.refused, why)
+  }
+
   /** What a solver has computed: a liar its lie, everybody else the truth about what it was sent. */
   #computed(place: Place, forged: ReadonlyMap<number, Forged>): Statement {
     const own = forged.get(place.replica)
@@ -204,8 +223,9 @@ export class Course {
   }
 
   /** One honest window, up to its verdicts. */
-  async pass(): Promise<void> {
+  async pass(): Promise<Committed> {
     const committed = await this.commit()
     await this.judge(committed, await this.draw(committed))
+    return committed
   }
 }

@@ -29,8 +29,8 @@ export interface Forged {
   readonly statement: Statement
   /** Roots that do not follow from it. */
   readonly change?: Partial<Entry>
-  /** What was sent to the partners: the sum of a step, end to end. */
-  readonly sent?: (step: number) => Uint8Array
+  /** What was sent to the partners: the sum of a step, end to end; undefined: what is true. */
+  readonly sent?: (step: number) => Uint8Array | undefined
 }
 
 /** @param seed names the places that are chosen by chance */
@@ -43,7 +43,8 @@ async function rootsOf(ground: Ground, place: Place, statement: Statement): Prom
   return encodeEntry(await entryOf(statement, ground.schedule(place), nobodys(ground, place)))
 }
 
-const nobodys = (ground: Ground, place: Place): Entry =>
+/** What an entry says whose author does not matter. */
+export const nobodys = (ground: Ground, place: Place): Entry =>
   ground.base(new Uint8Array(32), 0, place, `0x${'00'.repeat(20)}`)
 
 const madeUp = (what: 'leaf' | 'metric' | 'state', n: number, of = 0): Hash =>
@@ -176,15 +177,24 @@ export const otherRate: Forge = async (ground, place) => {
 export const wrongInit: Forge = async (ground, place) => lied(ground, place, { item: 0, value: 0, element: 0, bit: 0 })
 
 function lied(ground: Ground, place: Place, lie: Lie): Forged {
-  const lying = (): PhaseRunner => new LyingRunner(ground.runner, lie)
   const source = ground.source(place)
-  const { schedule, runner } = { schedule: ground.schedule(place), runner: lying() }
-  const results = new Results(source, runner, 1 << 24)
-  const sent = (step: number): Uint8Array => end(results.result(ownSumItem(schedule, step - source.entry.stepFrom)))
-  return { statement: new EntryStatement(source, lying()), sent }
+  const lying = new LyingRunner(ground.runner, lie)
+  return { statement: new EntryStatement(source, lying), sent: sumsOf(ground, place, source, lying) }
 }
 
-const end = (tensors: readonly Words[]): Uint8Array =>
+/** A replica's own sums, end to end, as its entry follows from a source. */
+export function sumsOf(
+  ground: Ground,
+  place: Place,
+  source: EntrySource,
+  runner: PhaseRunner,
+): (step: number) => Uint8Array {
+  const results = new Results(source, runner, KEPT)
+  const schedule = ground.schedule(place)
+  return (step) => endToEnd(results.result(ownSumItem(schedule, step - source.entry.stepFrom)))
+}
+
+const endToEnd = (tensors: readonly Words[]): Uint8Array =>
   concatBytes(...tensors.map(({ buffer, byteOffset, byteLength }) => new Uint8Array(buffer, byteOffset, byteLength)))
 
 /** Nodes that a bit is flipped in. */
@@ -194,6 +204,9 @@ interface Target {
   /** Word of the trace, of that many, by a number in [0, 1). */
   readonly micro: (length: number, at: number) => number
 }
+
+/** Bytes of states that are kept. */
+const KEPT = 1 << 24
 
 /** Places that are tried until a bit is found that is not lost in rounding. */
 const TRIES = 100
@@ -254,19 +267,3 @@ export const wrongLaneSum: Forge = oneBit({
   node: () => true,
   micro: (length) => length - 1,
 })
-
-/** The replica's sum of a partner, in the first step, is not the one that the partner has claimed. */
-export const otherInbound: Forge = async (ground, place) => {
-  const source = ground.source(place)
-  const ports = [...ground.job.program.gradients, ...ground.job.program.metrics]
-  const bytes = new Uint8Array(ports.reduce((sum, { type }) => sum + 4 * elementsOf(type.shape), 0))
-  const received: NonNullable<EntrySource['received']> = (step) => (step === source.entry.stepFrom ? bytes : undefined)
-  return { statement: new EntryStatement({ ...source, received }, ground.runner) }
-}
-
-/** A wrong sum is sent to the partners, and the right one is claimed: the partners' entries contradict this one. */
-export const twoFaced: Forge = async (ground, place, seed) => {
-  const forged = await wrongLaneSum(ground, place, seed)
-  const claimed = await entryOf(ground.truth(place), ground.schedule(place), nobodys(ground, place))
-  return { ...forged, change: { lanesRoot: claimed.lanesRoot } }
-}

@@ -4,8 +4,8 @@ import { ACTORS } from './cast.ts'
 import { Stage } from './stage.ts'
 
 const NAMES = [
-  ...['wrong lane sum', 'replayed old proof', 'griefing verifier', 'Sybil that launders'],
-  ...['colluders, true claim', 'stalling solver', 'inconsistent solver'],
+  ...['forged entry', 'replayed old proof', 'wrong lane sum', 'griefing verifier', 'Sybil that launders'],
+  ...['colluders, true claim', 'attack on a partner', 'stalling solver', 'eight Sybils', 'inconsistent solver'],
 ]
 
 const stage = await Stage.open()

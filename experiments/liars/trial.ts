@@ -51,6 +51,8 @@ class Trial {
   readonly #disputes = new Map<Hex, Dispute>()
   readonly #rulings: Ruling[] = []
   readonly #games: Decided[] = []
+  /** What was not as it should be on the way. */
+  readonly #found: string[] = []
   /** Block of the last bonded challenge. */
   #challenged: number | undefined
 
@@ -68,8 +70,7 @@ class Trial {
     const fromBlock = await this.#chain.head()
     const before = await wealthOf(this.#chain, accounts)
     const course = await Course.begin(this.#chain, this.#cast, this.#ground, ++jobs)
-    for (let window = 0; window < this.#actor.windows - 1; window++) await course.pass()
-    const committed = await this.#lie(course)
+    const committed = await this.#commit(course)
     const drawn = await course.draw(committed)
     this.#corrupt(drawn)
     const accused = await this.#chain.head()
@@ -79,7 +80,7 @@ class Trial {
     await this.#whistle(course, committed)
     const blocks = (await this.#chain.head()) - accused
     const delay = await this.#delay(course, committed)
-    const whole = await course.finish()
+    if (!(await course.finish())) this.#found.push('the job does not end in the honest state')
     const books = await booksOf(this.#chain, course.jobId, accounts, before, fromBlock)
     const { gas, refused } = this.#table
     const verdict: Omit<Verdict, 'faults'> = {
@@ -87,11 +88,15 @@ class Trial {
       ...{ crooked: new Set(this.#crooked.keys()), cast: this.#cast },
       refused: [...refused.values()].reduce((sum, n) => sum + n, 0),
     }
-    return { ...verdict, faults: this.#faults(verdict, whole) }
+    return { ...verdict, faults: [...this.#found, ...this.#faults(verdict)] }
   }
 
-  async #lie(course: Course): Promise<Committed> {
-    const { forge, windows, pair, solver, crookedSolver } = this.#actor
+  /** Honest windows, then the one that is lied about. */
+  async #commit(course: Course): Promise<Committed> {
+    const { forge, windows, pair, solver, crookedSolver, hands } = this.#actor
+    let last: Committed | undefined
+    for (let window = 0; window < windows - 1; window++) last = await course.pass()
+    if (hands !== undefined && !(await course.refuses(hands, last))) this.#found.push(`the contract takes ${hands}`)
     const cells = await course.cells()
     const place: Place = { window: windows - 1, replica: 0 }
     if (crookedSolver) this.#crooked.set(cells[0] as Hex, solver ?? {})
@@ -122,7 +127,8 @@ class Trial {
   }
 
   async #sybils(course: Course, { window }: Committed): Promise<void> {
-    const { sybils = 0, late, target = 0 } = this.#actor
+    const { sybils = 0, late, target = 0, challenged } = this.#actor
+    if (challenged) await this.#challenge(course, window, target, [this.#cast.whistleblower])
     if (sybils === 0) return
     if (late) await this.#chain.reach((await course.view(window)).challengesUntil - 1)
     await this.#challenge(course, window, target, this.#cast.sybils.slice(0, sybils))
@@ -216,7 +222,10 @@ class Trial {
     const sums: ReceivedSum[] = []
     for (const [from, { sent }] of this.#forged) {
       if (from === replica || sent === undefined) continue
-      for (let step = stepFrom; step < stepTo; step++) sums.push({ step, replica: from, bytes: sent(step) })
+      for (let step = stepFrom; step < stepTo; step++) {
+        const bytes = sent(step)
+        if (bytes !== undefined) sums.push({ step, replica: from, bytes })
+      }
     }
     return sums
   }
@@ -230,14 +239,13 @@ class Trial {
     return forge === undefined ? this.#ground.truth(place) : (await forge(this.#ground, place, this.#seed)).statement
   }
 
-  #faults({ rulings, games, books, crooked, gas, cast, delay = 0 }: Omit<Verdict, 'faults'>, whole: boolean): string[] {
+  #faults({ rulings, games, books, crooked, gas, cast, delay = 0 }: Omit<Verdict, 'faults'>): string[] {
     const { rulings: expected, ends } = this.#actor
     const faults = [...books.faults]
     const fault = (wrong: boolean, what: string): void => {
       if (wrong) faults.push(what)
     }
     const found = games.map(({ by, end }) => (by === 'proof' ? end : by))
-    fault(!whole, 'the job does not end in the honest state')
     fault(rulings.join() !== expected.join(), `rulings ${rulings}, not ${expected}`)
     fault(found.join() !== ends.join(), `games end in ${found}, not ${ends}`)
     const { challengePeriod, responsePeriod } = this.#ground.terms
