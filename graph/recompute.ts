@@ -6,25 +6,13 @@
  * It is the last pass, after fusion, which would find the repeated nodes and merge them.
  */
 import { intermediateBytes, tensorBytes } from './memory.ts'
+import { neededFor } from './part.ts'
 import type { Graph, Node } from './types.ts'
 
 /** A boundary between blocks holds at most this share of what is alive on both of its sides. */
 const NARROW = 0.5
 /** Values that are this small beside a boundary are kept: computing them again would save nothing. */
 const SMALL = 1 / 16
-
-/** Indices of the nodes that the values `targets` depend on. */
-function ancestors(graph: Graph, targets: readonly number[]): Set<number> {
-  const first = graph.inputs.length
-  const found = new Set<number>()
-  const pending = targets.filter((id) => id >= first)
-  for (let id = pending.pop(); id !== undefined; id = pending.pop()) {
-    if (found.has(id - first)) continue
-    found.add(id - first)
-    for (const input of (graph.nodes[id - first] as Node).inputs) if (input >= first) pending.push(input)
-  }
-  return found
-}
 
 /** The forward part as a line of nodes: what each of its values weighs, and until where the line needs it. */
 interface Line {
@@ -107,7 +95,7 @@ function dropped(line: Line, crossing: readonly number[], ends: readonly number[
 export function recompute(graph: Graph, results: readonly string[]): Graph {
   const first = graph.inputs.length
   const targets = graph.outputs.filter(({ name }) => results.includes(name)).map(({ value }) => value)
-  const forward = ancestors(graph, targets)
+  const forward = new Set(neededFor(graph, targets).map((id) => id - first))
   const line = lineOf(graph, forward)
   const crossing = crossings(line)
   const drop = dropped(line, crossing, boundaries(crossing))

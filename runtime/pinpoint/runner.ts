@@ -2,8 +2,9 @@
 import { trace } from '#arith/trace.ts'
 import type { ElementProgram, TensorType } from '#arith/types.ts'
 import type { Buffer, Engine, Kernel } from '#engine/types.ts'
+import { neededFor, partOf, typeOf } from '#graph/part.ts'
 import { elementsOf } from '#graph/shape.ts'
-import type { Graph, Node } from '#graph/types.ts'
+import type { Graph } from '#graph/types.ts'
 
 /** Bytes of results that a stretch of nodes has at most; one larger node is a stretch of its own. */
 const STRETCH_BYTES = 1 << 24
@@ -37,17 +38,20 @@ interface Stretch {
   readonly kernel: Kernel
 }
 
+/** Values that are computed by themselves, from the inputs `reads`. */
+interface Selection {
+  readonly reads: readonly number[]
+  readonly kernel: Kernel
+}
+
 /** What is prepared for one graph. */
 interface Prepared {
   whole?: Kernel
   stretches?: readonly Stretch[]
-  readonly selections: Map<string, Kernel>
+  readonly selections: Map<string, Selection>
 }
 
-/** The type of value `id` of a graph. */
-export function typeOf(graph: Graph, id: number): TensorType {
-  return (graph.inputs[id] ?? (graph.nodes[id - graph.inputs.length] as Node)).type
-}
+export { typeOf }
 
 /**
  * Runs graphs of one program. Kernels are compiled when they are first needed and kept; buffers live for a call.
@@ -73,13 +77,17 @@ export class Runner implements PhaseRunner {
   select(graph: Graph, inputs: readonly Words[], ids: readonly number[]): Words[] {
     const { selections } = this.#of(graph)
     const key = ids.join()
-    let kernel = selections.get(key)
-    if (kernel === undefined) {
-      kernel = this.#engine.compile(selection(graph, ids))
+    let selection = selections.get(key)
+    if (selection === undefined) {
+      const { graph: part, reads } = partOf(graph, neededFor(graph, ids), ids)
+      selection = { reads, kernel: this.#engine.compile(part) }
       if (selections.size >= MAX_SELECTIONS) selections.delete(selections.keys().next().value as string)
-      selections.set(key, kernel)
+      selections.set(key, selection)
     }
-    return this.#call(kernel, inputs)
+    return this.#call(
+      selection.kernel,
+      selection.reads.map((id) => inputs[id] as Words),
+    )
   }
 
   /**
@@ -131,8 +139,9 @@ export class Runner implements PhaseRunner {
       bytes += 4 * elementsOf(typeOf(graph, id).shape)
       const next = id + 1 < total ? 4 * elementsOf(typeOf(graph, id + 1).shape) : 0
       if (id + 1 < total && bytes + next <= STRETCH_BYTES && id + 1 - first < STRETCH_NODES) continue
-      const part = stretchGraph(graph, first, id + 1)
-      stretches.push({ reads: part.reads, first, end: id + 1, kernel: this.#engine.compile(part.graph) })
+      const nodes = range(first, id + 1)
+      const { graph: part, reads } = partOf(graph, nodes, nodes)
+      stretches.push({ reads, first, end: id + 1, kernel: this.#engine.compile(part) })
       first = id + 1
       bytes = 0
     }
@@ -159,47 +168,6 @@ export class Runner implements PhaseRunner {
   }
 }
 
-/** The nodes `first .. end-1` (value numbers) as a graph of their own; its inputs are the values that they read. */
-function stretchGraph(graph: Graph, first: number, end: number): { graph: Graph; reads: number[] } {
-  const base = graph.inputs.length
-  const nodes = graph.nodes.slice(first - base, end - base)
-  const reads = [...new Set(nodes.flatMap(({ inputs }) => inputs))].filter((id) => id < first).sort((a, b) => a - b)
-  const number = new Map(reads.map((id, i) => [id, i]))
-  for (let id = first; id < end; id++) number.set(id, reads.length + id - first)
-  return { graph: renumbered(graph, reads, nodes, number, [...range(first, end)]), reads }
-}
-
-/** The graph of what the values `ids` depend on, with all inputs of `graph` and `ids` as outputs. */
-function selection(graph: Graph, ids: readonly number[]): Graph {
-  const base = graph.inputs.length
-  const keep = new Set(ids)
-  for (let i = graph.nodes.length - 1; i >= 0; i--) {
-    if (keep.has(base + i)) for (const id of (graph.nodes[i] as Node).inputs) keep.add(id)
-  }
-  const number = new Map(graph.inputs.map((_, i) => [i, i]))
-  const nodes = graph.nodes.filter((_, i) => {
-    if (keep.has(base + i)) number.set(base + i, number.size)
-    return keep.has(base + i)
-  })
-  return renumbered(graph, [...range(0, base)], nodes, number, ids)
-}
-
-function renumbered(
-  graph: Graph,
-  inputs: readonly number[],
-  nodes: readonly Node[],
-  number: ReadonlyMap<number, number>,
-  outputs: readonly number[],
-): Graph {
-  const at = (id: number): number => number.get(id) as number
-  return {
-    name: graph.name,
-    inputs: inputs.map((id) => ({ name: `v${id}`, type: typeOf(graph, id) })),
-    nodes: nodes.map((node) => ({ ...node, inputs: node.inputs.map(at) })),
-    outputs: outputs.map((id) => ({ name: `v${id}`, value: at(id) })),
-  }
-}
-
-function* range(from: number, to: number): Generator<number> {
-  for (let i = from; i < to; i++) yield i
+function range(from: number, to: number): number[] {
+  return Array.from({ length: to - from }, (_, i) => from + i)
 }
