@@ -63,7 +63,7 @@ export function intermediateBytes(graph: Graph): number {
 const PANELS = { depth: 512, bytes: 512 * 1024 } as const
 
 /** Bytes that each thread needs beside the values: the largest panel of the graph's contractions. */
-function panelBytes(graph: Graph): number {
+export function panelBytes(graph: Graph): number {
   const types = [...graph.inputs, ...graph.nodes].map(({ type }) => type)
   const panels = graph.nodes.map(({ op, attrs, inputs, type }) => {
     if (op !== 'matmul') return 0
@@ -100,7 +100,7 @@ export interface MemoryPlan {
 }
 
 /** Gradient sums alive at once: one for each level of the tree over lanes, the lane's own, and the micro-batch's. */
-function sumsHeld({ microBatches, lanes }: MemoryPlan): number {
+export function sumsHeld({ microBatches, lanes }: MemoryPlan): number {
   const levels = 31 - Math.clz32(lanes)
   return levels + (microBatches > lanes ? 2 : 1)
 }

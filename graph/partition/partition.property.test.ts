@@ -126,8 +126,9 @@ test('a gpt is cut between its blocks, with each parameter beside its gradient',
     { kind: 'state', bytes: 4 },
     { kind: 'state', bytes: 4 },
   ])
-  const [half] = plan.stages.map((_, s) => stageMemory(program, plan, s, { inFlight: 1, sums: 2 }).total)
-  const [full] = [stageMemory(program, partition(program, 1), 0, { inFlight: 1, sums: 2 }).total]
+  const run = { inFlight: 1, microBatches: 2, lanes: 2 }
+  const [half] = plan.stages.map((_, s) => stageMemory(program, plan, s, run).total)
+  const [full] = [stageMemory(program, partition(program, 1), 0, run).total]
   expect(half).toBeLessThan(0.6 * (full as number))
 })
 

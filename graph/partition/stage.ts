@@ -1,9 +1,9 @@
 /** Stages of a plan as graphs that engines run, and the memory that they take. */
 import type { TensorType } from '#arith/types.ts'
 import { fail } from '#proto/errors.ts'
-import { intermediateBytes, tensorBytes } from '../memory.ts'
+import { intermediateBytes, type MemoryPlan, panelBytes, sumsHeld, tensorBytes } from '../memory.ts'
 import { neededFor, type Part, partOf, typeOf } from '../part.ts'
-import type { Graph, Program } from '../types.ts'
+import type { Graph, Port, Program } from '../types.ts'
 import { type Plan, type Range, updateResults } from './plan.ts'
 
 /** Graphs of one stage: parts of the program's graphs. */
@@ -50,22 +50,23 @@ export function stageParts(program: Program, plan: Plan, index: number): StagePa
   }
 }
 
-/** How a stage is run. */
-export interface StageRun {
+/** How a stage is run: as in `MemoryPlan`. */
+export interface StageRun extends MemoryPlan {
   /** Micro-batches that have gone forward and not yet come back, at once: with 1F1B at most the stages from here on. */
   readonly inFlight: number
-  /** Sums that are held at once, that of a micro-batch included. */
-  readonly sums: number
 }
 
 /** Bytes that a stage takes in an engine, by what they are for. */
 export interface StageMemory {
-  /** The state that lives here, of this step and the next, and copies of tensors that other stages share. */
+  /** The tensors that live here, and copies of those that others share. */
   readonly state: number
+  /** Sums that are held at once. */
   readonly sums: number
-  /** Values that wait for their pass, of all micro-batches in flight: what the forward pass leaves and what comes in. */
+  /** Values that wait for a pass, of all micro-batches in flight: what comes in, and what one pass leaves to the next. */
   readonly waiting: number
-  /** Intermediate values and results of the pass that needs most. */
+  /** The tensors of the next state, and what others share of their sums: in place of most sums and of all that waits. */
+  readonly next: number
+  /** Intermediate values of the graph that needs most, and scratch memory of the threads. */
   readonly intermediates: number
   readonly total: number
 }
@@ -73,29 +74,28 @@ export interface StageMemory {
 const bytesOf = (types: readonly TensorType[]): number => types.reduce((sum, type) => sum + tensorBytes(type), 0)
 
 /** Peak memory of a stage, predicted from its graphs. @throws bad-plan if the plan has no such stage */
-export function stageMemory(
-  program: Program,
-  plan: Plan,
-  index: number,
-  { inFlight, sums: held }: StageRun,
-): StageMemory {
+export function stageMemory(program: Program, plan: Plan, index: number, run: StageRun): StageMemory {
   const { micro, state: ports, gradients, metrics } = program
   const parts = stageParts(program, plan, index)
-  const { state: own, sums: summed } = plan.stages[index] as Plan['stages'][number]
+  const stage = plan.stages[index] as Plan['stages'][number]
   const sumPorts = [...gradients, ...metrics]
-  const shared = plan.shares.filter(({ to }) => to === index).map(({ type }) => type)
-  const state = 2 * bytesOf(own.map((i) => ports[i]!.type)) + bytesOf(shared)
-  const sums = held * bytesOf(summed.map((i) => sumPorts[i]!.type))
+  const shared = (of: 'state' | 'sum'): number =>
+    bytesOf(plan.shares.filter(({ to, kind }) => to === index && kind === of).map(({ type }) => type))
+  const own = bytesOf(stage.state.map((i) => (ports[i] as Port).type))
+  const sum = bytesOf(stage.sums.map((i) => (sumPorts[i] as Port).type))
+
   const results = new Set(micro.outputs.map(({ value }) => value))
   const arrived = plan.transfers.filter(({ to }) => to === index).map(({ value }) => value)
-  const left = parts.forward.results.filter((id) => !results.has(id))
+  const left = [...parts.forward.results, ...parts.backward.results].filter((id) => !results.has(id))
   const fed = micro.inputs.slice(ports.length).map(({ type }) => type)
-  const waiting = inFlight * (bytesOf([...arrived, ...left].map((id) => typeOf(micro, id))) + bytesOf(fed))
-  const sent = parts.backward.results.filter((id) => !results.has(id)).map((id) => typeOf(micro, id))
-  const { init, forward, backward, combine, update } = parts
-  const intermediates = Math.max(
-    ...[init, forward, combine, update].map(({ graph }) => intermediateBytes(graph)),
-    intermediateBytes(backward.graph) + bytesOf(sent),
-  )
-  return { state, sums, waiting, intermediates, total: state + sums + waiting + intermediates }
+  const waiting = run.inFlight * bytesOf([...[...arrived, ...left].map((id) => typeOf(micro, id)), ...fed])
+
+  const graphs = Object.values<Part>({ ...parts }).map(({ graph }) => graph)
+  const scratch = (run.threads ?? 1) * Math.max(...graphs.map(panelBytes))
+  const intermediates = Math.max(...graphs.map(intermediateBytes)) + scratch
+  const state = own + shared('state')
+  const sums = sumsHeld(run) * sum
+  const next = own + shared('sum')
+  const total = state + intermediates + Math.max(sums + waiting, sum + next)
+  return { state, sums, waiting, next, intermediates, total }
 }

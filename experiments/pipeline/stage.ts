@@ -1,0 +1,206 @@
+/** One stage of a pipeline on an engine of its own: it holds no tensor of the program but those that its plan names. */
+import type { TensorType } from '#arith/types.ts'
+import type { Buffer, Engine, Kernel } from '#engine/types.ts'
+import { type Part, typeOf } from '#graph/part.ts'
+import type { Plan, Stage } from '#graph/partition/plan.ts'
+import { stageParts } from '#graph/partition/stage.ts'
+import type { Graph, Program } from '#graph/types.ts'
+import { fail } from '#proto/errors.ts'
+
+/** Words of one tensor, row-major. */
+export type Words = Uint32Array
+
+/** A part that is compiled. */
+interface Compiled extends Part {
+  readonly kernel: Kernel
+}
+
+/** A sum: one buffer for each of the stage's outputs of `micro`, in their order. */
+type Sum = readonly Buffer[]
+
+/** Runs what a stage of a plan computes. Values have their numbers in the uncut `micro` graph. */
+export class StageTrainer {
+  readonly stage: Stage
+  readonly #engine: Engine
+  readonly #program: Program
+  readonly #parts: Readonly<Record<'init' | 'forward' | 'backward' | 'combine' | 'update', Compiled>>
+  /** By index: tensors that live here, and copies of those that others share. */
+  readonly #state = new Map<number, Buffer>()
+  /** By index of the sum: what others share of theirs before an update. */
+  readonly #foreign = new Map<number, Buffer>()
+  /** By micro-batch in flight, by number: inputs that are no state, and values. */
+  readonly #live = new Map<number, Map<number, Buffer>>()
+  /** Sums that are not combined yet; the last is the newest. */
+  readonly #sums: Sum[] = []
+
+  constructor(engine: Engine, program: Program, plan: Plan, index: number) {
+    const parts = stageParts(program, plan, index)
+    const compiled = (part: Part): Compiled => ({ ...part, kernel: engine.compile(part.graph) })
+    this.stage = plan.stages[index] as Stage
+    this.#engine = engine
+    this.#program = program
+    this.#parts = {
+      init: compiled(parts.init),
+      forward: compiled(parts.forward),
+      backward: compiled(parts.backward),
+      combine: compiled(parts.combine),
+      update: compiled(parts.update),
+    }
+  }
+
+  /** Sets the tensors that live here to what the init graph gives. */
+  init(seed: Words): void {
+    const { init } = this.#program
+    const input = this.#hold({ dtype: 'u32', shape: [2] }, seed)
+    const values = this.#call(this.#parts.init, () => input)
+    this.#engine.free(input)
+    this.#adopt(init, values)
+  }
+
+  /** A tensor that lives here. */
+  state(index: number): Words {
+    return this.#copy(this.#state.get(index), `state tensor ${index}`)
+  }
+
+  /** A copy of a tensor that lives elsewhere, for the step that begins. */
+  receiveState(index: number, words: Words): void {
+    const known = this.#state.get(index)
+    if (known) known.words().set(words)
+    else this.#state.set(index, this.#hold((this.#program.state[index] as { type: TensorType }).type, words))
+  }
+
+  /** Begins a micro-batch; `inputs` are those of `micro` behind the state. */
+  begin(microBatch: number, inputs: readonly Words[]): void {
+    const live = new Map<number, Buffer>()
+    const first = this.#program.state.length
+    for (const [i, words] of inputs.entries()) {
+      live.set(first + i, this.#hold(typeOf(this.#program.micro, first + i), words))
+    }
+    this.#live.set(microBatch, live)
+  }
+
+  /** A value that crosses from another stage. */
+  receive(microBatch: number, value: number, words: Words): void {
+    this.#of(microBatch).set(value, this.#hold(typeOf(this.#program.micro, value), words))
+  }
+
+  /** A value that this stage has computed. */
+  give(microBatch: number, value: number): Words {
+    return this.#copy(this.#of(microBatch).get(value), `value ${value}`)
+  }
+
+  run(microBatch: number, pass: 'forward' | 'backward'): void {
+    const live = this.#of(microBatch)
+    for (const [id, buffer] of this.#call(this.#parts[pass], (id) => this.#state.get(id) ?? live.get(id))) {
+      live.set(id, buffer)
+    }
+  }
+
+  /** Ends a micro-batch: its sums are the newest, and nothing else of it is kept. */
+  finish(microBatch: number): void {
+    const live = this.#of(microBatch)
+    const { outputs } = this.#program.micro
+    const sum = this.#distinct(this.stage.sums.map((index) => live.get(outputs[index]?.value as number)))
+    const taken = new Set(sum)
+    for (const buffer of live.values()) if (!taken.has(buffer)) this.#engine.free(buffer)
+    this.#live.delete(microBatch)
+    this.#sums.push(sum)
+  }
+
+  /** Adds the newest sum to the one before it. */
+  combine(): void {
+    const [right, left] = [this.#pop(), this.#pop()]
+    const count = this.#program.gradients.length + this.#program.metrics.length
+    const at = (side: Sum, index: number): Buffer | undefined => side[this.stage.sums.indexOf(index)]
+    const { outputs } = this.#program.combine
+    const place = new Map(this.stage.sums.map((index, i) => [outputs[index]?.value, left[i]]))
+    const values = this.#call(
+      this.#parts.combine,
+      (id) => (id < count ? at(left, id) : at(right, id - count)),
+      (id) => place.get(id),
+    )
+    for (const buffer of right) this.#engine.free(buffer)
+    this.#sums.push(this.#distinct(this.stage.sums.map((index) => values.get(outputs[index]?.value as number))))
+  }
+
+  /** An output of `micro`, summed over the batch. */
+  sum(index: number): Words {
+    return this.#copy(this.#sums.at(-1)?.[this.stage.sums.indexOf(index)], `sum ${index}`)
+  }
+
+  receiveSum(index: number, words: Words): void {
+    const { micro } = this.#program
+    this.#foreign.set(index, this.#hold(typeOf(micro, micro.outputs[index]?.value as number), words))
+  }
+
+  /** Updates the tensors that live here from the sums, which are then gone. */
+  update(step: number): void {
+    const { state, update } = this.#program
+    const sum = this.#pop()
+    const time = this.#hold({ dtype: 'u32', shape: [] }, Uint32Array.of(step))
+    const values = this.#call(this.#parts.update, (id) => {
+      if (id < state.length) return this.#state.get(id)
+      const index = id - state.length - 1
+      return index < 0 ? time : (this.#foreign.get(index) ?? sum[this.stage.sums.indexOf(index)])
+    })
+    for (const buffer of [...sum, time, ...this.#foreign.values()]) this.#engine.free(buffer)
+    this.#foreign.clear()
+    this.#adopt(update, values)
+  }
+
+  /** The tensors that live here become those that a graph with the state as its first outputs gives; the rest goes. */
+  #adopt(graph: Graph, values: ReadonlyMap<number, Buffer>): void {
+    const { state } = this.stage
+    const next = this.#distinct(state.map((i) => values.get(graph.outputs[i]?.value as number)))
+    for (const [k, i] of state.entries()) {
+      const old = this.#state.get(i)
+      if (old) this.#engine.free(old)
+      this.#state.set(i, next[k] as Buffer)
+    }
+    const kept = new Set(next)
+    for (const buffer of values.values()) if (!kept.has(buffer)) this.#engine.free(buffer)
+  }
+
+  /** The buffers, with a copy of any that comes again. */
+  #distinct(buffers: readonly (Buffer | undefined)[]): Buffer[] {
+    const taken = new Set<Buffer>()
+    return buffers.map((buffer) => {
+      if (!buffer) fail('internal', 'a stage lacks a tensor that its plan says is computed here')
+      const own = taken.has(buffer) ? this.#hold(buffer.type, buffer.words().slice()) : buffer
+      taken.add(own)
+      return own
+    })
+  }
+
+  /** Runs a part; its results by their numbers, in buffers of their own where `into` names none. */
+  #call(
+    { kernel, reads, results, graph }: Compiled,
+    input: (id: number) => Buffer | undefined,
+    into: (id: number) => Buffer | undefined = () => undefined,
+  ): Map<number, Buffer> {
+    const inputs = reads.map((id) => input(id) ?? fail('internal', `value ${id} of '${graph.name}' is not here`))
+    const outputs = results.map(
+      (id, i) => into(id) ?? this.#engine.alloc(typeOf(graph, graph.outputs[i]?.value as number)),
+    )
+    kernel.run(inputs, outputs)
+    return new Map(results.map((id, i) => [id, outputs[i] as Buffer]))
+  }
+
+  #hold(type: TensorType, words: Words): Buffer {
+    const buffer = this.#engine.alloc(type)
+    buffer.words().set(words)
+    return buffer
+  }
+
+  #copy(buffer: Buffer | undefined, what: string): Words {
+    return (buffer ?? fail('internal', `${what} is not in this stage`)).words().slice()
+  }
+
+  #of(microBatch: number): Map<number, Buffer> {
+    return this.#live.get(microBatch) ?? fail('internal', `micro-batch ${microBatch} is not in flight here`)
+  }
+
+  #pop(): Sum {
+    return this.#sums.pop() ?? fail('internal', 'there is no sum: run a micro-batch first')
+  }
+}
