@@ -34,14 +34,14 @@ function pipelineRoot(program: Program, plan: Plan, options: PipelineOptions): s
   return rootOf(program, pipeline.state())
 }
 
-test.each<[PresetName, number, number]>([
+test.each<[PresetName, number, number, ('none' | 'blocks')?]>([
   ['mlp-tiny', 4, 4],
   ['mlp-tiny', 5, 2],
   ['cnn-tiny', 2, 1],
-  ['gpt-tiny', 2, 2],
+  ['gpt-tiny', 2, 2, 'blocks'],
   ['gpt-dropout', 4, 2],
-])('%s, %i micro-batches in %i lanes, as 1 to 4 stages', (preset, microBatches, lanes) => {
-  const { spec, program, data } = smallJob(preset, { microBatches, batch: 2 * microBatches, lanes })
+])('%s, %i micro-batches in %i lanes, as 1 to 4 stages', (preset, microBatches, lanes, recompute = 'none') => {
+  const { spec, program, data } = smallJob(preset, { microBatches, batch: 2 * microBatches, lanes, recompute })
   const root = trainedRoot(new Trainer(engine, program, spec, data), STEPS)
   for (const stages of [1, 2, 3, 4]) {
     expect(pipelineRoot(program, partition(program, stages), feedOf(spec, program, data)), `${stages}`).toBe(root)

@@ -79,6 +79,23 @@ test.each(seeds(40))('a random program, cut anywhere, seed %i', (seed) => {
   }
 })
 
+test('tied weights live in the first stage that reads them on the way up, and are shared with the other', () => {
+  let tied = 0
+  for (let seed = 1000; seed < 1020; seed++) {
+    const program = randomProgram(seededRandom(seed))
+    const plan = partition(program, 2)
+    const [below, above] = plan.stages.map((_, s) => stageParts(program, plan, s).forward.reads)
+    for (const index of program.gradients.keys()) {
+      if (!below?.includes(index) || !above?.includes(index)) continue
+      tied++
+      expect(plan.stages[0]?.state).toContain(index)
+      const { type } = program.state[index] as { type: unknown }
+      expect(plan.shares).toContainEqual({ kind: 'state', index, from: 0, to: 1, type, bytes: 64 })
+    }
+  }
+  expect(tied).toBeGreaterThan(0)
+})
+
 test.each(seeds(60))('a cut is the best one within the slack, seed %i', (seed) => {
   const random = seededRandom(seed)
   const count = 2 + random.below(8)
