@@ -4,7 +4,8 @@ import { fail } from '#proto/errors.ts'
 import { intermediateBytes, type MemoryPlan, panelBytes, sumsHeld, tensorBytes } from '../memory.ts'
 import { neededFor, type Part, partOf, typeOf } from '../part.ts'
 import type { Graph, Port, Program } from '../types.ts'
-import { type Plan, type Range, updateResults } from './plan.ts'
+import { updateResults } from './borders.ts'
+import type { Plan, Range } from './plan.ts'
 
 /** Graphs of one stage: parts of the program's graphs. */
 export interface StageParts {
