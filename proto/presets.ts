@@ -42,7 +42,7 @@ export const PRESETS = Object.freeze({
       verdictPeriod: 300, // 60 s
       revealPeriod: 50, // 10 s
       challengePeriod: 15, // 3 s: whistleblowers audit from the commitment on
-      responsePeriod: 100, // 20 s: half of it at each level of a game, in which up to nine moves are made
+      responsePeriod: 200, // 40 s: half of it at each level of a game, on a machine that trains and plays several at once
       jobPeriod: 9_000, // 30 min
     },
   }),

@@ -162,7 +162,8 @@ export function createTerms(
     check(priced[name] >= least, 'bad-input', `${name} is below ${least} wei, which pay for the longest game`)
   }
   for (const [name, blocks] of Object.entries(economy.periods)) {
-    check(Number.isInteger(blocks) && blocks > 0 && blocks < 2 ** 32, 'bad-input', `${name}: ${blocks} is no period`)
+    const most = name === 'responsePeriod' ? 2 ** 30 : 2 ** 32
+    check(Number.isInteger(blocks) && blocks > 0 && blocks < most, 'bad-input', `${name}: ${blocks} is no period`)
   }
   check(priced.jobPeriod > priced.bidPeriod, 'bad-input', 'jobPeriod is not above bidPeriod')
   const least = minimumClaimStake(priced)

@@ -1,6 +1,6 @@
 /** What anyone may do to keep a job moving: record seeds, assign, redraw, resolve, settle, expire. Pure. */
 import { to0x } from '#proto/bytes.ts'
-import { type JobView, openDisputes } from '#proto/machines/job-view.ts'
+import { type JobView, openDisputes, type WindowView } from '#proto/machines/job-view.ts'
 import type { Hex } from '#proto/terms.ts'
 import { hasEnded } from '#runtime/book.ts'
 
@@ -29,6 +29,8 @@ export function upkeep(job: JobView, block: number, grace: number, me: Hex): Upk
   const actions: UpkeepAction[] = resolutions(job, due, of)
   if (hasEnded(job)) return [...actions, ...unbonding(job, me)]
   if (due(job.deadline)) {
+    // What is verified is settled first, and paid.
+    if (job.windows.get(job.finalWindows)?.status === 'verified') return [...actions, ...settlements(job, due, of)]
     return openDisputes(job).length > 0 ? actions : [{ ...of('expire'), type: 'expire' }]
   }
   if (job.phase !== 'training' && due(job.bidsClose + SEED_BLOCKS)) {
@@ -57,7 +59,6 @@ function resolutions(job: JobView, due: Due, of: Naming): UpkeepAction[] {
 
 function windowUpkeep(job: JobView, due: Due, of: Naming): UpkeepAction[] {
   const actions: UpkeepAction[] = []
-  const disputed = openDisputes(job).length > 0
   for (const view of job.windows.values()) {
     const { window, status, round } = view
     if (status === 'committed' && due(view.committedAt + SEED_BLOCKS - 1)) {
@@ -66,11 +67,19 @@ function windowUpkeep(job: JobView, due: Due, of: Naming): UpkeepAction[] {
     if (status === 'seeded' && due(view.seededAt + job.terms.verdictPeriod + job.terms.revealPeriod)) {
       actions.push({ ...of(`redraw:${window}:${round}`), type: 'redraw', window })
     }
-    if (status === 'verified' && window === job.finalWindows && due(view.challengesUntil) && !disputed) {
-      actions.push({ ...of(`settle:${window}`), type: 'settleWindow', window })
-    }
   }
-  return actions
+  return [...actions, ...settlements(job, due, of)]
+}
+
+function settlements(job: JobView, due: Due, of: Naming): UpkeepAction[] {
+  const view = job.windows.get(job.finalWindows)
+  if (view?.status !== 'verified' || !due(view.challengesUntil) || isDisputed(job, view)) return []
+  return [{ ...of(`settle:${view.window}:${view.challengesUntil}`), type: 'settleWindow', window: view.window }]
+}
+
+/** Whether disputes over the window's own claims are open; those over an earlier epoch's hold nothing up. */
+function isDisputed(job: JobView, { window, epoch }: WindowView): boolean {
+  return openDisputes(job).some((dispute) => dispute.window === window && dispute.epoch === epoch)
 }
 
 /** Everybody takes its own seat back: after the end of a job, or once it was replaced and nothing hangs on its claims. */

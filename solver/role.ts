@@ -48,7 +48,10 @@ export async function runSolver(node: RoleNode, options: SolverOptions): Promise
     (job, block) => (drain?.mode === 'leave' ? [] : decide(job, node.me, block)),
     (action) => answer(node, action),
   )
-  node.book.onBlock((job, block) => trainings.update(job, block))
+  node.book.onBlock((job, block) => {
+    trainings.update(job, block)
+    node.store.received.update(job).catch((error) => node.log.warn({ error: String(error) }, 'cannot drop old sums'))
+  })
   node.book.onRollback(() => void trainings.close())
   const leaver = drain && new Leaver(node, trainings, drain, options.left)
   await node.run()

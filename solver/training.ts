@@ -112,7 +112,6 @@ export class Training {
   /** Takes in the job as it stands after a block: starts, rolls back, goes on or stops. */
   update(job: JobView, block: number): void {
     this.#job = job
-    this.#node.store.received.update(job).catch((error) => this.#node.log.warn({ error: String(error) }, 'cannot tidy'))
     const replica = job.cells.indexOf(this.#node.me)
     if (job.epoch > this.#epoch) this.#enter(job, replica)
     if (job.phase === 'training' && replica >= 0) this.#runner.open(trainableSteps(job))

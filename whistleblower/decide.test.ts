@@ -37,3 +37,21 @@ test('an accusation of one’s own is enough, however it ends', () => {
     expect(challenges(95, { accusers: [OTHER], beaten: [ME], ruling })).toBe(false)
   }
 })
+
+test('a game of one’s own is enough while there is time, and one for each window before its challenges end', () => {
+  const entries = [{ entryHash: ENTRY }, { entryHash: `0x${'0f'.repeat(32)}` as Hex }]
+  const at = (window: number) => ({ window, status: 'verified', challengesUntil: 100, entries })
+  const open = { window: 0, accusers: [ME], beaten: [], ruling: 'Pending' }
+  const job = {
+    jobId: '0x',
+    terms: { challengePeriod: 20 },
+    windows: new Map([0, 1].map((window) => [window, at(window)])),
+    disputes: new Map([['0xaa', open]]),
+  } as unknown as JobView
+  const challenged = (block: number) =>
+    decide(job, ME, findings, new Uint8Array(32), 0, block).flatMap(({ type, window }) =>
+      type === 'challenge' ? [window] : [],
+    )
+  expect(challenged(80)).toEqual([])
+  expect(challenged(95)).toEqual([1])
+})

@@ -1,7 +1,7 @@
 /** Which entries a whistleblower re-audits, its own secret choice, so that no verifier knows which acceptances it checks. Pure. */
 import { fromHex } from '#proto/bytes.ts'
 import { sha256 } from '#proto/hash.ts'
-import type { JobView, WindowView } from '#proto/machines/job-view.ts'
+import { type JobView, openDisputes, type WindowView } from '#proto/machines/job-view.ts'
 import type { Hex } from '#proto/terms.ts'
 
 /** What audits found, by the audited entry: the entry of its window to accuse, null for none. */
@@ -31,12 +31,32 @@ export function isOpen({ status }: WindowView): boolean {
  * Whether an accusation of one's own is needed. Others may lose theirs, on purpose too: once they have, and before they could after
  * the last block for challenges.
  */
-function isNeeded(job: JobView, { challengesUntil }: WindowView, accused: Hex, me: Hex, block: number): boolean {
+function isNeeded(
+  job: JobView,
+  { window, challengesUntil }: WindowView,
+  accused: Hex,
+  me: Hex,
+  block: number,
+): boolean {
   const dispute = job.disputes.get(accused)
+  // One refuted claim voids whatever is not final: a game at a time is enough, and each window's own before its time is over.
+  const mine = openDisputes(job).filter(({ accusers }) => accusers.includes(me))
+  const waits = isLate(job, challengesUntil, block) ? mine.some((one) => one.window === window) : mine.length > 0
+  if (waits) return false
   if (dispute === undefined) return true
   if (dispute.accusers.includes(me) || dispute.beaten.includes(me)) return false
-  const late = block >= challengesUntil - Math.floor(job.terms.challengePeriod / 2)
-  return dispute.ruling === 'Upheld' || (dispute.ruling === 'Pending' && late)
+  return dispute.ruling === 'Upheld' || (dispute.ruling === 'Pending' && isLate(job, challengesUntil, block))
+}
+
+/** The second half of a challenge period: who still waits for evidence, or for the accusations of others, goes ahead without. */
+export function isLate({ terms }: JobView, challengesUntil: number, block: number): boolean {
+  return block >= challengesUntil - Math.floor(terms.challengePeriod / 2)
+}
+
+/** Where a window stands, for whoever has to challenge it in time. */
+function stageOf(job: JobView, { status, challengesUntil }: WindowView, block: number): string {
+  if (status !== 'verified') return 'open'
+  return `${challengesUntil}:${isLate(job, challengesUntil, block) ? 'late' : 'early'}`
 }
 
 /**
@@ -55,8 +75,10 @@ export function decide(
   for (const view of job.windows.values()) {
     if (!isOpen(view)) continue
     for (const [index, { entryHash }] of view.entries.entries()) {
+      // Tried anew, however often it failed before, when the challenge period begins, in its second half, and when others have lost.
+      const moment = `${stageOf(job, view, block)}:${job.disputes.get(entryHash)?.beaten.length ?? 0}`
       const of = (type: 'audit' | 'challenge', accused: number): WhistleblowerAction => ({
-        key: `${view.entries[accused]?.entryHash}:${type}`,
+        key: `${view.entries[accused]?.entryHash}:${type}:${moment}`,
         type,
         job,
         window: view.window,

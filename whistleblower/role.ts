@@ -6,7 +6,7 @@ import { StateKeeper } from '#runtime/keeper.ts'
 import type { RoleNode } from '#runtime/node.ts'
 import { Games } from '#runtime/pinpoint/games.ts'
 import { Sessions, type Workers } from '#runtime/session.ts'
-import { decide, isOpen, type WhistleblowerAction } from './decide.ts'
+import { decide, isLate, isOpen, type WhistleblowerAction } from './decide.ts'
 import { Memory } from './memory.ts'
 
 /** Runs a whistleblower that audits a share `rate` (0 to 1) of all entries until the process stops. */
@@ -46,7 +46,7 @@ async function audit(
   // Half of the challenge period is for asking again whoever does not show its evidence.
   const patient = (): boolean => {
     const now = node.book.views.get(job.jobId)?.windows.get(window)
-    return now?.status !== 'verified' || node.book.block < now.challengesUntil - job.terms.challengePeriod / 2
+    return now?.status !== 'verified' || !isLate(job, now.challengesUntil, node.book.block)
   }
   const { judgement } = await auditor.audit(session, view, index, { wanted, patient })
   node.log.info({ job: job.jobId, window, index, ...judgement }, 'audited')

@@ -52,9 +52,14 @@ export function disputeLines(rows: readonly DisputeRow[], terminal: Terminal): s
   })
 }
 
-/** Whole transcripts of the disputes in which the chain computed the operation itself. */
+/** The whole transcript of the first dispute in which the chain computed the operation itself, and how to see the others. */
 export function arithmeticLines(transcripts: readonly Transcript[], name: NameOf, terminal: Terminal): string[] {
-  return transcripts
-    .filter((transcript) => figuresOf([transcript]).some(({ level }) => level === 'arithmetic'))
-    .flatMap((transcript) => ['', ...transcriptLines(transcript, { terminal, name })])
+  const [first] = transcripts.filter((transcript) =>
+    figuresOf([transcript]).some(({ level }) => level === 'arithmetic'),
+  )
+  if (first === undefined) return []
+  const lines = ['', ...transcriptLines(first, { terminal, name })]
+  if (transcripts.length > 1)
+    lines.push('', 'The others are told by `npx assay dispute list` and `npx assay dispute show ID`.')
+  return lines
 }

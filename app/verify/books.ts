@@ -230,7 +230,7 @@ export class Books {
   /** Verdicts.penalize: whoever was drawn and neither revealed nor abstained loses one verdict's stake. */
   #penalize(book: WindowBook): void {
     const { window, entries } = book
-    const missing = [...entries.entries()].filter(([, entry]) => entry.sampled && !entry.settled)
+    const missing = [...entries.entries()].filter(([, entry]) => entry.sampled && !entry.settled && !entry.rejected)
     let lost = 0n
     for (const [index, entry] of missing) {
       if (entry.abstained) continue

@@ -1,5 +1,5 @@
 /** The game contract of the pinpoint challenge: moves as its calls, its views, its events (docs/spec/pinpoint.md). */
-import { AbiCoder, type JsonRpcProvider, keccak256, type TransactionReceipt, zeroPadValue } from 'ethers'
+import { AbiCoder, type JsonRpcProvider, keccak256, type TransactionReceipt } from 'ethers'
 import artifacts from '#contracts/abi/artifacts.generated.json' with { type: 'json' }
 import type { ChosenEvent, ClaimView, GameView, Hex, Level, Ruling } from '#contracts/abi/types.generated.ts'
 import { LEVEL_NAMES } from '#contracts/abi/types.generated.ts'
@@ -164,6 +164,9 @@ function placeIn({ level, choice, next, end, node, word }: ChosenEvent): Chosen 
   return level === 'Trace' && end === 'Block' ? { micro: choice, microWord: word } : {}
 }
 
+/** Blocks whose events are asked for at a time. */
+const BLOCKS = 2000
+
 /** Typed reading at the chain's head. Throws `chain` when the node does not answer, or not sensibly. */
 export class PinpointReader {
   readonly arbiter: Hex
@@ -244,32 +247,33 @@ export class PinpointReader {
 
   /** What has happened in a game, in order: a game can be rebuilt from it. */
   historyOf(gameId: Hex, fromBlock: number): Promise<readonly ChainEvent[]> {
-    return this.events(fromBlock, ['Posted', 'Chosen', 'Compared', 'Decided'], gameId)
+    return this.events(fromBlock, ['Posted', 'Chosen', 'Compared', 'Decided'], [gameId])
   }
 
-  /** What a seat has posted, in all of its games; `account` has taken it. */
-  async postedBy(account: Hex, claimId: Hex, seat: number, fromBlock: number): Promise<readonly Uint8Array[]> {
-    const events = await this.events(fromBlock, ['Posted'], null, zeroPadValue(account, 32))
-    const all = gameIdOf(claimId, seat, 0)
-    return events.flatMap((event) => {
-      if (event.name !== 'Posted' || BigInt(event.gameId) >> 16n !== BigInt(all) >> 16n) return []
-      return [fromHex(event.data)]
-    })
+  /** What a seat has posted, in all of its games. */
+  async postedBy(claimId: Hex, seat: number, fromBlock: number): Promise<readonly Uint8Array[]> {
+    const { challengers } = await this.claimOf(claimId)
+    const games = challengers.map((_, number) => gameIdOf(claimId, seat, number))
+    const events = await this.events(fromBlock, ['Posted'], games)
+    return events.flatMap((event) => (event.name === 'Posted' ? [fromHex(event.data)] : []))
   }
 
-  /** @param indexed further topics of the events, null for any */
-  private async events(
-    fromBlock: number,
-    names: readonly string[],
-    ...indexed: readonly (string | null)[]
-  ): Promise<readonly ChainEvent[]> {
-    const topics = names.map((name) => PINPOINT.interface.getEvent(name)?.topicHash ?? '')
+  /** Events of these games alone, some blocks at a time: anybody may fill the arbiter with others. */
+  private async events(fromBlock: number, names: readonly string[], games: readonly Hex[]): Promise<ChainEvent[]> {
+    const topics = [names.map((name) => PINPOINT.interface.getEvent(name)?.topicHash ?? ''), [...games]]
+    const found: ChainEvent[] = []
+    if (games.length === 0) return found
     try {
-      const logs = await this.provider.getLogs({ address: this.arbiter, topics: [topics, ...indexed], fromBlock })
-      return logs.flatMap((log) => {
-        const event = PINPOINT.event(log)
-        return event === undefined ? [] : [{ ...event, ...placeOf(log) }]
-      })
+      const head = await this.provider.getBlockNumber()
+      for (let from = fromBlock; from <= head; from += BLOCKS) {
+        const toBlock = Math.min(head, from + BLOCKS - 1)
+        const logs = await this.provider.getLogs({ address: this.arbiter, topics, fromBlock: from, toBlock })
+        for (const log of logs) {
+          const event = PINPOINT.event(log)
+          if (event !== undefined) found.push({ ...event, ...placeOf(log) })
+        }
+      }
+      return found
     } catch (error) {
       throw chainError('eth_getLogs', error)
     }

@@ -37,7 +37,8 @@ library Disputes {
         if (window.challengesUntil > 0 && blockNow() > window.challengesUntil) {
             revert IAssay.TooLate(window.challengesUntil);
         }
-        if (blockNow() > job.deadline) revert IAssay.TooLate(job.deadline);
+        // A verified window may become final after the deadline, so it can be challenged until then.
+        if (window.challengesUntil == 0 && blockNow() > job.deadline) revert IAssay.TooLate(job.deadline);
         s.debit(Vault.Place(jobId, w, index), msg.sender, job.terms.challengeBond, IAssay.Reason.Bond);
         accuse(s, arbiter, jobId, w, index, NO_INDEX);
     }

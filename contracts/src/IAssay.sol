@@ -336,6 +336,8 @@ interface IAssay {
     error NothingMissing(uint32 window);
     /// @notice Thrown when an open dispute forbids the call.
     error DisputeOpen(uint16 count);
+    /// @notice Thrown when a job is to expire whose next window is verified: that has to be settled first.
+    error SettlementDue(uint32 window);
     /// @notice Thrown when an entry has no open dispute.
     error NoDispute(bytes32 entryHash);
     /// @notice Thrown when an account challenges an entry that is its own, or that it accuses or has accused in vain, or the accusers

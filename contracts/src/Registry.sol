@@ -171,6 +171,9 @@ library Registry {
         if (!running(job)) revert IAssay.WrongPhase(job.phase);
         if (blockNow() <= job.deadline) revert IAssay.TooEarly(job.deadline + 1);
         if (job.openDisputes > 0) revert IAssay.DisputeOpen(job.openDisputes);
+        uint32 next = job.finalWindows;
+        bool verified = next < job.nextWindow && job.windows[next].challengesUntil > 0;
+        if (verified) revert IAssay.SettlementDue(next);
         Plan.voidWindows(s, jobId, job.finalWindows, 0, address(0));
         job.phase = IAssay.Phase.Expired;
         job.nextWindow = job.finalWindows;

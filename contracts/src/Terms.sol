@@ -32,7 +32,8 @@ library Terms {
         if (t.verdictPeriod == 0) revert IAssay.InvalidTerms("verdictPeriod");
         if (t.revealPeriod == 0) revert IAssay.InvalidTerms("revealPeriod");
         if (t.challengePeriod == 0) revert IAssay.InvalidTerms("challengePeriod");
-        if (t.responsePeriod == 0) revert IAssay.InvalidTerms("responsePeriod");
+        // As the arbiter takes it: clocks grow to three periods.
+        if (t.responsePeriod == 0 || t.responsePeriod >= 1 << 30) revert IAssay.InvalidTerms("responsePeriod");
         if (t.jobPeriod <= t.bidPeriod) revert IAssay.InvalidTerms("jobPeriod");
     }
 

@@ -127,8 +127,8 @@ library Verdicts {
         Window storage window = job.windows[w];
         if (window.status != IAssay.WindowStatus.Committed) revert IAssay.WrongWindow(w);
         if (!window.seeded) revert IAssay.NotSeeded(w);
-        if (window.openDisputes > 0) revert IAssay.DisputeOpen(window.openDisputes);
-        uint64 missing = window.sampled & ~window.accepted;
+        // Rejections wait for their rulings, the others for nobody: a dispute must not shelter who stays silent.
+        uint64 missing = window.sampled & ~window.accepted & ~window.rejected;
         if (missing == 0) revert IAssay.NothingMissing(w);
         checkRoundOver(window, missing);
 

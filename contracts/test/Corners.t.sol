@@ -57,14 +57,33 @@ contract CornersTest is Base {
         assay.commitVerdict(jobId, 1, w, 0, "hash");
     }
 
-    function test_no_window_of_an_expired_job_settles() public {
+    function test_what_is_verified_settles_before_a_job_expires() public {
         bytes32 jobId = start();
         uint32 w = commitAndSeed(jobId);
         acceptAll(jobId, w);
+        // The next one is under way.
+        uint32 next = commitAndSeed(jobId);
         vm.roll(uint256(job(jobId).deadline) + 1);
+        vm.expectRevert(abi.encodeWithSelector(IAssay.SettlementDue.selector, w));
+        assay.expire(jobId);
+        assay.settleWindow(jobId, w);
         assay.expire(jobId);
         vm.expectRevert(abi.encodeWithSelector(IAssay.WrongPhase.selector, job(jobId).phase));
-        assay.settleWindow(jobId, w);
+        assay.settleWindow(jobId, next);
+    }
+
+    /// @dev What is verified may become final after the deadline: until then it can be challenged.
+    function test_a_verified_window_is_challenged_after_the_deadline_too() public {
+        bytes32 jobId = start();
+        uint32 w = commitAndSeed(jobId);
+        uint256 deadline = job(jobId).deadline;
+        vm.roll(deadline - 1);
+        // Every verdict was given in time, but for the clock of this test.
+        assay.redraw(jobId, w);
+        acceptAll(jobId, w);
+        vm.roll(deadline + 1);
+        yes(window(jobId, w).challengesUntil > deadline, "still open");
+        challenge(jobId, w, 0);
     }
 
     function test_only_drawn_entries_are_paid_for_verdicts() public {

@@ -137,7 +137,7 @@ export class Table {
     const { games } = this.#chain
     const position = await games.positionOf(gameId, dispute.fromBlock, headerOf(dispute))
     const at = `${gameId} ${side} ${view.since}`
-    const posted = side === 'challenger' ? await games.postedBy(view.asserter, claimId, seat, dispute.fromBlock) : []
+    const posted = side === 'challenger' ? await games.postedBy(claimId, seat, dispute.fromBlock) : []
     const decision = await player.decide({ side, position, posted, refused: this.#refusedAt.get(at) ?? 0 })
     if (decision === undefined) return undefined
     const { arbiter } = this.#chain.account(account)

@@ -143,6 +143,11 @@ export function openDisputes(job: JobView): DisputeView[] {
   return [...job.disputes.values()].filter(({ ruling }) => ruling === 'Pending')
 }
 
+/** The steps that disputed entries begin with: what is before them is needed as long as their disputes are open. */
+export function disputedSteps(job: JobView): number[] {
+  return openDisputes(job).flatMap(({ slot }) => slot.slice(0, 1).map(({ entry }) => entry.stepFrom))
+}
+
 /** Whether cells may be at work on the next window: there is one, it has cells, and the escrow pays for it. */
 export function underWay(job: JobView): boolean {
   return job.cells.length > 0 && job.nextWindow < Math.min(job.totalWindows, fundedWindows(job))

@@ -180,9 +180,22 @@ function handle(job: Draft, event: JobEvent & EventPlace): void {
       job.ledger.push(ledgerRow(event))
       if (FROM_ESCROW.has(event.reason)) job.escrow -= event.amount
       break
+    case 'VerdictRevealed':
+      windowEvent(job, event)
+      heard(job, event)
+      break
     default:
       windowEvent(job, event)
   }
+}
+
+/** Whoever accepts a claim that was accused takes part in its dispute, also when the window is void. */
+function heard(job: Draft, { window, epoch, index }: JobEventOf<'VerdictRevealed'>): void {
+  const entry = job.windows.get(window)?.entries[index]
+  const dispute = entry && job.disputes.get(entry.entryHash)
+  if (dispute === undefined || dispute.epoch !== epoch) return
+  const slot = dispute.slot.map((other) => (other.entryHash === entry?.entryHash ? entry : other))
+  job.disputes.set(dispute.entryHash, { ...dispute, slot })
 }
 
 /** What leaves a job's escrow; what enters it has events of its own. */

@@ -25,8 +25,10 @@ import { type PhaseRunner, Runner } from '#runtime/pinpoint/runner.ts'
 import { EntryStatement } from '#runtime/pinpoint/statement.ts'
 import { ulpLie } from '#runtime/pinpoint/ulp.ts'
 
-/** Claims that are kept at a time: each may take as much memory as its trees and tensors. */
-const MAX_CLAIMS = 2
+/** Claims that are kept at a time: one that is opened again is replayed again, and many may be accused at once. */
+const MAX_CLAIMS = 8
+/** Bytes that each keeps of states, of tensors and of trees; of each at least what was used last. */
+const KEPT_BYTES = 1 << 26
 
 /** What a liar holds to be true: a bit of its own choice is false, or that of `ulpLie`. */
 export type ClaimLie = Lie | 'ulp'
@@ -98,7 +100,9 @@ export interface OpenJob {
 
 interface Open {
   readonly about: Case
-  readonly own: Statement
+  own: Statement
+  /** What rests on the sums that partners sent, until it is known whether it is needed. */
+  sent: Statement | undefined
 }
 
 /** The disputed entries of one job. */
@@ -117,11 +121,24 @@ export class Claims {
   open({ entry, slot, before, received = [], lie }: ClaimRequest): { readonly facts: Facts } {
     const { spec, program, data, bytes } = this.#job
     const about = caseOf({ spec, program, bytes, entry, slot })
-    const sent = (step: number, replica: number): Uint8Array | undefined =>
+    const source = { spec, program, data, entry, replicas: slot.length, ...(before && { before }) }
+    const find = (step: number, replica: number): Uint8Array | undefined =>
       received.find((sum) => sum.step === step && sum.replica === replica)?.bytes
-    const source = { spec, program, data, entry, replicas: slot.length, received: sent, ...(before && { before }) }
-    this.#keep(toHex(entryDigest(entry)), { about, own: new EntryStatement(source, this.#runnerOf(source, lie)) })
+    const of = (of: EntrySource): Statement => new EntryStatement(of, this.#runnerOf(source, lie), KEPT_BYTES)
+    const sent = received.length > 0 ? of({ ...source, received: find }) : undefined
+    this.#keep(toHex(entryDigest(entry)), { about, own: of(source), sent })
     return { facts: about.facts }
+  }
+
+  /** A sum that was sent need not be one that was used: it counts where the entry is not true without it. */
+  async #settled(entry: Hash): Promise<Open> {
+    const claim = this.#of(entry)
+    const { about, own, sent } = claim
+    if (sent === undefined) return claim
+    const trueOf = (own: Statement): Promise<boolean> => holds({ about, own, trees: treesOf(own) })
+    if (!(await trueOf(own)) && (await trueOf(sent))) claim.own = sent
+    claim.sent = undefined
+    return claim
   }
 
   /** Lets go of a claim. */
@@ -130,14 +147,14 @@ export class Claims {
   }
 
   /** Whether the entry is what the statement says. @throws not-found unless it is open */
-  holds(entry: Hash): Promise<boolean> {
-    const { about, own } = this.#of(entry)
+  async holds(entry: Hash): Promise<boolean> {
+    const { about, own } = await this.#settled(entry)
     return holds({ about, own, trees: treesOf(own) })
   }
 
   /** A player's move at a position. @throws not-found unless the claim is open */
   async decide({ entry, side, position, posted, served }: DecideRequest): Promise<Decided> {
-    const { about, own } = this.#of(entry)
+    const { about, own } = await this.#settled(entry)
     if (side === 'asserter') {
       return { decision: await assert({ about, own, trees: treesOf(own) }, complete(about, position)), missing: [] }
     }
@@ -153,10 +170,10 @@ export class Claims {
    * What an asserter shows of its statement.
    * @throws not-found unless the claim is open; bad-input for what no game that has come so far needs, or is not there
    */
-  preimage({ entry, path, list, height, index }: PreimageRequest): Promise<Uint8Array> {
-    const { about, own } = this.#of(entry)
+  async preimage({ entry, path, list, height, index }: PreimageRequest): Promise<Uint8Array> {
+    const { about, own } = await this.#settled(entry)
     check(isOnPath(about, path, list), 'bad-input', `no game has come to these ${list.level}`)
-    return own.preimage(list, height, index)
+    return await own.preimage(list, height, index)
   }
 
   #runnerOf(source: EntrySource, lie: ClaimLie | undefined): PhaseRunner {

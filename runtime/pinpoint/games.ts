@@ -81,7 +81,7 @@ export class Games {
     this.#block = block
     const disputes = openDisputes(job)
     const open = disputes.filter((dispute) => takesPart(job, dispute, this.#node.me))
-    for (const dispute of disputes) if (!open.includes(dispute)) this.#standBy(job, dispute, block)
+    for (const dispute of disputes) this.#standBy(job, dispute, block)
     for (const dispute of open) {
       const contest = this.#contests.get(dispute.entryHash)?.contest ?? this.#begin(job, dispute)
       contest.look(block)

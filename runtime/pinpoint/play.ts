@@ -128,8 +128,8 @@ export class Play {
 
   async #decide(position: Position, left: number): Promise<Decision | undefined> {
     const { reader, desk, patience } = this.#ports
-    const { side, asserter, claimId, seat, fromBlock } = this.game
-    const posted = side === 'challenger' ? await reader.postedBy(asserter, claimId, seat, fromBlock) : []
+    const { side, claimId, seat, fromBlock } = this.game
+    const posted = side === 'challenger' ? await reader.postedBy(claimId, seat, fromBlock) : []
     const deadline = performance.now() + patience(left)
     for (;;) {
       const { decision, missing } = await desk.decide({ side, position, posted, served: [...this.#served.values()] })

@@ -650,6 +650,7 @@ export const ERROR_NAMES = [
   'RoleFull',
   'RulingDue',
   'RulingPending',
+  'SettlementDue',
   'TooEarly',
   'TooLate',
   'TransferFailed',
