@@ -38,7 +38,15 @@ function jobOf(committed: number, finalWindows: number): JobView {
     const rootAfter = to0x(stateAt(2 * window + 2).name.root)
     return [window, { window, epoch: 1, rootAfter }] as const
   })
-  return { jobId, terms, windows: new Map(windows), nextWindow: committed, finalWindows } as unknown as JobView
+  const disputes = new Map()
+  return {
+    jobId,
+    terms,
+    windows: new Map(windows),
+    disputes,
+    nextWindow: committed,
+    finalWindows,
+  } as unknown as JobView
 }
 
 interface Process {

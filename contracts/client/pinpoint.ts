@@ -265,8 +265,10 @@ export class PinpointReader {
     if (games.length === 0) return found
     try {
       const head = await this.provider.getBlockNumber()
-      for (let from = fromBlock; from <= head; from += BLOCKS) {
-        const toBlock = Math.min(head, from + BLOCKS - 1)
+      for (let from = fromBlock, last = false; !last; from += BLOCKS) {
+        // What the provider takes for the head may be a block or two old.
+        last = from + BLOCKS > head
+        const toBlock = last ? 'latest' : from + BLOCKS - 1
         const logs = await this.provider.getLogs({ address: this.arbiter, topics, fromBlock: from, toBlock })
         for (const log of logs) {
           const event = PINPOINT.event(log)

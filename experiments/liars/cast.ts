@@ -168,7 +168,8 @@ const OTHERS: readonly Actor[] = [
   },
   {
     ...{ name: 'attack on a partner', lie: 'a Sybil challenges whoever went on with the wrong sum', ...two, sybils: 1 },
-    ...{ forge: wrongLaneSum, target: 1, rulings: ['Refuted', 'Upheld'], ends: ['block', 'inbound'] },
+    // The Sybil names what its partner was sent, or finds nothing to name: the claim is true.
+    ...{ forge: wrongLaneSum, target: 1, rulings: ['Refuted', 'Upheld'] },
   },
   {
     ...{ name: 'stalling solver', lie: 'moves as late as it can', ...one, ...FALSE, forge: flippedBit },
