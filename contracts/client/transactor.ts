@@ -36,6 +36,8 @@ interface Handed {
 
 /** What a transaction may use at most (EIP-7825). */
 const GAS_CAP = 16_777_216n
+/** On top of what a call is estimated to need. */
+const SLACK_GAS = 300_000n
 const REBROADCAST_MS = 2000
 /** Sent transactions that are remembered: more than a chain that is rolled back can lose of one account. */
 const MAX_KEPT = 256
@@ -131,7 +133,8 @@ export class Transactor {
     const estimate = await this.provider.estimateGas(request)
     this.nonce ??= await this.provider.getTransactionCount(this.address, 'pending')
     const { nonce } = this
-    const gas = (estimate * 3n) / 2n
+    // Others' calls may come first, and give this one more to do: a verdict that meets an accusation has to tell the arbiter.
+    const gas = (estimate * 3n) / 2n + SLACK_GAS
     const signed = await this.sign(request, nonce, gas < GAS_CAP ? gas : GAS_CAP)
     const hash = await this.broadcast(signed)
     this.nonce = nonce + 1

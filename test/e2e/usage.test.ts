@@ -33,7 +33,7 @@ test.each([
 })
 
 test('npm start refuses what it does not know', async () => {
-  const ended = await launch(process.execPath, ['app/start.ts', '--liar', 'verifier']).ended
+  const ended = await launch(process.execPath, ['app/start.ts', '--liar', 'coordinator']).ended
   expect(ended.code).toBe(EXIT.usage)
   expect(ended.stderr).toMatch(/Allowed choices are solver/)
 })
