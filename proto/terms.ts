@@ -86,7 +86,7 @@ function slotCost(terms: Priced): bigint {
 }
 
 /** Gas that the longest game costs one of its players, at most: docs/spec/contract.md, Disputes. */
-const GAME_GAS = 2_000_000n
+export const GAME_GAS = 2_000_000n
 
 /** The least bond of a challenge, and the least stake of a verdict: half of it repays the longest game. */
 function minimumBond({ gasPrice }: Pick<Prices, 'gasPrice'>): bigint {

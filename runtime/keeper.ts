@@ -4,7 +4,7 @@
  */
 import { rm } from 'node:fs/promises'
 import { bytesEqual, fromHex } from '#proto/bytes.ts'
-import { disputedSteps, type JobView } from '#proto/machines/job-view.ts'
+import { firstNeededStep, type JobView } from '#proto/machines/job-view.ts'
 import type { Hex } from '#proto/terms.ts'
 import { windowSteps } from '#proto/windows.ts'
 import { sharedBytes } from '#runtime/rpc.ts'
@@ -68,9 +68,7 @@ export class StateKeeper {
    * @param open the job's session, opened if need be
    */
   update(job: JobView, block: number, open?: () => Promise<JobSession>): void {
-    const final = job.finalWindows === 0 ? 0 : windowSteps(job.terms, job.finalWindows - 1).to
-    // Disputes over windows that are void go on while their steps are done again.
-    const first = Math.min(final, ...disputedSteps(job))
+    const first = firstNeededStep(job)
     if (first > (this.#kept.get(job.jobId) ?? 0)) {
       this.#kept.set(job.jobId, first)
       this.#store.dropStatesBefore(fromHex(job.jobId, 32), first).catch((error) => {

@@ -5,9 +5,8 @@
 import { readdir, readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fromHex, toHex } from '#proto/bytes.ts'
-import { disputedSteps, type JobView, openDisputes } from '#proto/machines/job-view.ts'
+import { firstNeededStep, type JobView, openDisputes } from '#proto/machines/job-view.ts'
 import type { Hex } from '#proto/terms.ts'
-import { windowSteps } from '#proto/windows.ts'
 import { hasEnded } from '#runtime/book.ts'
 
 export class ReceivedSums {
@@ -32,9 +31,7 @@ export class ReceivedSums {
   /** Lets go of what nobody can accuse any more. */
   async update(job: JobView): Promise<void> {
     const ended = hasEnded(job) && openDisputes(job).length === 0
-    const final = job.finalWindows === 0 ? 0 : windowSteps(job.terms, job.finalWindows - 1).to
-    // Disputes over windows that are void go on while their steps are done again.
-    const step = ended ? Number.POSITIVE_INFINITY : Math.min(final, ...disputedSteps(job))
+    const step = ended ? Number.POSITIVE_INFINITY : firstNeededStep(job)
     if (step <= (this.#dropped.get(job.jobId) ?? 0)) return
     this.#dropped.set(job.jobId, step)
     const folder = join(this.#folder, toHex(fromHex(job.jobId, 32)))

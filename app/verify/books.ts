@@ -6,7 +6,7 @@ import { fromHex } from '#proto/bytes.ts'
 import { drawVerifier } from '#proto/draw.ts'
 import { entryDigest } from '#proto/entry.ts'
 import { committedEntries, type PoolMember } from '#proto/machines/events.ts'
-import type { Hex, JobTerms } from '#proto/terms.ts'
+import { GAME_GAS, type Hex, type JobTerms } from '#proto/terms.ts'
 import type { PlacedEvent } from './history.ts'
 import { NO_INDEX, NO_WINDOW, type Place, type Row, Vault } from './vault.ts'
 
@@ -46,9 +46,6 @@ interface DisputeBook {
 
 type Resolved = Extract<PlacedEvent, { name: 'DisputeResolved' }>
 type Accusers = Resolved['accusers']
-
-/** No more is repaid: GAME_GAS of State.sol. */
-const GAME_GAS = 2_000_000n
 
 const WHOLE: Place = { window: NO_WINDOW, index: NO_INDEX }
 

@@ -121,17 +121,6 @@ async function ownOfSteps({ about: { schedule }, own }: View, item: number): Pro
   return items
 }
 
-/** Whether the sums of all partners, as one has computed them, are those that their entries commit to. */
-export async function partnersAgree(view: View): Promise<boolean> {
-  const { schedule, slot } = view.about
-  for (let at = schedule.first; at < schedule.first + schedule.step.length; at++) {
-    const item = itemAt(schedule, at)
-    const partner = item.kind === 'inbound' ? slot[item.replica] : undefined
-    if (partner !== undefined && openAmong(await ownOfSteps(view, at), partner.lanesRoot, 0) === undefined) return false
-  }
-  return true
-}
-
 async function inputOpenings(view: View, position: Position): Promise<(Opened | undefined)[]> {
   const { facts, schedule, entry } = view.about
   const item = chosen(position, 'item')

@@ -11,7 +11,7 @@ import { type GraphName, graphOf, itemAt, itemExport } from '../schedule.ts'
 import { LEAF_WORDS } from '../tree.ts'
 import type { Evidence, List, Move, Opening, Position } from '../types.ts'
 import { hashOf } from './context.ts'
-import { evidenceFor, METRICS, partnersAgree, SUMS, type View } from './evidence.ts'
+import { evidenceFor, METRICS, SUMS, type View } from './evidence.ts'
 import { spanOf } from './levels.ts'
 import { childAt } from './openings.ts'
 
@@ -92,14 +92,6 @@ export async function challenge(view: View, position: Position): Promise<Decisio
 /** Whether the entry is what one's own items say: whoever defends another one loses. */
 export async function holds(view: View): Promise<boolean> {
   return (await wrongExport(view)) === undefined
-}
-
-/**
- * Whether the entry may be challenged: it is not what one's own items say, and the partners' entries are. An entry that rests on
- * another replica's false sum is true; the other one has to be challenged.
- */
-export async function refutable(view: View): Promise<boolean> {
-  return !(await holds(view)) && (await partnersAgree(view))
 }
 
 type Found =

@@ -143,9 +143,16 @@ export function openDisputes(job: JobView): DisputeView[] {
   return [...job.disputes.values()].filter(({ ruling }) => ruling === 'Pending')
 }
 
-/** The steps that disputed entries begin with: what is before them is needed as long as their disputes are open. */
-export function disputedSteps(job: JobView): number[] {
-  return openDisputes(job).flatMap(({ slot }) => slot.slice(0, 1).map(({ entry }) => entry.stepFrom))
+/**
+ * The first step that somebody may still ask about: of what is not final, or of an open dispute. Those over windows that are void go
+ * on while their steps are done again.
+ */
+export function firstNeededStep(job: JobView): number {
+  const final = job.finalWindows === 0 ? 0 : windowSteps(job.terms, job.finalWindows - 1).to
+  return Math.min(
+    final,
+    ...openDisputes(job).flatMap(({ slot }) => slot.slice(0, 1).map(({ entry }) => entry.stepFrom)),
+  )
 }
 
 /** Whether cells may be at work on the next window: there is one, it has cells, and the escrow pays for it. */
