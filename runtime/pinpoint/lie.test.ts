@@ -2,12 +2,13 @@
 import { afterAll, expect, test } from 'vitest'
 import { interpret } from '#arith/interpret.ts'
 import { createEngine } from '#engine/index.ts'
+import { typeOf } from '#graph/part.ts'
 import { elementOf } from '#graph/primitives/index.ts'
 import { elementsOf } from '#graph/shape.ts'
 import type { Graph, Node } from '#graph/types.ts'
 import { seededRandom } from '#proto/testing.ts'
 import { LyingRunner } from './lie.ts'
-import { Runner, typeOf, type Words } from './runner.ts'
+import { Runner, type Words } from './runner.ts'
 import { smallJob } from './testing.ts'
 
 const engine = await createEngine('wasm')

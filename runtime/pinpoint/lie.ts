@@ -2,9 +2,10 @@
 import { microStep, runMicroStep } from '#arith/microstep.ts'
 import { trace } from '#arith/trace.ts'
 import type { ElementProgram } from '#arith/types.ts'
+import { typeOf } from '#graph/part.ts'
 import { elementOf } from '#graph/primitives/index.ts'
 import type { Graph, Node } from '#graph/types.ts'
-import { type PhaseRunner, type Runner, typeOf, type Words } from './runner.ts'
+import type { PhaseRunner, Runner, Words } from './runner.ts'
 
 /** Where the bit is. */
 export interface Lie {

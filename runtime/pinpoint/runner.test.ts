@@ -2,12 +2,13 @@
 import { expect, test } from 'vitest'
 import { createEngine } from '#engine/index.ts'
 import { referenceEngine } from '#engine/reference/engine.ts'
+import { typeOf } from '#graph/part.ts'
 import { PRESETS } from '#graph/presets.ts'
 import { buildProgram } from '#graph/program.ts'
 import { elementsOf } from '#graph/shape.ts'
 import type { Graph } from '#graph/types.ts'
 import { seededRandom } from '#proto/testing.ts'
-import { Runner, typeOf, type Words } from './runner.ts'
+import { Runner, type Words } from './runner.ts'
 
 const random = seededRandom(9)
 

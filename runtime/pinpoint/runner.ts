@@ -51,8 +51,6 @@ interface Prepared {
   readonly selections: Map<string, Selection>
 }
 
-export { typeOf }
-
 /**
  * Runs graphs of one program. Kernels are compiled when they are first needed and kept; buffers live for a call.
  *

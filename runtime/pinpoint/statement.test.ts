@@ -1,6 +1,7 @@
 /** Statements about entries agree with what replay says of them, level by level. */
 import { afterAll, expect, test } from 'vitest'
 import { createEngine } from '#engine/index.ts'
+import { typeOf } from '#graph/part.ts'
 import type { PresetName } from '#graph/presets.ts'
 import { elementsOf } from '#graph/shape.ts'
 import { factsOf } from '#pinpoint/facts.ts'
@@ -10,7 +11,7 @@ import { heightOf } from '#pinpoint/tree.ts'
 import type { List } from '#pinpoint/types.ts'
 import { DTYPE_CODE, hashTree, tensorRootOf } from '#proto/merkle.ts'
 import { seededRandom } from '#proto/testing.ts'
-import { Runner, typeOf } from './runner.ts'
+import { Runner } from './runner.ts'
 import { EntryStatement } from './statement.ts'
 import { honestEntries, smallJob } from './testing.ts'
 

@@ -2,6 +2,8 @@
  * What is true about an entry, computed from the state before it whenever a game asks: results of its phases, values of one phase,
  * words of one value, the trace of one element. Honest training pays nothing for it, and nothing has to survive a crash.
  */
+
+import { typeOf } from '#graph/part.ts'
 import { elementOf } from '#graph/primitives/index.ts'
 import type { Graph } from '#graph/types.ts'
 import { Levels } from '#pinpoint/play/levels.ts'
@@ -13,7 +15,7 @@ import { hashTree } from '#proto/merkle.ts'
 import { rootsOf } from '#runtime/tensors.ts'
 import { Cache } from './cache.ts'
 import { type EntrySource, Results } from './results.ts'
-import { type PhaseRunner, typeOf, type Words } from './runner.ts'
+import type { PhaseRunner, Words } from './runner.ts'
 
 /** Bytes of each kind of thing that are kept: states, tensors and trees. */
 const KEPT = 1 << 28

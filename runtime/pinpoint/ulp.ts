@@ -1,12 +1,13 @@
 /** The lie behind an entry whose gradient sum is off by the smallest amount there is. */
 import { traceLength } from '#arith/layout.ts'
 import { microStep } from '#arith/microstep.ts'
+import { typeOf } from '#graph/part.ts'
 import { elementOf } from '#graph/primitives/index.ts'
 import type { Node } from '#graph/types.ts'
 import { graphOf, itemAt, ownSumItem } from '#pinpoint/schedule.ts'
 import type { Lie } from './lie.ts'
 import { type EntrySource, Results } from './results.ts'
-import { type PhaseRunner, typeOf } from './runner.ts'
+import type { PhaseRunner } from './runner.ts'
 
 /** Index of the first normal number of `words`, which stays canonical when its last bit flips; -1 if there is none. */
 export function firstNormal(words: Uint32Array): number {
