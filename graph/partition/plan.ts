@@ -65,15 +65,30 @@ export function microPlaces({ micro, state, gradients, metrics }: Program): Plac
  * @throws bad-plan if `micro` has too few forward nodes, or `cuts` are not ascending places within them
  */
 export function partition(program: Program, stages: number, options: PartitionOptions = {}): Plan {
-  const { micro } = program
+  return partitioner(program)(stages, options)
+}
+
+/** `partition` of one program, for whoever cuts it many times: what does not depend on the cut is found once. */
+export function partitioner(program: Program): (stages: number, options?: PartitionOptions) => Plan {
   const places = microPlaces(program)
+  const costs = nodeCosts(program.micro).map(({ blocks }) => blocks)
+  return (stages, options = {}) => cutProgram(program, places, costs, stages, options)
+}
+
+function cutProgram(
+  program: Program,
+  places: Places,
+  costs: readonly bigint[],
+  stages: number,
+  options: PartitionOptions,
+): Plan {
+  const { micro } = program
   const { count } = places
   check(
     Number.isInteger(stages) && stages >= 1 && stages <= Math.min(count, MAX_STAGES),
     'bad-plan',
     `${stages} stages: 1 to ${Math.min(count, MAX_STAGES)} are possible for this program`,
   )
-  const costs = nodeCosts(micro).map(({ blocks }) => blocks)
   const cuts = options.cuts ?? balance(costsOf(places, costs), crossings(micro, places), stages)
   const ascending = cuts.every((cut, i) => Number.isInteger(cut) && cut > (cuts[i - 1] ?? 0) && cut < count)
   check(ascending && cuts.length === stages - 1, 'bad-plan', `[${cuts.join()}] does not cut ${count} places`, {

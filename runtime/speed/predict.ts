@@ -1,6 +1,7 @@
 /** The cost model in seconds: what a program takes on an engine whose rates were measured. */
 import type { TensorType } from '#arith/types.ts'
 import { renames } from '#graph/memory.ts'
+import type { Times } from '#graph/plan/bidder.ts'
 import type { MapAttrs } from '#graph/primitives/map.ts'
 import type { MatmulAttrs } from '#graph/primitives/matmul.ts'
 import type { ReduceAttrs } from '#graph/primitives/reduce.ts'
@@ -138,11 +139,15 @@ export function nodeSeconds(rates: Rates, graph: Graph): number[] {
 /** Primitives that engines compute together, one after the other in one pass. */
 const CHAINED = ['map', 'reduce']
 
+/** Seconds of each node in a run of its graph: those of chains for the share that is left of them once they are fused. */
+function fusedSeconds(rates: Rates, graph: Graph, fused: number): number[] {
+  const seconds = nodeSeconds(rates, graph)
+  return graph.nodes.map(({ op }, i) => (seconds[i] as number) * (CHAINED.includes(op) ? fused : 1))
+}
+
 /** Seconds of a graph: its nodes, those of chains for the share that is left of them once they are fused. */
 export function graphSeconds(rates: Rates, graph: Graph, fused: number): number {
-  const seconds = nodeSeconds(rates, graph)
-  const share = ({ op }: Node): number => (CHAINED.includes(op) ? fused : 1)
-  return graph.nodes.reduce((sum, node, i) => sum + (seconds[i] as number) * share(node), rates.call)
+  return fusedSeconds(rates, graph, fused).reduce((sum, seconds) => sum + seconds, rates.call)
 }
 
 export interface Prediction {
@@ -160,4 +165,16 @@ export function predict(program: Program, microBatches: number, rates: Rates): P
   const combine = graphSeconds(rates, program.combine, 1)
   const update = graphSeconds(rates, program.update, rates.fused.update)
   return { micro, combine, update, step: microBatches * micro + (microBatches - 1) * combine + update }
+}
+
+/** What a planner knows of a machine's speed: predicted times of a program's nodes, in whole nanoseconds. */
+export function timesOf({ micro, combine, update }: Program, rates: Rates): Times {
+  const nanoseconds = (graph: Graph, fused: number): number[] =>
+    fusedSeconds(rates, graph, fused).map((seconds) => Math.round(1e9 * seconds))
+  return {
+    run: Math.round(1e9 * rates.call),
+    micro: nanoseconds(micro, rates.fused.micro),
+    combine: nanoseconds(combine, 1),
+    update: nanoseconds(update, rates.fused.update),
+  }
 }
