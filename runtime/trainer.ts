@@ -2,11 +2,10 @@
 import type { Buffer, Engine, Kernel } from '#engine/types.ts'
 import type { Port, Program } from '#graph/types.ts'
 import { fail } from '#proto/errors.ts'
-import { seedWords } from '#proto/ids.ts'
 import type { JobSpec } from '#proto/job.ts'
 import { microBatchesOfLane } from '#proto/lanes.ts'
 import type { Dataset } from '#runtime/dataset.ts'
-import { type RecordOrder, recordOrder } from '#runtime/order.ts'
+import { Feed } from '#runtime/feed.ts'
 import { listBytes } from '#runtime/tensors.ts'
 
 /** Buffers of one gradient sum: gradients, then metrics, as `program.micro` emits them. */
@@ -27,8 +26,7 @@ export class Trainer {
   /** Ports of a gradient sum, in the order of its bytes. */
   readonly sumPorts: readonly Port[]
   readonly #engine: Engine
-  readonly #order: RecordOrder
-  readonly #data: Dataset
+  readonly #feed: Feed
   readonly #micro: Kernel
   readonly #combine: Kernel
   readonly #update: Kernel
@@ -37,7 +35,6 @@ export class Trainer {
   readonly #position: Buffer
   readonly #records: Buffer
   readonly #stepMetrics: Buffer[]
-  readonly #seeds: Readonly<Record<'init' | 'dropout', readonly [number, number]>>
   #state: Buffer[]
   #next: Buffer[]
   #sum: Sum | undefined
@@ -47,9 +44,7 @@ export class Trainer {
     this.#engine = engine
     this.program = program
     this.spec = spec
-    this.#data = data
-    this.#order = recordOrder(spec.seed, spec.data.trainRecords)
-    this.#seeds = { init: seedWords(spec.seed, 'init'), dropout: seedWords(spec.seed, 'dropout') }
+    this.#feed = new Feed(spec, program, data)
     this.sumPorts = [...program.gradients, ...program.metrics]
     this.#micro = engine.compile(program.micro)
     this.#combine = engine.compile(program.combine)
@@ -182,21 +177,12 @@ export class Trainer {
     return [...this.#state, this.#seed, this.#step, this.#position, this.#records]
   }
 
-  /** Brings the records of a micro-batch, in the order that the seed dictates. */
   #fill(step: number, microBatch: number): void {
-    const count = this.spec.batch / this.spec.microBatches
-    const length = this.#data.layout.recordLength
-    const records = this.#records.words()
-    const positions = this.#position.words()
-    for (let i = 0; i < count; i++) {
-      const position = step * this.spec.batch + microBatch * count + i
-      positions[i] = position
-      this.#data.record(this.#order(position), records, i * length)
-    }
+    this.#feed.fill(step, microBatch, this.#position.words(), this.#records.words())
   }
 
   #setSeed(use: 'init' | 'dropout'): void {
-    this.#seed.words().set(this.#seeds[use])
+    this.#seed.words().set(this.#feed.seeds[use])
   }
 
   #current(): Sum {

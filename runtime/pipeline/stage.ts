@@ -4,8 +4,9 @@ import type { Buffer, Engine, Kernel } from '#engine/types.ts'
 import { type Part, typeOf } from '#graph/part.ts'
 import type { Plan, Stage } from '#graph/partition/plan.ts'
 import { stageParts } from '#graph/partition/stage.ts'
-import type { Graph, Program } from '#graph/types.ts'
+import type { Graph, Port, Program } from '#graph/types.ts'
 import { fail } from '#proto/errors.ts'
+import { sliceList } from '#runtime/tensors.ts'
 
 /** Words of one tensor, row-major. */
 export type Words = Uint32Array
@@ -18,9 +19,18 @@ interface Compiled extends Part {
 /** A sum: one buffer for each of the stage's outputs of `micro`, in their order. */
 type Sum = readonly Buffer[]
 
-/** Runs what a stage of a plan computes. Values have their numbers in the uncut `micro` graph. */
+/**
+ * Runs what a stage of a plan computes. Values have their numbers in the uncut `micro` graph.
+ *
+ * A step is: `receiveState` for what others share; `begin`, `receive`, `run` forward and backward, `finish` for each
+ * micro-batch, with `combine` where the lanes' tree says so; any number of `join` with other replicas' sums of this stage;
+ * `receiveSum` for what others share; `update`. docs/spec/graph.md, "Partition".
+ */
 export class StageTrainer {
   readonly stage: Stage
+  /** Ports of the tensors that live here, and of the sums that are computed here. */
+  readonly statePorts: readonly Port[]
+  readonly sumPorts: readonly Port[]
   readonly #engine: Engine
   readonly #program: Program
   readonly #parts: Readonly<Record<'init' | 'forward' | 'backward' | 'combine' | 'update', Compiled>>
@@ -37,6 +47,9 @@ export class StageTrainer {
     const parts = stageParts(program, plan, index)
     const compiled = (part: Part): Compiled => ({ ...part, kernel: engine.compile(part.graph) })
     this.stage = plan.stages[index] as Stage
+    const sums = [...program.gradients, ...program.metrics]
+    this.statePorts = this.stage.state.map((i) => program.state[i] as Port)
+    this.sumPorts = this.stage.sums.map((i) => sums[i] as Port)
     this.#engine = engine
     this.#program = program
     this.#parts = {
@@ -55,6 +68,22 @@ export class StageTrainer {
     const values = this.#call(this.#parts.init, () => input)
     this.#engine.free(input)
     this.#adopt(init, values)
+  }
+
+  /** Replaces the tensors that live here by `bytes` (end to end); nothing is left of a step. @throws bad-data on a wrong length */
+  load(bytes: Uint8Array): void {
+    const list = sliceList(this.statePorts, bytes)
+    for (const live of this.#live.values()) this.#free(live.values())
+    this.#live.clear()
+    this.#free(this.#sums.splice(0).flat())
+    this.#free(this.#foreign.values())
+    this.#foreign.clear()
+    this.#free(this.#state.values())
+    this.#state.clear()
+    for (const [k, i] of this.stage.state.entries()) {
+      const { port, bytes } = list[k] as (typeof list)[number]
+      this.#state.set(i, this.#hold(port.type, wordsOf(bytes)))
+    }
   }
 
   /** A tensor that lives here. */
@@ -84,9 +113,10 @@ export class StageTrainer {
     this.#of(microBatch).set(value, this.#hold(typeOf(this.#program.micro, value), words))
   }
 
-  /** A value that this stage has computed. */
-  give(microBatch: number, value: number): Words {
-    return this.#copy(this.#of(microBatch).get(value), `value ${value}`)
+  /** Copies a value that this stage has computed into `into`, as long as it is. */
+  give(microBatch: number, value: number, into: Uint8Array): void {
+    const buffer = this.#of(microBatch).get(value) ?? fail('internal', `value ${value} is not in this stage`)
+    into.set(bytesOf(buffer.words()))
   }
 
   run(microBatch: number, pass: 'forward' | 'backward'): void {
@@ -123,6 +153,28 @@ export class StageTrainer {
     this.#sums.push(this.#distinct(this.stage.sums.map((index) => values.get(outputs[index]?.value as number))))
   }
 
+  /** Adds another replica's sum of this stage to the current one; `lower` says that the other one stands left of it in the tree. */
+  join(other: Uint8Array, lower: boolean): void {
+    const theirs = sliceList(this.sumPorts, other).map(({ port, bytes }) => this.#hold(port.type, wordsOf(bytes)))
+    const mine = this.#pop()
+    this.#sums.push(...(lower ? [theirs, mine] : [mine, theirs]))
+    this.combine()
+  }
+
+  /** Copies the current sum, end to end, into `into`. */
+  readSum(into: Uint8Array): void {
+    const sum = this.#sums.at(-1) ?? fail('internal', 'there is no sum: run a micro-batch first')
+    for (const [i, { bytes }] of sliceList(this.sumPorts, into).entries())
+      bytes.set(bytesOf((sum[i] as Buffer).words()))
+  }
+
+  /** Copies the tensors that live here, end to end, into `into`. */
+  readState(into: Uint8Array): void {
+    for (const [k, { bytes }] of sliceList(this.statePorts, into).entries()) {
+      bytes.set(bytesOf(this.state(this.stage.state[k] as number)))
+    }
+  }
+
   /** An output of `micro`, summed over the batch. */
   sum(index: number): Words {
     return this.#copy(this.#sums.at(-1)?.[this.stage.sums.indexOf(index)], `sum ${index}`)
@@ -133,8 +185,11 @@ export class StageTrainer {
     this.#foreign.set(index, this.#hold(typeOf(micro, micro.outputs[index]?.value as number), words))
   }
 
-  /** Updates the tensors that live here from the sums, which are then gone. */
-  update(step: number): void {
+  /**
+   * Updates the tensors that live here from the sums, which are then gone. Returns the step's metrics that are computed
+   * here, summed over the batch, in their order.
+   */
+  update(step: number): Float32Array {
     const { state, update } = this.#program
     const sum = this.#pop()
     const time = this.#hold({ dtype: 'u32', shape: [] }, Uint32Array.of(step))
@@ -143,9 +198,14 @@ export class StageTrainer {
       const index = id - state.length - 1
       return index < 0 ? time : (this.#foreign.get(index) ?? sum[this.stage.sums.indexOf(index)])
     })
-    for (const buffer of [...sum, time, ...this.#foreign.values()]) this.#engine.free(buffer)
+    const own = this.stage.sums.flatMap((index, i) =>
+      index >= this.#program.gradients.length ? [sum[i] as Buffer] : [],
+    )
+    const metrics = Uint32Array.from(own.map((buffer) => buffer.words()[0] as number))
+    this.#free([...sum, time, ...this.#foreign.values()])
     this.#foreign.clear()
     this.#adopt(update, values)
+    return new Float32Array(metrics.buffer)
   }
 
   /** The tensors that live here become those that a graph with the state as its first outputs gives; the rest goes. */
@@ -186,6 +246,10 @@ export class StageTrainer {
     return new Map(results.map((id, i) => [id, outputs[i] as Buffer]))
   }
 
+  #free(buffers: Iterable<Buffer>): void {
+    for (const buffer of buffers) this.#engine.free(buffer)
+  }
+
   #hold(type: TensorType, words: Words): Buffer {
     const buffer = this.#engine.alloc(type)
     buffer.words().set(words)
@@ -203,4 +267,13 @@ export class StageTrainer {
   #pop(): Sum {
     return this.#sums.pop() ?? fail('internal', 'there is no sum: run a micro-batch first')
   }
+}
+
+/** Of bytes that begin at a word. */
+export function wordsOf(bytes: Uint8Array): Words {
+  return new Uint32Array(bytes.buffer, bytes.byteOffset, bytes.length / 4)
+}
+
+export function bytesOf(words: Words): Uint8Array {
+  return new Uint8Array(words.buffer, words.byteOffset, words.byteLength)
 }
