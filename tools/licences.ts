@@ -38,7 +38,7 @@ function permissive(expression: string): boolean {
 const root = resolve(import.meta.dirname, '..')
 const others: string[] = []
 let count = 0
-for (const folder of ['', 'tools/node']) {
+for (const folder of ['', 'tools/node', 'engine/tfjs/packages', 'engine/tfjs/packages/node']) {
   const lock = JSON.parse(readFileSync(join(root, folder, 'package-lock.json'), 'utf8')) as LockFile
   for (const [path, { license = 'unknown', version }] of Object.entries(lock.packages)) {
     if (path === '') continue

@@ -13,7 +13,7 @@ interface Locked {
 const root = resolve(import.meta.dirname, '../..')
 const read = (path: string) => JSON.parse(readFileSync(join(root, path), 'utf8'))
 
-describe.each(['.', 'tools/node'])('%s', (folder) => {
+describe.each(['.', 'tools/node', 'engine/tfjs/packages', 'engine/tfjs/packages/node'])('%s', (folder) => {
   const packages = read(join(folder, 'package-lock.json')).packages as Record<string, Locked>
   const installed = Object.entries(packages).filter(([path]) => path !== '')
 
