@@ -36,6 +36,11 @@ const COMMANDS: readonly Entry[] = [
     load: () => import('#app/commands/init.ts'),
   },
   {
+    name: 'plan',
+    summary: 'say how a job would be split among bidders, and why so',
+    load: () => import('#app/commands/plan.ts'),
+  },
+  {
     name: 'submit',
     summary: 'put a job on a network',
     load: () => import('#app/commands/submit.ts'),

@@ -75,12 +75,18 @@ function matching(
     return offer !== null && offer !== undefined && offer.first <= first && offer.second <= second
   }
   const bidders = offers[0]?.length ?? 0
+  const all = Array.from({ length: bidders }, (_, bidder) => bidder)
   const extend = (stage: number, seen: Set<number>): boolean => {
-    for (let bidder = 0; bidder < bidders; bidder++) {
-      if (seen.has(bidder) || stageOf[bidder] === stage || !can(stage, bidder)) continue
-      seen.add(bidder)
+    const free = all.find((bidder) => stageOf[bidder] === undefined && can(stage, bidder))
+    if (free !== undefined) {
+      stageOf[free] = stage
+      return true
+    }
+    for (const bidder of all) {
       const holder = stageOf[bidder]
-      if (holder !== undefined && !extend(holder, seen)) continue
+      if (holder === undefined || holder === stage || seen.has(bidder) || !can(stage, bidder)) continue
+      seen.add(bidder)
+      if (!extend(holder, seen)) continue
       stageOf[bidder] = stage
       return true
     }
