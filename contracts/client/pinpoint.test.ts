@@ -4,8 +4,9 @@ import { isContractError } from '#contracts/errors.ts'
 import { type Arena, accuse, duelOnChain, PERIOD, startArena } from '#contracts/testing/pinpoint-arena.ts'
 import { encodeFacts, FACTS_TAG, factsHash } from '#pinpoint/facts.ts'
 import { deadline, open } from '#pinpoint/game.ts'
+import { sumItem } from '#pinpoint/schedule.ts'
 import { type Lies, smallJob, World, type WorldOptions } from '#pinpoint/testing.ts'
-import { honestChoice, postOf } from '#pinpoint/testing-duel.ts'
+import { duel, honestChoice, postOf } from '#pinpoint/testing-duel.ts'
 import type { End, Move, Position } from '#pinpoint/types.ts'
 import { bytesEqual } from '#proto/bytes.ts'
 import { taggedHash } from '#proto/hash.ts'
@@ -77,15 +78,45 @@ function pathTo({ level, count }: Position, liar: World): number {
   return Math.min({ items: MICRO, values: value, words: 0, trace: 0, results: 0, end: 0 }[level], count - 1)
 }
 
-it('an inbound sum that is not what the other replica claims', async () => {
-  const options: WorldOptions = { ...TWO, replica: 1, replicas: 2 }
-  const honest = new World(job, options)
-  const inbound = honest.schedule.first + honest.schedule.step.findIndex(({ kind }) => kind === 'inbound')
-  const lies: Lies = { leaves: (i, hashes) => void (i === inbound && hashes.splice(0, 1, LIE)) }
-  const liar = new World(job, { ...options, lies: unlike(lies) })
-  const choose = (position: Position): number => honestChoice(honest, liar, position)
-  expect(await duelOnChain(arena, liar, honest, choose, true)).toMatchObject({ winner: 'challenger', end: 'inbound' })
+const FOUR: WorldOptions = { ...TWO, replica: 1, replicas: 4 }
+const quarter = new World(smallJob({ batch: 8, microBatches: 4, lanes: 4 }), FOUR)
+
+it('an inbound sum that is not what the entry says that it is', async () => {
+  const { first, step } = quarter.schedule
+  const inbound = first + step.findLastIndex(({ kind }) => kind === 'inbound')
+  const at = quarter.item(inbound)
+  const leaf = at.kind === 'inbound' ? at.sum : 0
+  const lies: Lies = {
+    leaves: (i, hashes) => void (i === inbound && hashes.splice(0, 1, LIE)),
+    sums: (hashes) => void hashes.splice(leaf, 1, quarter.sumRoots()[leaf] as Hash),
+  }
+  const liar = new World(quarter, { ...FOUR, lies: unlike(lies) })
+  const choose = (position: Position): number => honestChoice(quarter, liar, position)
+  expect(await duelOnChain(arena, liar, quarter, choose, true)).toMatchObject({ winner: 'challenger', end: 'inbound' })
 }, 60_000)
+
+it('a sum of four replicas, which is an item of the entry or is refused', async () => {
+  const sums = quarter.schedule.sums * quarter.schedule.steps
+  expect(sums).toBe(12)
+  const random = seededRandom(31)
+  let refused = 0
+  for (let leaf = 0; leaf < sums; leaf++) {
+    const lies: Lies = { sums: (hashes) => void hashes.splice(leaf, 1, LIE) }
+    const liar = new World(quarter, { ...FOUR, lies: unlike(lies) })
+    const choose = (position: Position): number => honestChoice(quarter, liar, position)
+    if (sumItem(quarter.schedule, leaf) !== undefined) {
+      const outcome = await duelOnChain(arena, liar, quarter, choose, true, random)
+      expect(outcome).toMatchObject({ winner: 'challenger', end: 'sum' })
+      continue
+    }
+    expect(() => duel(liar, choose, true, quarter)).toThrow(`sum ${leaf} is no item of the entry`)
+    await expect(duelOnChain(arena, liar, quarter, choose, true)).rejects.toSatisfy((e) =>
+      isContractError(e, 'OutOfRange'),
+    )
+    refused++
+  }
+  expect(refused).toBe(4)
+}, 120_000)
 
 it('an asserter that serves nothing is beaten as well', async () => {
   const lies = LIES.find(([end]) => end === 'block')?.[1] ?? {}
@@ -133,7 +164,7 @@ it('packs facts as their digest does', () => {
 it('names what the contract refuses', async () => {
   const world = new World(job, { ...TWO, lies: unlike({}) })
   const { players, provider } = arena
-  const { gameId, began } = await accuse(arena, world, world, LIE)
+  const { gameId, began } = await accuse(arena, world, world)
   const evidence = { entry: world.entry(), facts: world.facts }
   const { position } = open(world.claim(), PERIOD, new Map(), evidence, began)
   const post = postOf(world, position)

@@ -18,11 +18,10 @@ export const PINPOINT = new ContractCodec(artifacts.PinpointArbiter.abi)
 const EMPTY = '0x'
 
 function evidenceToChain(evidence: GameEvidence): unknown {
-  const { entry, facts, partner, node, nodeOpening, words, openings } = evidence
+  const { entry, facts, node, nodeOpening, words, openings } = evidence
   return {
     entry: entry === undefined ? EMPTY : hex(encodeEntry(entry)),
     facts: facts === undefined ? EMPTY : hex(encodeFacts(facts)),
-    partner: partner === undefined ? EMPTY : hex(encodeEntry(partner)),
     node: node === undefined ? EMPTY : hex(node),
     nodePath: (nodeOpening ?? []).map(hex),
     words: words ?? [],
@@ -38,13 +37,13 @@ export interface Shown {
 
 /** What of the evidence the contract looks at: the rest would only cost gas. */
 function neededFor(position: Position, move: Exclude<Move, { kind: 'post' }>): GameEvidence {
-  const { entry, facts, partner, node, nodeOpening, words, openings } = move.evidence
+  const { entry, facts, node, nodeOpening, words, openings } = move.evidence
   const claim = { ...(entry && { entry }), ...(facts && { facts }) }
   const shown = { ...(node && { node }) }
   if (move.kind === 'prove') {
     const opened = { ...(openings && { openings }) }
     if (position.end === 'block') return { ...shown, ...opened, ...(words && { words }) }
-    return position.end === 'stored' ? opened : { ...claim, ...opened, ...(partner && { partner }) }
+    return position.end === 'stored' ? opened : { ...claim, ...opened }
   }
   const { level, height, count } = position
   const levels = height + (holdsWords(level) ? 1 : 0)

@@ -3,7 +3,7 @@ pragma solidity ^0.8.37;
 
 import {Disputes} from "./Disputes.sol";
 import {Hashes} from "./Hashes.sol";
-import {IArbiter, ICourt} from "./IArbiter.sol";
+import {IArbiter} from "./IArbiter.sol";
 import {IAssay} from "./IAssay.sol";
 import {IRandomness} from "./IRandomness.sol";
 import {Leases} from "./Leases.sol";
@@ -17,7 +17,7 @@ import {Windows} from "./Windows.sol";
 /// @title The coordination contract
 /// @notice The front of the libraries that hold the rules; see IAssay for what each function does.
 /// @dev Ether leaves only by withdraw (to the caller, after all bookkeeping) and by burning.
-contract Assay is IAssay, ICourt {
+contract Assay is IAssay {
     IRandomness public immutable randomness;
     IArbiter public immutable arbiter;
 
@@ -178,10 +178,6 @@ contract Assay is IAssay, ICourt {
 
     function disputeOf(bytes32 entryHash) external view returns (DisputeView memory) {
         return Views.dispute(s, entryHash);
-    }
-
-    function siblingOf(bytes32 entryHash, uint16 replica) external view returns (bytes32) {
-        return Views.sibling(s, entryHash, replica);
     }
 
     function seatOf(bytes32 jobId, address account) external view returns (Seat memory) {

@@ -1,14 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.37;
 
-/// @notice Where the claims of a court's entries stand: what an arbiter has to ask while a game is played.
-interface ICourt {
-    /// @return The digest of the entry of `replica` in the slot of the disputed entry; zero if there is none.
-    function siblingOf(bytes32 entryHash, uint16 replica) external view returns (bytes32);
-}
-
 /// @title The judge of challenged claims
-/// @notice A court opens a claim here for each accuser and later pulls the ruling; an arbiter only ever reads from its court. A claim is named by the
+/// @notice A court opens a claim here for each accuser and later pulls the ruling; an arbiter never calls its court. A claim is named by the
 /// digest of the challenged entry and belongs to the contract that opened it. Every ruling must leave `Pending` within a time that is bounded by
 /// the claim's periods.
 interface IArbiter {

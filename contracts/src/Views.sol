@@ -63,14 +63,6 @@ library Views {
         return IAssay.EntryView(e.entryHash, e.commitment, e.verifier, e.accepted, e.disputed);
     }
 
-    function sibling(State storage s, bytes32 entryHash, uint16 replica) external view returns (bytes32) {
-        Dispute storage d = s.disputes[entryHash];
-        uint256 replicas = s.jobs[d.jobId].cells[d.epoch].length;
-        if (replica >= replicas) return 0;
-        uint256 index = d.index - d.index % replicas + replica;
-        return s.jobs[d.jobId].windows[d.window].state[entryKey(d.epoch, uint16(index))].entryHash;
-    }
-
     function dispute(State storage s, bytes32 entryHash) external view returns (IAssay.DisputeView memory v) {
         Dispute storage d = s.disputes[entryHash];
         v.jobId = d.jobId;

@@ -45,7 +45,7 @@ library Windows {
             // The init state's root may be left open by the terms: then the first entry claims it.
             if (root == 0 && firstSlot == 0 && i == 0) root = e.rootBefore;
             if (e.rootBefore != root) revert IAssay.WrongEntry(i, "rootBefore");
-            if (replica > 0 && e.rootAfter != entries[i - 1].rootAfter) revert IAssay.WrongEntry(i, "rootAfter");
+            if (replica > 0) checkAgreement(e, entries[i - 1], i);
             bytes32 digest = Hashes.entry(e);
             if (Hashes.signer(digest, signatures[i]) != e.solver) revert IAssay.BadSignature(i);
             window.state[entryKey(epoch, uint16(i))].entryHash = digest;
@@ -138,6 +138,13 @@ library Windows {
         if (e.window != w) revert IAssay.WrongEntry(i, "window");
         if (e.stepFrom != from) revert IAssay.WrongEntry(i, "stepFrom");
         if (e.stepTo != to) revert IAssay.WrongEntry(i, "stepTo");
+    }
+
+    /// @dev Replicas that have exchanged their sums have the same ones, and claim what follows from them.
+    function checkAgreement(IAssay.Entry calldata e, IAssay.Entry calldata other, uint256 i) private pure {
+        if (e.rootAfter != other.rootAfter) revert IAssay.WrongEntry(i, "rootAfter");
+        if (e.lanesRoot != other.lanesRoot) revert IAssay.WrongEntry(i, "lanesRoot");
+        if (e.metricsRoot != other.metricsRoot) revert IAssay.WrongEntry(i, "metricsRoot");
     }
 
     function fixSeed(State storage s, IRandomness randomness, bytes32 jobId, uint32 w) external {

@@ -64,7 +64,10 @@ abstract contract Games is Base {
     function items(bytes32 entryHash, bool honest) internal view returns (Forest.Tree memory) {
         IAssay.Entry memory e = kept[entryHash];
         uint256 replicas = assay.cellsOf(e.jobId, e.epoch).length;
-        uint256 perStep = 2 * (lanes() / replicas + replicas - 1);
+        uint256 perStep = 2 * (lanes() / replicas);
+        for (uint256 h = replicas / 2; h > 0; h /= 2) {
+            perStep += 2;
+        }
         uint256 count = (e.stepTo - e.stepFrom) * perStep + (e.stepFrom == 0 ? 1 : 0);
         return Forest.uniform(false, count, "item").with(count - 1, honest ? e.rootAfter : bytes32("another root"));
     }

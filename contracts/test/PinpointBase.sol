@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.37;
 
-import {IArbiter, ICourt} from "../src/IArbiter.sol";
+import {IArbiter} from "../src/IArbiter.sol";
 import {IPinpoint} from "../src/pinpoint/IPinpoint.sol";
 import {Deploy} from "deploy/Deploy.sol";
 import {Base} from "./Base.sol";
@@ -15,7 +15,7 @@ interface Blocks {
 
 /// @dev A court, its claim, and one statement about it: a way down through lists of any size to the element of a node that adds up
 /// its operand. All words are zero, all other values and items are made up.
-abstract contract PinpointBase is Base, ICourt {
+abstract contract PinpointBase is Base {
     using Forest for Forest.Tree;
 
     uint256 internal constant ALL = type(uint256).max;
@@ -50,7 +50,6 @@ abstract contract PinpointBase is Base, ICourt {
     bytes32 internal claimId;
     uint32 private number;
     mapping(IPinpoint.Level => Forest.Tree) internal statement;
-    mapping(bytes32 => mapping(uint16 => bytes32)) internal siblings;
 
     address internal solver = actor("solver");
     address internal challenger = actor("challenger");
@@ -71,16 +70,19 @@ abstract contract PinpointBase is Base, ICourt {
         return Blocks(address(vm)).getBlockNumber();
     }
 
-    function siblingOf(bytes32 hash, uint16 replica) external view returns (bytes32) {
-        return siblings[hash][replica];
-    }
-
     /// @dev Two replicas, four micro-batches in four lanes, two steps: items 0 init; 1, 2 micro; 3 own sum; 4 inbound; 5 total; 6 update;
     /// 7 to 12 the same.
     function small() internal pure returns (Shape memory p) {
         (p.stepTo, p.replica, p.replicas, p.microBatches, p.lanes) = (2, 1, 2, 4, 4);
         (p.nodes, p.width, p.loop) = (3, 4, 700);
         (p.items, p.item, p.inputs, p.element) = (13, 1, STATE + 4, 2);
+    }
+
+    /// @dev Of four replicas the second, with one micro-batch: items 0 init; 1 own sum; 2 inbound, from replica 3; 3 what both have; 4 inbound,
+    /// from replica 0; 5 total; 6 update; 7 to 12 the same.
+    function quarter() internal pure returns (Shape memory p) {
+        p = small();
+        p.replicas = 4;
     }
 
     /// @dev 2^64 blocks: 16 million items, a graph of the largest size, a million elements, two thousand positions each.

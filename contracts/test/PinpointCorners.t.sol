@@ -131,12 +131,12 @@ contract PinpointCornersTest is PinpointBase {
     // ------------------------------------------------------------------ ends
 
     function test_exports_that_are_none() public {
-        statement[IPinpoint.Level.Results] = Forest.uniform(false, 2, "y");
+        statement[IPinpoint.Level.Results] = Forest.uniform(false, 4, "y");
         setEntry("before", "after", statement[IPinpoint.Level.Results].root(), "metrics");
         bytes32 gameId = accuse(challenger);
         play(gameId, shape.items + 2, ALL);
         post(gameId);
-        refusedChoice(gameId, 2, new bytes[](0), outOfRange(2));
+        refusedChoice(gameId, 4, new bytes[](0), outOfRange(4));
         bytes32 other = accuse(stranger);
         IPinpoint.Evidence memory e = evidence();
         bytes[] memory path = statement[IPinpoint.Level.Items].open(shape.item);
@@ -158,13 +158,29 @@ contract PinpointCornersTest is PinpointBase {
         won(gameId, IPinpoint.Side.Asserter);
     }
 
-    function test_the_partner_is_an_entry() public {
+    /// @dev Nothing says of such a sum whether the entry is true: the choice would leave its asserter without a proof.
+    function test_sums_that_are_no_items_are_refused() public {
+        build(quarter());
+        statement[IPinpoint.Level.Results] = Forest.uniform(false, 12, "item");
+        setEntry("before", "after", statement[IPinpoint.Level.Results].root(), "metrics");
         bytes32 gameId = accuse(challenger);
-        play(gameId, 4, ALL);
-        IPinpoint.Evidence memory e = proof(new bytes[](1));
-        e.partner = "short";
-        siblings[entryHash][0] = sha256(bytes.concat("assay/entry/1", e.partner));
-        refusedProof(gameId, e, wrong("entry"));
+        play(gameId, shape.items + 2, ALL);
+        post(gameId);
+        // Of replicas 0 and 2, in either step; and none behind the last.
+        uint64[5] memory others = [uint64(0), 2, 6, 8, 12];
+        IPinpoint.Evidence memory none;
+        for (uint256 i = 0; i < others.length; i++) {
+            uint64 index = others[i];
+            bool within = index < 12;
+            bytes[] memory path = within ? statement[IPinpoint.Level.Results].open(index) : new bytes[](0);
+            refused(challenger, outOfRange(index));
+            pinpoint.choose(gameId, index, path, none);
+        }
+        choose(gameId, 11, ALL);
+        prove(
+            gameId, solver, proof(statement[IPinpoint.Level.Items].open(9), statement[IPinpoint.Level.Results].open(11))
+        );
+        won(gameId, IPinpoint.Side.Asserter);
     }
 
     function test_records_of_words() public {

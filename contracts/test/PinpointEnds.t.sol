@@ -251,15 +251,34 @@ contract PinpointEndsTest is PinpointBase {
         }
     }
 
-    function test_own_sums() public {
+    /// @dev Sum `leaf` under `lanesRoot`, which must be `item`.
+    function sum(Shape memory p, uint256 leaves, uint256 leaf, uint256 item) private {
+        for (uint256 lie = 0; lie < 2; lie++) {
+            fresh();
+            build(p);
+            Forest.Tree memory items = statement[ITEMS].with(item, "sum");
+            statement[ITEMS] = items;
+            statement[RESULTS] =
+                Forest.uniform(false, leaves, "item").with(leaf, lie == 0 ? bytes32("sum") : bytes32("x"));
+            setEntry("before", "after", statement[RESULTS].root(), "metrics");
+            itemExport(2, leaf, IPinpoint.End.Sum, proof(items.open(item), statement[RESULTS].open(leaf)), lie == 0);
+        }
+    }
+
+    function test_sums_of_two_replicas() public {
+        sum(small(), 4, 1, 3);
+        sum(small(), 4, 0, 4);
+        sum(small(), 4, 3, 9);
+        sum(small(), 4, 2, 10);
+    }
+
+    function test_sums_of_four_replicas() public {
         for (uint256 step = 0; step < 2; step++) {
-            for (uint256 lie = 0; lie < 2; lie++) {
-                fresh();
-                statement[RESULTS] = Forest.uniform(false, 2, "y").with(step, lie == 0 ? bytes32("item") : bytes32("x"));
-                setEntry("before", "after", statement[RESULTS].root(), "metrics");
-                bytes[] memory item = statement[ITEMS].open(3 + 6 * step);
-                itemExport(2, step, IPinpoint.End.Sum, proof(item, statement[RESULTS].open(step)), lie == 0);
-            }
+            (uint256 leaf, uint256 item) = (6 * step, 1 + 6 * step);
+            sum(quarter(), 12, leaf + 1, item);
+            sum(quarter(), 12, leaf + 3, item + 1);
+            sum(quarter(), 12, leaf + 5, item + 2);
+            sum(quarter(), 12, leaf + 4, item + 3);
         }
     }
 
@@ -280,37 +299,38 @@ contract PinpointEndsTest is PinpointBase {
         }
     }
 
-    /// @dev An entry of one step commits to its sum itself: there is nothing to show.
-    function test_the_sum_of_an_only_step() public {
+    /// @dev An entry of one step and one replica commits to its sum itself: there is nothing to show.
+    function test_an_only_sum() public {
         for (uint256 lie = 0; lie < 2; lie++) {
             fresh();
             Shape memory p = small();
-            (p.stepTo, p.items) = (1, 7);
+            (p.stepTo, p.replica, p.replicas, p.items) = (1, 0, 1, 9);
             build(p);
             setEntry("before", "after", lie == 0 ? bytes32("item") : bytes32("x"), "metrics");
-            itemExport(2, 0, IPinpoint.End.Sum, proof(statement[ITEMS].open(3), new bytes[](0)), lie == 0);
+            itemExport(2, 0, IPinpoint.End.Sum, proof(statement[ITEMS].open(7), new bytes[](0)), lie == 0);
+        }
+    }
+
+    /// @dev Item `item` must be sum `leaf` under `lanesRoot`.
+    function inbound(Shape memory p, uint256 item, uint256 leaves, uint256 leaf) private {
+        for (uint256 lie = 0; lie < 2; lie++) {
+            fresh();
+            build(p);
+            Forest.Tree memory lanes =
+                Forest.uniform(false, leaves, "y").with(leaf, lie == 0 ? bytes32("item") : bytes32("x"));
+            setEntry("before", "after", lanes.root(), "metrics");
+            bytes32 gameId = accuse(challenger);
+            play(gameId, item, ALL);
+            atEnd(gameId, IPinpoint.End.Inbound);
+            prove(gameId, solver, proof(lanes.open(leaf)));
+            won(gameId, lie == 0 ? IPinpoint.Side.Asserter : IPinpoint.Side.Challenger);
         }
     }
 
     function test_inbound_sums() public {
-        for (uint256 lie = 0; lie < 2; lie++) {
-            fresh();
-            Forest.Tree memory lanes = Forest.uniform(false, 2, "y").with(1, lie == 0 ? bytes32("item") : bytes32("x"));
-            IPinpoint.Evidence memory e = proof(lanes.open(1));
-            (bytes memory own, bytes32 ownHash) = (entry, entryHash);
-            setEntry("before", "after", lanes.root(), "metrics");
-            (e.partner, siblings[ownHash][0]) = (entry, entryHash);
-            (entry, entryHash, claimId) = (own, ownHash, pinpoint.claimIdOf(address(this), ownHash));
-            bytes32 gameId = accuse(challenger);
-            play(gameId, 10, ALL);
-            atEnd(gameId, IPinpoint.End.Inbound);
-            bytes memory partner = e.partner;
-            e.partner = own;
-            refused(solver, abi.encodeWithSelector(IPinpoint.WrongEvidence.selector, bytes32("partner")));
-            pinpoint.prove(gameId, e);
-            e.partner = partner;
-            prove(gameId, solver, e);
-            won(gameId, lie == 0 ? IPinpoint.Side.Asserter : IPinpoint.Side.Challenger);
-        }
+        inbound(small(), 4, 4, 0);
+        inbound(small(), 10, 4, 2);
+        inbound(quarter(), 2, 12, 3);
+        inbound(quarter(), 10, 12, 10);
     }
 }

@@ -91,6 +91,31 @@ contract PinpointGasTest is PinpointBase {
         measured("choose: an input of it");
     }
 
+    /// @dev The last replica of 64, which has the most to exchange.
+    function test_sums_of_64_replicas() public {
+        Shape memory p = small();
+        (p.replica, p.replicas, p.microBatches, p.lanes, p.items) = (63, 64, 64, 64, 1 + 2 * 14);
+        build(p);
+        Forest.Tree memory sums = Forest.uniform(false, 2 * 126, "item");
+        statement[IPinpoint.Level.Results] = sums;
+        setEntry("before", "after", sums.root(), "metrics");
+        bytes32 gameId = accuse(challenger);
+        post(gameId);
+        choose(gameId, p.items + 2, ALL);
+        measured("choose: the sums of 64 replicas");
+        post(gameId);
+        choose(gameId, 251, ALL);
+        measured("choose: 2 levels to a sum");
+        prove(gameId, solver, proof(statement[IPinpoint.Level.Items].open(25), sums.open(251)));
+        measured("prove: a sum");
+        won(gameId, IPinpoint.Side.Asserter);
+        gameId = accuse(stranger);
+        choose(gameId, 26, ALL);
+        prove(gameId, solver, proof(sums.open(250)));
+        measured("prove: an inbound sum");
+        won(gameId, IPinpoint.Side.Asserter);
+    }
+
     /// @dev 2^71 blocks of an entry: its items, the values of one, the words of that, a trace. Sums of all moves of each side.
     function whole(uint256 levels, string memory how) private {
         build(huge());

@@ -2,6 +2,7 @@
 pragma solidity ^0.8.37;
 
 import {Facts, GraphFacts} from "../src/pinpoint/Facts.sol";
+import {IPinpoint} from "../src/pinpoint/IPinpoint.sol";
 import {Records} from "../src/pinpoint/Records.sol";
 import {Schedule} from "../src/pinpoint/Schedule.sol";
 import {Base} from "./Base.sol";
@@ -31,10 +32,18 @@ contract ScheduleProbe {
         return Schedule.count(context(entry, facts, replicas));
     }
 
-    /// @return packed All items, each followed by the rules of its inputs; then the sums of each step.
-    function schedule(bytes calldata entry, bytes calldata facts, uint256 replicas)
+    function sumItem(bytes calldata entry, bytes calldata facts, uint256 replicas, uint256 leaf)
         external
         pure
+        returns (uint256)
+    {
+        return Schedule.sumItem(context(entry, facts, replicas), leaf);
+    }
+
+    /// @return packed All items, each followed by the rules of its inputs; then the item that each sum is, then the totals.
+    function schedule(bytes calldata entry, bytes calldata facts, uint256 replicas)
+        external
+        view
         returns (bytes memory packed)
     {
         Schedule.Context memory c = context(entry, facts, replicas);
@@ -43,10 +52,19 @@ contract ScheduleProbe {
             Schedule.Item memory item = Schedule.itemAt(c, i);
             packed = bytes.concat(packed, itemBytes(item));
             if (item.kind != Schedule.Kind.Inbound) packed = bytes.concat(packed, rules(c, item));
+            else packed = bytes.concat(packed, abi.encodePacked(uint32(Schedule.sumLeaf(c, item))));
+        }
+        for (uint256 leaf = 0; leaf < Schedule.sumCount(c); leaf++) {
+            try this.sumItem(entry, facts, replicas, leaf) returns (uint256 item) {
+                packed = bytes.concat(packed, abi.encodePacked(uint32(item)));
+            } catch (bytes memory reason) {
+                bytes memory expected = abi.encodeWithSelector(IPinpoint.OutOfRange.selector, leaf);
+                require(keccak256(reason) == keccak256(expected), "no item");
+                packed = bytes.concat(packed, abi.encodePacked(type(uint32).max));
+            }
         }
         for (uint256 step = 0; step < Schedule.steps(c); step++) {
-            bytes memory sums = abi.encodePacked(uint32(Schedule.ownSum(c, step)), uint32(Schedule.total(c, step)));
-            packed = bytes.concat(packed, sums);
+            packed = bytes.concat(packed, abi.encodePacked(uint32(Schedule.total(c, step))));
         }
     }
 

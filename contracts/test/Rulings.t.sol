@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.37;
 
-import {IArbiter, ICourt} from "../src/IArbiter.sol";
+import {IArbiter} from "../src/IArbiter.sol";
 import {IAssay} from "../src/IAssay.sol";
 import {Base} from "./Base.sol";
 import {vm} from "./Vm.sol";
@@ -467,27 +467,5 @@ contract RulingsTest is Base {
         eq(wealth(jobId, acceptor), FUNDS + (CLAIM + BOND) / 2, "saved by its acceptor");
         settle(jobId, w);
         finishJob(jobId);
-    }
-
-    /// @dev The arbiter asks for the digests of the slot, also when the window was committed again.
-    function test_siblings_are_those_of_the_accused_slot() public {
-        bytes32 jobId = start();
-        uint32 w = commit(jobId);
-        ICourt court = ICourt(address(assay));
-        bytes32[4] memory digests;
-        for (uint16 i = 0; i < 4; i++) {
-            digests[i] = assay.entryOf(jobId, w, i).entryHash;
-        }
-        eq(court.siblingOf(digests[3], 0), 0, "nobody has accused it");
-        bytes32 entryHash = challenge(jobId, w, 3);
-        for (uint256 round = 0; round < 2; round++) {
-            eq(court.siblingOf(entryHash, 0), digests[2], "the other replica");
-            eq(court.siblingOf(entryHash, 1), digests[3], "itself");
-            eq(court.siblingOf(entryHash, 2), 0, "no such replica");
-            if (round > 0) break;
-            refute(entryHash);
-            commit(jobId);
-            yes(assay.entryOf(jobId, w, 3).entryHash != entryHash, "another epoch's window");
-        }
     }
 }

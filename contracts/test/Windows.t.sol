@@ -47,6 +47,10 @@ contract WindowsTest is Base {
         refuse(jobId, e, 2, "rootBefore");
         (e = fresh(jobId, 1)).rootAfter = "other";
         refuse(jobId, e, 1, "rootAfter");
+        (e = fresh(jobId, 3)).lanesRoot = fresh(jobId, 0).lanesRoot;
+        refuse(jobId, e, 3, "lanesRoot");
+        (e = fresh(jobId, 3)).metricsRoot = "other";
+        refuse(jobId, e, 3, "metricsRoot");
     }
 
     function fresh(bytes32 jobId, uint256 i) private view returns (IAssay.Entry memory) {

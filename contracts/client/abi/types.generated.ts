@@ -115,7 +115,6 @@ export interface EntryView {
 export interface Evidence {
   readonly entry: Hex
   readonly facts: Hex
-  readonly partner: Hex
   readonly node: Hex
   readonly nodePath: readonly Hex[]
   readonly words: readonly WordRef[]

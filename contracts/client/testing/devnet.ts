@@ -135,8 +135,8 @@ export async function windowEntries(net: Devnet, jobId: Hex, lie = 0): Promise<S
     if (stepFrom >= terms.steps) break
     const stepTo = Math.min(stepFrom + terms.entrySteps, terms.steps)
     const rootAfter = rootAt(stepTo, lie)
+    const lanesRoot = taggedHash('test/lanes', (p) => p.u32(stepTo).u32(lie))
     for (const [replica, cell] of cells.entries()) {
-      const lanesRoot = taggedHash('test/lanes', (p) => p.u32(stepTo).u32(replica).u32(lie))
       const rest = { stepFrom, stepTo, rootBefore: root, rootAfter, lanesRoot, metricsRoot: lanesRoot }
       const place = { jobId: fromHex(jobId, 32), epoch: job.epoch, replica, window: job.nextWindow }
       entries.push(signEntry(net.key(cell), { ...place, ...rest, solver: fromHex(cell, 20) }))

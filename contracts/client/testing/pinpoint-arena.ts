@@ -14,13 +14,12 @@ import type { World } from '#pinpoint/testing.ts'
 import { chooseOf, postOf, proofOf } from '#pinpoint/testing-duel.ts'
 import { tensorHeader } from '#pinpoint/tree.ts'
 import type { End, Move, Player, Position } from '#pinpoint/types.ts'
-import type { Hash } from '#proto/ids.ts'
 import type { seededRandom } from '#proto/testing.ts'
 
 /** Blocks of each player's first budget. */
 export const PERIOD = 100
 const CAP = 16_777_216n
-/** An account with code: it opens claims, and names the entry of the other replica. */
+/** The account that opens claims. */
 const COURT = '0x00000000000000000000000000000000000c0c0a'
 
 /** A chain with the game contract, and two players. */
@@ -52,15 +51,12 @@ export async function startArena(): Promise<Arena> {
   }
 }
 
-/** The court accuses an entry, of which `partner` is the other replica's; returns the block in which the game began. */
+/** The court accuses an entry; returns the block in which the game began. */
 export async function accuse(
   { provider, players, arbiter }: Arena,
   world: World,
   honest: World,
-  partner: Hash,
 ): Promise<{ gameId: Hex; began: number }> {
-  // return(mem[0..32)) of a constant
-  await provider.send('anvil_setCode', [COURT, `0x7f${hex(partner).slice(2)}60005260206000f3`])
   const claim = honest.claim(world.entry())
   const accusation = {
     entryHash: hex(claim.entry),
@@ -195,8 +191,7 @@ export async function duelOnChain(
   const { players, reader } = arena
   const evidence = { entry: asserter.entry(), facts: asserter.facts }
   const claim = honest.claim(evidence.entry)
-  const other = claim.slot.find((_, replica) => replica !== asserter.replica) ?? claim.entry
-  const { gameId, began } = await accuse(arena, asserter, honest, other)
+  const { gameId, began } = await accuse(arena, asserter, honest)
   let played: Played = { game: open(claim, PERIOD, new Map(), evidence, began), posts: new Map() }
   const gas = { asserter: 0n, challenger: 0n }
   let moves = 0

@@ -5,7 +5,7 @@
 import { hex } from '#contracts/entries.ts'
 import { encodeFacts, factsHash } from '#pinpoint/facts.ts'
 import { inputRule } from '#pinpoint/inputs.ts'
-import { graphOf, type Item, itemAt, itemsOf, ownSumItem, totalItem } from '#pinpoint/schedule.ts'
+import { graphOf, type Item, itemAt, itemsOf, sumCount, sumItem, sumLeaf, totalItem } from '#pinpoint/schedule.ts'
 import type { Facts, GraphFacts } from '#pinpoint/types.ts'
 import { type Entry, encodeEntry, entryDigest } from '#proto/entry.ts'
 import { sha256 } from '#proto/hash.ts'
@@ -17,6 +17,9 @@ type Random = ReturnType<typeof seededRandom>
 const KINDS = ['init', 'micro', 'add', 'inbound', 'update'] as const
 const FORMULAS = { initSeed: 1, dropoutSeed: 1, step: 2, position: 3, records: 4 } as const
 
+/** Stands for the item of a sum that is none. */
+const NO_ITEM = 0xffff_ffff
+
 /** Micro-batches, lanes, replicas, first step, steps. */
 const PLANS = [
   [1, 1, 1, 0, 1],
@@ -27,7 +30,7 @@ const PLANS = [
   [3, 4, 2, 7, 1],
   [5, 8, 2, 0, 1],
   [20, 16, 4, 5, 2],
-  [33, 32, 8, 0, 1],
+  [33, 32, 8, 0, 2],
   [40, 2, 2, 9, 1],
 ] as const
 
@@ -62,7 +65,7 @@ function factsWith(random: Random, microBatches: number, lanes: number): Facts {
 function packItem(p: Packed, item: Item): void {
   p.u8(KINDS.indexOf(item.kind)).u32(item.step)
   p.u16(item.kind === 'micro' ? item.microBatch : 0)
-  const left = item.kind === 'add' ? item.left : item.kind === 'inbound' ? item.replica : 0
+  const left = item.kind === 'add' ? item.left : item.kind === 'inbound' ? item.sum : 0
   p.u32(left).u32(item.kind === 'add' ? item.right : 0)
 }
 
@@ -78,17 +81,19 @@ function packRule(p: Packed, facts: Facts, item: Item, port: number): void {
   }
 }
 
-/** Digest of all items of an entry, each followed by the rules of its inputs. */
+/** Digest of all items of an entry, each followed by the rules of its inputs; then of the item that each sum is, then of the totals. */
 function scheduleDigest(facts: Facts, entry: Entry, replicas: number): Uint8Array {
   const schedule = itemsOf(facts, entry, replicas)
   const p = new Packed()
   for (let index = 0; index < schedule.count; index++) {
     const item = itemAt(schedule, index)
     packItem(p, item)
+    if (item.kind === 'inbound') p.u32(sumLeaf(schedule, item))
     const graph = graphOf(item)
     for (let port = 0; graph !== undefined && port < facts[graph].inputs; port++) packRule(p, facts, item, port)
   }
-  for (let step = 0; step < schedule.steps; step++) p.u32(ownSumItem(schedule, step)).u32(totalItem(schedule, step))
+  for (let leaf = 0; leaf < sumCount(schedule); leaf++) p.u32(sumItem(schedule, leaf) ?? NO_ITEM)
+  for (let step = 0; step < schedule.steps; step++) p.u32(totalItem(schedule, step))
   return sha256(p.finish())
 }
 

@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.37;
 
-import {IAssay} from "../IAssay.sol";
 import {Execution} from "./Execution.sol";
-import {Facts, GraphFacts} from "./Facts.sol";
-import {ICourt} from "../IArbiter.sol";
+import {GraphFacts} from "./Facts.sol";
 import {IPinpoint} from "./IPinpoint.sol";
 import {Records} from "./Records.sol";
 import {Schedule} from "./Schedule.sol";
@@ -40,12 +38,15 @@ library Ends {
         }
         if (g.end == IPinpoint.End.Sum) {
             opened(o, 2);
-            left = item(s, gameId, g, Schedule.ownSum(c, g.index), o[0]);
-            return (left, Trees.openHash(c.entry.lanesRoot, Schedule.steps(c), g.index, o[1]));
+            left = item(s, gameId, g, Schedule.sumItem(c, g.index), o[0]);
+            return (left, Trees.openHash(c.entry.lanesRoot, Schedule.sumCount(c), g.index, o[1]));
         }
         if (g.end == IPinpoint.End.Metric) return metric(s, gameId, g, c, o);
         Schedule.Item memory phase = Schedule.itemAt(c, g.item);
-        if (g.end == IPinpoint.End.Inbound) return inbound(s, gameId, g, evidence, c, phase);
+        if (g.end == IPinpoint.End.Inbound) {
+            opened(o, 1);
+            return (Trees.openHash(c.entry.lanesRoot, Schedule.sumCount(c), Schedule.sumLeaf(c, phase), o[0]), g.node);
+        }
         if (g.end == IPinpoint.End.Input) return input(s, gameId, g, o, c, Schedule.originOf(c, phase, g.value));
         if (g.end == IPinpoint.End.Export) return exported(s, gameId, g, o, c, phase);
         return (word(formula(g, o, c, phase)), word(g.word));
@@ -65,23 +66,6 @@ library Ends {
         }
         left = Trees.rootOver(metrics);
         right = Trees.openHash(c.entry.metricsRoot, Schedule.steps(c), g.index, o[1 + metrics.length]);
-    }
-
-    function inbound(
-        Store storage s,
-        bytes32 gameId,
-        Game memory g,
-        IPinpoint.Evidence calldata evidence,
-        Schedule.Context memory c,
-        Schedule.Item memory phase
-    ) private view returns (bytes32 left, bytes32 right) {
-        opened(evidence.openings, 1);
-        ICourt court = ICourt(Stores.claimOf(s, gameId).court);
-        bytes32 partner = court.siblingOf(Facts.entryHash(evidence.entry), uint16(phase.left));
-        if (Facts.entryHash(evidence.partner) != partner) revert IPinpoint.WrongEvidence("partner");
-        IAssay.Entry memory e = Facts.readEntry(evidence.partner);
-        left = Trees.openHash(e.lanesRoot, Schedule.steps(c), phase.step - c.entry.stepFrom, evidence.openings[0]);
-        right = g.node;
     }
 
     function input(

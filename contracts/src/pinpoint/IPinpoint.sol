@@ -62,7 +62,6 @@ interface IPinpoint is IArbiter {
     struct Evidence {
         bytes entry; //       packed bytes of the disputed entry
         bytes facts; //       packed facts of the job
-        bytes partner; //     packed bytes of the entry whose sum is inbound
         bytes node; //        canonical bytes of the node whose value is disputed
         bytes[] nodePath; //  its opening against the graph's root
         WordRef[] words; //   those that `openings` opens for a block
@@ -187,7 +186,7 @@ interface IPinpoint is IArbiter {
     error WrongPreimage(uint256 height, uint256 index);
     /// @notice Thrown when an opening has more or fewer preimages than there are levels.
     error WrongDepth(uint256 expected, uint256 given);
-    /// @notice Thrown when a choice is not under the node in question, or neither item nor export.
+    /// @notice Thrown when a choice is not under the node in question, or neither item nor export; or a sum that is no item of the entry.
     error OutOfRange(uint256 index);
     /// @notice Thrown when a root differs from what the seat has posted for this list before.
     error WrongRoot(bytes32 posted);
@@ -210,8 +209,8 @@ interface IPinpoint is IArbiter {
 
     /// @notice Either player ends a game that is at its end: the openings are checked, then two things are compared. If they are
     /// equal the challenger has lost, else the asserter.
-    /// @param evidence `openings`; of a block `node` and `words`; of an inbound sum `partner`; and, but for a block or the last word of a
-    /// trace, `entry` and `facts`.
+    /// @param evidence `openings`; of a block `node` and `words`; and, but for a block or the last word of a trace, `entry`
+    /// and `facts`.
     function prove(bytes32 gameId, Evidence calldata evidence) external;
 
     /// @notice Anyone ends a game whose player to move is out of time.

@@ -6,7 +6,7 @@ import {GraphFacts} from "./Facts.sol";
 import {IPinpoint} from "./IPinpoint.sol";
 import {Nodes} from "./Nodes.sol";
 import {Schedule} from "./Schedule.sol";
-import {Game, Store, Stores} from "./Store.sol";
+import {Claim, Game, Store, Stores} from "./Store.sol";
 import {Trees} from "./Trees.sol";
 
 /// @title Where a choice leads that has reached an item or an export: to the list behind it, or to an end
@@ -27,6 +27,7 @@ library Levels {
         }
         if (g.level == IPinpoint.Level.Results) {
             if (choice >= g.count) revert IPinpoint.OutOfRange(choice);
+            if (g.end == IPinpoint.End.Sum) checkSum(Stores.claimOf(s, gameId), choice);
             return end(g, g.end, choice);
         }
         if (g.level == IPinpoint.Level.Words) return behindWord(s, gameId, g, choice, evidence);
@@ -38,6 +39,11 @@ library Levels {
         return results(g, IPinpoint.End.Export, s.anchors[gameId], Schedule.results(c, item));
     }
 
+    /// @dev Nobody could prove anything about a sum that is no item of the entry, and the asserter's clock would run out.
+    function checkSum(Claim storage claim, uint256 choice) private view {
+        Schedule.placeOfSum(choice, claim.replica, claim.replicas);
+    }
+
     function behindItem(Store storage s, bytes32 gameId, Game memory g, uint256 choice, Schedule.Context memory c)
         private
         returns (Game memory)
@@ -47,7 +53,7 @@ library Levels {
             if (n == 0) return end(g, IPinpoint.End.RootAfter, choice);
             n -= Schedule.first(c);
             if (n == 0) return end(g, IPinpoint.End.RootBefore, choice);
-            if (n == 1) return results(g, IPinpoint.End.Sum, c.entry.lanesRoot, Schedule.steps(c));
+            if (n == 1) return results(g, IPinpoint.End.Sum, c.entry.lanesRoot, Schedule.sumCount(c));
             if (n == 2) return results(g, IPinpoint.End.Metric, c.entry.metricsRoot, Schedule.steps(c));
             revert IPinpoint.OutOfRange(choice);
         }

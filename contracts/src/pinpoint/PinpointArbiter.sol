@@ -65,7 +65,7 @@ contract PinpointArbiter is IPinpoint {
         emit Posted(gameId, msg.sender, g.level, g.height, g.index, g.node, data, g.asserterClock, g.challengerClock);
     }
 
-    /// @dev How many items the entry has follows from its packed bytes and the facts, which the claim's first post shows.
+    /// @dev Whose items they are, and how many, follows from its packed bytes and the facts, which the claim's first post shows.
     function begin(bytes32 gameId, Game memory g, bytes calldata header) private {
         Claim storage c = Stores.claimOf(s, gameId);
         if (c.items == 0) {
@@ -74,7 +74,7 @@ contract PinpointArbiter is IPinpoint {
                 Stores.context(s, gameId, header[:Facts.ENTRY_BYTES], header[Facts.ENTRY_BYTES:]);
             uint256 count = Schedule.count(context);
             if (count > type(uint32).max) revert WrongEvidence("count");
-            c.items = uint32(count);
+            (c.items, c.replica) = (uint32(count), context.entry.replica);
         }
         g.count = c.items;
         g.height = uint8(Trees.heightOf(false, g.count));

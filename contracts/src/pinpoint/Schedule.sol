@@ -24,7 +24,7 @@ library Schedule {
         Records
     }
 
-    /// @dev Of `Inbound`, `left` is the replica; of `Add`, `left` and `right` are numbers of items.
+    /// @dev Of `Inbound`, `left` is the number of the sum in its step; of `Add`, `left` and `right` are numbers of items.
     struct Item {
         Kind kind;
         uint256 step;
@@ -67,11 +67,27 @@ library Schedule {
 
     /// @return The number of items of one step.
     function perStep(Context memory c) internal pure returns (uint256) {
-        return 2 * (microBatches(c) + c.replicas - 1);
+        return 2 * (microBatches(c) + exchanges(c.replicas));
     }
 
     function steps(Context memory c) internal pure returns (uint256) {
         return c.entry.stepTo - c.entry.stepFrom;
+    }
+
+    /// @return The number of sums under the entry's `lanesRoot`.
+    function sumCount(Context memory c) internal pure returns (uint256) {
+        return steps(c) * sumsPerStep(c.replicas);
+    }
+
+    function sumsPerStep(uint256 replicas) private pure returns (uint256) {
+        return replicas == 1 ? 1 : 2 * replicas - 2;
+    }
+
+    /// @return e How often a replica exchanges in a step: the binary logarithm of their number.
+    function exchanges(uint256 replicas) private pure returns (uint256 e) {
+        while (replicas > 1) {
+            (replicas, e) = (replicas / 2, e + 1);
+        }
     }
 
     /// @return 1 if item 0 is `init`.
@@ -86,25 +102,53 @@ library Schedule {
     function itemAt(Context memory c, uint256 index) internal pure returns (Item memory item) {
         if (index < first(c)) return item;
         uint256 owned = microBatches(c);
-        uint256 size = 2 * (owned + c.replicas - 1);
+        uint256 size = 2 * (owned + exchanges(c.replicas));
         uint256 p = (index - first(c)) % size;
         item.step = c.entry.stepFrom + (index - first(c)) / size;
-        if (p < 2 * owned - 1) {
-            local(c, item, p, index - p);
-        } else if (p + 2 < 2 * owned + c.replicas) {
+        if (p < 2 * owned - 1) local(c, item, p, index - p);
+        else if (p + 1 < size) exchanged(c, item, p - (2 * owned - 1), index);
+        else item.kind = Kind.Update;
+    }
+
+    /// @dev Place q behind the own sum: what exchange q / 2 brings, or the sum of that and of what the replica held.
+    function exchanged(Context memory c, Item memory item, uint256 q, uint256 index) private pure {
+        uint256 width = c.replicas >> (q / 2);
+        uint256 partner = c.entry.replica ^ (width / 2);
+        if (q % 2 == 0) {
             item.kind = Kind.Inbound;
-            item.left = p - (2 * owned - 1);
-            if (item.left >= c.entry.replica) item.left++;
-        } else if (p + 1 < size) {
-            join(c, item, p - (2 * owned + c.replicas - 2), index - p + 2 * owned - 1);
+            item.left = 2 * (c.replicas - width) + partner % width;
         } else {
-            item.kind = Kind.Update;
+            item.kind = Kind.Add;
+            bool lower = partner < c.entry.replica;
+            (item.left, item.right) = lower ? (index - 1, index - 2) : (index - 2, index - 1);
         }
     }
 
-    /// @return The own sum of step `i` of the entry.
-    function ownSum(Context memory c, uint256 i) internal pure returns (uint256) {
-        return first(c) + i * perStep(c) + 2 * microBatches(c) - 2;
+    /// @return The item that is sum `index` under `lanesRoot`.
+    function sumItem(Context memory c, uint256 index) internal pure returns (uint256) {
+        uint256 own = 2 * microBatches(c) - 2;
+        uint256 step = index / sumsPerStep(c.replicas);
+        return first(c) + step * perStep(c) + own + placeOfSum(index, c.entry.replica, c.replicas);
+    }
+
+    /// @dev Reverts for a sum that other replicas have joined among themselves: it has no place.
+    /// @return The place of sum `index` under `lanesRoot` among the items of its step, counted from the replica's own sum.
+    function placeOfSum(uint256 index, uint256 replica, uint256 replicas) internal pure returns (uint256) {
+        uint256 n = index % sumsPerStep(replicas);
+        (uint256 width, uint256 held) = (replicas, 0);
+        // Replicas 0 .. w - 1 of w have the numbers from 2 (R - w) on.
+        while (n >= 2 * replicas - width) {
+            (width, held) = (width / 2, held + 2);
+        }
+        uint256 apart = ((n - 2 * (replicas - width)) ^ replica) % width;
+        if (apart == 0) return held;
+        if (apart == width / 2) return held + 1;
+        revert IPinpoint.OutOfRange(index);
+    }
+
+    /// @return The number of an inbound sum under `lanesRoot`.
+    function sumLeaf(Context memory c, Item memory item) internal pure returns (uint256) {
+        return (item.step - c.entry.stepFrom) * sumsPerStep(c.replicas) + item.left;
     }
 
     /// @return The total of step `i` of the entry: the item before its update.
@@ -173,33 +217,6 @@ library Schedule {
             item.kind = Kind.Add;
             (item.left, item.right) = (base + (q == 2 ? 0 : q - 2), base + q - 1);
         }
-    }
-
-    /// @dev Addition `g` of the replicas' tree.
-    /// @param inbound number of the step's first inbound sum; the own sum stands before it
-    function join(Context memory c, Item memory item, uint256 g, uint256 inbound) private pure {
-        item.kind = Kind.Add;
-        uint256 replicas = c.replicas;
-        uint256 h = replicas / 2;
-        uint256 done;
-        uint256 earlier;
-        while (g >= done + h) {
-            (earlier, done, h) = (done, done + h, h / 2);
-        }
-        uint256 i = g - done;
-        if (done == 0) {
-            (item.left, item.right) = (sumOf(c, i, inbound), sumOf(c, i + h, inbound));
-        } else {
-            uint256 from = inbound + replicas - 1 + earlier;
-            (item.left, item.right) = (from + i, from + i + h);
-        }
-    }
-
-    /// @return The item that holds a replica's own sum.
-    function sumOf(Context memory c, uint256 replica, uint256 inbound) private pure returns (uint256) {
-        uint256 own = c.entry.replica;
-        if (replica == own) return inbound - 1;
-        return inbound + (replica < own ? replica : replica - 1);
     }
 
     // --------------------------------------------------------------- phases

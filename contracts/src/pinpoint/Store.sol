@@ -19,7 +19,8 @@ struct Claim {
     address court;
     uint32 responsePeriod;
     uint16 replicas;
-    uint32 items; // 0 until known
+    uint32 items; // 0 until known, with the entry's replica
+    uint16 replica;
     bytes32 factsHash;
     uint48 defendUntil;
     uint16 seatCount;
