@@ -29,7 +29,7 @@ const MAX_STRIKES = 2
 
 /**
  * The whole next window, slot by slot and in each slot replica by replica; or the replicas that have not delivered. Where
- * the replicas of a slot disagree about the states, none of them has: the contract takes only what all agree on.
+ * the replicas of a slot disagree about states, sums or metrics, none of them has: the contract takes only what all agree on.
  */
 export function nextWindow(job: JobView, pool: EntryPool): { entries: SignedEntry[]; missing: number[] } {
   const entries: SignedEntry[] = []
@@ -46,15 +46,11 @@ export function nextWindow(job: JobView, pool: EntryPool): { entries: SignedEntr
   return { entries, missing: [...missing].sort((a, b) => a - b) }
 }
 
-/** Whether claims on one slot name the same states. */
+/** Whether claims on one slot say the same. */
 function agree(claims: readonly SignedEntry[]): boolean {
   const [first] = claims
-  return claims.every(
-    ({ entry }) =>
-      first !== undefined &&
-      bytesEqual(entry.rootBefore, first.entry.rootBefore) &&
-      bytesEqual(entry.rootAfter, first.entry.rootAfter),
-  )
+  const roots = ['rootBefore', 'rootAfter', 'lanesRoot', 'metricsRoot'] as const
+  return claims.every(({ entry }) => first && roots.every((root) => bytesEqual(entry[root], first.entry[root])))
 }
 
 /** The coordinator's own steps; what anyone may do is `upkeep`'s. */

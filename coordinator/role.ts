@@ -57,7 +57,8 @@ function hear(node: RoleNode, entries: AnnouncedEntries, progress: Progress, mes
       })
     } else if (signed.entry.replica === 0 && !progress.has(job.jobId, signed.entry)) {
       const from = message.providers.map(({ peerId }) => peerId)
-      node.store.evidence(Buffer.from(signed.digest).toString('hex'), signed.entry, from, node.signal).then(
+      const digest = Buffer.from(signed.digest).toString('hex')
+      node.store.evidence(digest, signed.entry, job.cells.length, from, node.signal).then(
         (evidence) => evidence && progress.add(job.jobId, signed.entry, evidence),
         () => {},
       )

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { fromHex } from '#proto/bytes.ts'
-import type { SignedEntry } from '#proto/entry.ts'
+import type { Entry, SignedEntry } from '#proto/entry.ts'
 import type { JobView } from '#proto/machines/job-view.ts'
 import type { Hex } from '#proto/terms.ts'
 import { type EntryPool, slotKey } from './decide.ts'
@@ -35,8 +35,10 @@ function jobOf(change: Partial<JobView>): JobView {
   } as unknown as JobView
 }
 
-const signed = (replica: number, step: number, rootAfter = root): SignedEntry =>
-  ({ entry: { replica, stepFrom: step, rootBefore: root, rootAfter, solver: fromHex(cells[replica] as Hex) } }) as never
+const signed = (replica: number, step: number, change: Partial<Entry> = {}): SignedEntry => {
+  const roots = { rootBefore: root, rootAfter: root, lanesRoot: root, metricsRoot: root, ...change }
+  return { entry: { replica, stepFrom: step, ...roots, solver: fromHex(cells[replica] as Hex) } } as never
+}
 
 const poolOf = (...entries: SignedEntry[]): EntryPool =>
   new Map(
@@ -66,7 +68,10 @@ test('who answered a summons in vain need not wait for the lease to lapse', () =
 
 test('it takes nothing that it could not commit at once, and nobody else takes anything', () => {
   expect(types(jobOf({}), poolOf(...whole.slice(1)), 500)).toEqual([])
-  expect(types(jobOf({}), poolOf(...whole.slice(0, 3), signed(1, 1, new Uint8Array(32).fill(1))), 500)).toEqual([])
+  for (const field of ['rootBefore', 'rootAfter', 'lanesRoot', 'metricsRoot'] as const) {
+    const alone = signed(1, 1, { [field]: new Uint8Array(32).fill(1) })
+    expect(types(jobOf({}), poolOf(...whole.slice(0, 3), alone), 500), field).toEqual([])
+  }
   expect(types(jobOf({}), poolOf(...whole), 500, `0x${'dd'.repeat(20)}`)).toEqual([])
   expect(types(jobOf({ escrow: 0n }), poolOf(...whole), 500)).toEqual([])
 })

@@ -7,7 +7,7 @@ import { leafCount } from '#proto/merkle.ts'
 import { type Claim, chosen, phaseAt, type Shown, shown } from './claim.ts'
 import { inputRule, resultLeaves } from './inputs.ts'
 import { nodeAt } from './node.ts'
-import { itemAt, itemExport } from './schedule.ts'
+import { itemAt, itemExport, sumCount, sumItem } from './schedule.ts'
 import { elementCount, heightOf, tensorHeader } from './tree.ts'
 import type { End, Evidence, Level, Position } from './types.ts'
 
@@ -57,7 +57,7 @@ export function chooseItem(claim: Claim, from: Position, index: number, is: Hash
     case 'trace':
       return end({ ...from, micro: index, microWord: is as Word }, 'block', index)
     case 'results':
-      return end(from, from.end ?? fail('wrong-state', 'results lead to an end'), index)
+      return chooseCommitted(claim, from, index, evidence)
     case 'end':
       return fail('wrong-state', 'there is nothing left to choose')
   }
@@ -89,6 +89,14 @@ function chooseElement(claim: Claim, from: Position, evidence: Evidence): Positi
   return list(from, 'trace', count)
 }
 
+/** Of the sums, those that are items of the entry: another one may be false though the entry is true. */
+function chooseCommitted(claim: Claim, from: Position, index: number, evidence: Evidence): Position {
+  const of = from.end ?? fail('wrong-state', 'results lead to an end')
+  const known = of !== 'sum' || sumItem(shown(claim, evidence).schedule, index) !== undefined
+  check(known, 'bad-input', `sum ${index} is no item of the entry`)
+  return end(from, of, index)
+}
+
 /**
  * The hashes under a root that is committed to: the asserter has to show them. A root of one hash is that hash.
  * @param of the end that a choice among them leads to
@@ -113,5 +121,6 @@ export function chooseExport(claim: Claim, from: Position, index: number, eviden
 function chooseField({ entry, schedule }: Shown, from: Position, n: number): Position {
   const { end: of } = itemExport(schedule, n)
   if (of === 'rootAfter' || of === 'rootBefore') return end(from, of, from.count + n)
-  return results(from, of, of === 'sum' ? entry.lanesRoot : entry.metricsRoot, schedule.steps)
+  if (of === 'sum') return results(from, of, entry.lanesRoot, sumCount(schedule))
+  return results(from, of, entry.metricsRoot, schedule.steps)
 }

@@ -15,8 +15,6 @@ export interface Claim {
   readonly facts: Hash
   /** Replicas of the entry's plan. */
   readonly replicas: number
-  /** Digests of the entries of its slot, by replica. */
-  readonly slot: readonly Hash[]
 }
 
 /** A claim laid open. */
@@ -40,17 +38,6 @@ export function shown(claim: Claim, evidence: Evidence): Shown {
     'the facts are not those of the job',
   )
   return { entry, facts, schedule: itemsOf(facts, entry, claim.replicas) }
-}
-
-/** The entry of another replica of the slot. @throws bad-proof */
-export function partnerOf(claim: Claim, replica: number, { partner }: Evidence): Entry {
-  const digest = claim.slot[replica]
-  check(
-    partner !== undefined && digest !== undefined && bytesEqual(entryDigest(partner), digest),
-    'bad-proof',
-    `the entry is not that of replica ${replica}`,
-  )
-  return partner
 }
 
 /** The phase that a game has come to: its item and graph. */

@@ -4,7 +4,7 @@ import type { Entry } from '#proto/entry.ts'
 import type { Hash } from '#proto/ids.ts'
 import { hashTree } from '#proto/merkle.ts'
 import { seededRandom } from '#proto/testing.ts'
-import { itemExport } from './schedule.ts'
+import { itemExport, sumCount } from './schedule.ts'
 import { type Lies, smallJob, smallText, World, type WorldOptions } from './testing.ts'
 import { duel, honestChoice } from './testing-duel.ts'
 import type { End, Position } from './types.ts'
@@ -108,12 +108,16 @@ test('an input that is not the state before the entry', () => {
   expect(refuted({ value: (i, v, words) => void (i === 0 && v === 1 && flip(words)) }, later, honest)).toBe('input')
 })
 
-test("another replica's sum that is not the one it claims", () => {
+test('a sum that was received, but is not the one that the entry claims', () => {
   for (const replica of [0, 1]) {
     const options: WorldOptions = { ...TWO, replica, replicas: 2 }
     const honest = new World(job, options)
     const inbound = honest.schedule.first + honest.schedule.step.findIndex(({ kind }) => kind === 'inbound')
-    expect(refuted({ leaves: each(inbound, wrong(0)) }, options, honest)).toBe('inbound')
+    const sums = (hashes: Hash[]): void => void hashes.splice(0, hashes.length, ...honest.sumRoots())
+    expect(refuted({ leaves: each(inbound, wrong(0)), sums }, options, honest)).toBe('inbound')
+    // Claimed as it was sent, it is for the replica that sent it to answer for.
+    const deceived = new World(job, { ...options, lies: { leaves: each(inbound, wrong(0)) } })
+    expect(duel(deceived, (position) => honestChoice(honest, deceived, position), true, honest).winner).toBe('asserter')
   }
 })
 
@@ -145,7 +149,8 @@ test('an honest asserter survives every choice', () => {
   for (const asserter of [truth, two]) {
     for (let n = 0; n < asserter.schedule.exports; n++) {
       const { end } = itemExport(asserter.schedule, n)
-      const results = end === 'sum' || end === 'metric' ? asserter.schedule.steps : 1
+      const { steps } = asserter.schedule
+      const results = end === 'sum' ? sumCount(asserter.schedule) : end === 'metric' ? steps : 1
       for (let leaf = 0; leaf < results; leaf++) {
         survives(asserter, ({ level, count }) => (level === 'items' ? count + n : leaf), leaf === 0)
       }

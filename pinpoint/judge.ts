@@ -5,10 +5,10 @@ import { bytesEqual } from '#proto/bytes.ts'
 import { check, fail } from '#proto/errors.ts'
 import type { Hash } from '#proto/ids.ts'
 import { hashTree } from '#proto/merkle.ts'
-import { type Claim, chosen, type PhaseOf, partnerOf, phaseAt, type Shown, shown } from './claim.ts'
+import { type Claim, chosen, type PhaseOf, phaseAt, type Shown, shown } from './claim.ts'
 import { formulaWord, inputRule, resultLeaves, sumLeaves } from './inputs.ts'
 import { nodeAt } from './node.ts'
-import { itemAt, ownSumItem, totalItem } from './schedule.ts'
+import { itemAt, sumCount, sumItem, sumLeaf, totalItem } from './schedule.ts'
 import { openHash, openTensorWord, openWordAt } from './tree.ts'
 import type { Evidence, Opening, Player, Position } from './types.ts'
 
@@ -34,7 +34,7 @@ function holds(claim: Claim, position: Position, evidence: Evidence): boolean {
     case 'metric':
       return metricHolds(shown(claim, evidence), position, openingsOf(evidence))
     case 'inbound':
-      return inboundHolds(claim, position, evidence)
+      return inboundHolds(shown(claim, evidence), position, openingsOf(evidence))
     case 'input':
       return inputHolds(shown(claim, evidence), position, openingsOf(evidence))
     case 'export':
@@ -75,8 +75,9 @@ function rootHolds({ entry, schedule }: Shown, position: Position, openings: rea
 
 function sumHolds({ entry, schedule }: Shown, position: Position, openings: readonly Opening[]): boolean {
   const next = inOrder(openings, 2)
-  const item = openHash(root(position, 'items'), schedule.count, ownSumItem(schedule, position.index), next())
-  return bytesEqual(item, openHash(entry.lanesRoot, schedule.steps, position.index, next()))
+  const index = sumItem(schedule, position.index) ?? fail('wrong-state', 'the sum is no item of the entry')
+  const item = openHash(root(position, 'items'), schedule.count, index, next())
+  return bytesEqual(item, openHash(entry.lanesRoot, sumCount(schedule), position.index, next()))
 }
 
 function metricHolds({ entry, facts, schedule }: Shown, position: Position, openings: readonly Opening[]): boolean {
@@ -87,14 +88,12 @@ function metricHolds({ entry, facts, schedule }: Shown, position: Position, open
   return bytesEqual(hashTree(leaves), openHash(entry.metricsRoot, schedule.steps, position.index, next()))
 }
 
-/** An inbound sum: what the entry of the other replica commits to. */
-function inboundHolds(claim: Claim, position: Position, evidence: Evidence): boolean {
-  const { schedule } = shown(claim, evidence)
+/** An inbound sum: one that the entry commits to, as the entry of who sent it does. */
+function inboundHolds({ entry, schedule }: Shown, position: Position, openings: readonly Opening[]): boolean {
   const item = itemAt(schedule, chosen(position, 'item'))
   if (item.kind !== 'inbound') fail('wrong-state', 'the item is no inbound sum')
-  const partner = partnerOf(claim, item.replica, evidence)
-  const next = inOrder(openingsOf(evidence), 1)
-  const sum = openHash(partner.lanesRoot, schedule.steps, item.step - schedule.stepFrom, next())
+  const next = inOrder(openings, 1)
+  const sum = openHash(entry.lanesRoot, sumCount(schedule), sumLeaf(schedule, item), next())
   return position.itemHash !== undefined && bytesEqual(sum, position.itemHash)
 }
 

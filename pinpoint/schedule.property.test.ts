@@ -1,8 +1,19 @@
 /** The items of an entry, run over expressions, are the one sum that docs/spec/protocol.md, Lanes, defines. */
 import { expect, test } from 'vitest'
-import { checkPlan, microBatchesOfLane } from '#proto/lanes.ts'
+import { checkPlan, microBatchesOfLane, sumNumber, sumsPerStep } from '#proto/lanes.ts'
 import { seededRandom } from '#proto/testing.ts'
-import { graphOf, itemAt, itemExport, itemsOf, ownSumItem, type Schedule, totalItem } from './schedule.ts'
+import {
+  graphOf,
+  itemAt,
+  itemExport,
+  itemsOf,
+  ownSumItem,
+  type Schedule,
+  sumCount,
+  sumItem,
+  sumLeaf,
+  totalItem,
+} from './schedule.ts'
 
 /** The halving tree over lanes as the specification says it; `stride` lanes apart from `first` on for one replica. */
 function definition(microBatches: number, lanes: number, down = 1, replica = 0): string {
@@ -18,15 +29,15 @@ function definition(microBatches: number, lanes: number, down = 1, replica = 0):
   return values[replica] as string
 }
 
-/** What each item of one step holds; `own` are the expressions of the replicas' own sums. */
-function evaluate(schedule: Schedule, leaf: number, own: readonly string[]): Map<number, string> {
+/** What each item of one step holds; `sums` are the expressions of the sums of the step. */
+function evaluate(schedule: Schedule, leaf: number, sums: readonly string[]): Map<number, string> {
   const held = new Map<number, string>()
   const start = schedule.first + leaf * schedule.step.length
   for (let index = start; index < start + schedule.step.length; index++) {
     const item = itemAt(schedule, index)
     expect(item.step).toBe(schedule.stepFrom + leaf)
     if (item.kind === 'micro') held.set(index, `${item.microBatch}`)
-    if (item.kind === 'inbound') held.set(index, own[item.replica] as string)
+    if (item.kind === 'inbound') held.set(index, sums[item.sum] as string)
     if (item.kind === 'add') {
       expect(held.has(item.left) && held.has(item.right)).toBe(true)
       held.set(index, `(${held.get(item.left)}+${held.get(item.right)})`)
@@ -59,19 +70,31 @@ test('every replica of every plan comes to the one expression', () => {
     const expected = definition(microBatches, lanes)
     for (let replicas = 1; replicas <= lanes; replicas *= 2) {
       if (!allowed(microBatches, lanes, replicas)) continue
-      const own = Array.from({ length: replicas }, (_, r) => definition(microBatches, lanes, replicas, r))
+      const sums: string[] = []
+      for (let width = replicas; width > 1 || sums.length === 0; width /= 2) {
+        for (let i = 0; i < width; i++) {
+          expect(sumNumber(i, width, replicas)).toBe(sums.length)
+          sums.push(definition(microBatches, lanes, width, i))
+        }
+      }
+      expect(sumsPerStep(replicas)).toBe(sums.length)
       const stepFrom = random.below(2) * 5
       const steps = 1 + random.below(3)
       for (let replica = 0; replica < replicas; replica++) {
         const entry = { replica, stepFrom, stepTo: stepFrom + steps }
         const schedule = itemsOf(facts, entry, replicas)
         for (let leaf = 0; leaf < steps; leaf++) {
-          const held = evaluate(schedule, leaf, own)
-          expect(held.get(ownSumItem(schedule, leaf)), `seed ${seed}, replica ${replica}`).toBe(own[replica])
+          const held = evaluate(schedule, leaf, sums)
+          expect(held.get(ownSumItem(schedule, leaf)), `seed ${seed}, replica ${replica}`).toBe(sums[replica])
+          const items = sums.map((_, n) => sumItem(schedule, leaf * sums.length + n))
+          for (const [n, item] of items.entries()) if (item !== undefined) expect(held.get(item)).toBe(sums[n])
+          // Its own, what it receives, and what it joins but for the total.
+          expect(items.filter((item) => item !== undefined)).toHaveLength(Math.max(1, 2 * Math.log2(replicas)))
           expect(held.get(totalItem(schedule, leaf)), `seed ${seed}, replica ${replica}`).toBe(expected)
           const micro = schedule.step.filter(({ kind }) => kind === 'micro').length
-          expect(schedule.step).toHaveLength(2 * (micro + replicas - 1))
+          expect(schedule.step).toHaveLength(2 * (micro + Math.log2(replicas)))
         }
+        expect(sumCount(schedule)).toBe(steps * sums.length)
         expect(schedule.count).toBe((stepFrom === 0 ? 1 : 0) + steps * schedule.step.length)
         plans++
       }
@@ -88,10 +111,11 @@ test('items of a whole plan, and their exports', () => {
     { kind: 'micro', step: 0, microBatch: 1, before: 0 },
     { kind: 'micro', step: 0, microBatch: 2, before: 0 },
     { kind: 'add', step: 0, left: 1, right: 2 },
-    { kind: 'inbound', step: 0, replica: 0 },
+    { kind: 'inbound', step: 0, sum: 0 },
     { kind: 'add', step: 0, left: 4, right: 3 },
     { kind: 'update', step: 0, total: 5, before: 0 },
   ])
+  expect(sumLeaf(first, { kind: 'inbound', step: 1, sum: 0 })).toBe(2)
   expect(itemAt(first, 7)).toEqual({ kind: 'micro', step: 1, microBatch: 1, before: 6 })
   expect([0, 1, 2, 3].map((n) => itemExport(first, n))).toEqual([
     { end: 'rootAfter', item: 12 },

@@ -1,7 +1,7 @@
 /** The items of an entry: which phases stand behind it, in the one order of docs/spec/pinpoint.md, Items of an entry. */
 import type { Entry } from '#proto/entry.ts'
 import { check } from '#proto/errors.ts'
-import { laneTree, microBatchesOfLane } from '#proto/lanes.ts'
+import { laneTree, microBatchesOfLane, sumNumber, sumsPerStep } from '#proto/lanes.ts'
 import type { Facts } from './types.ts'
 
 /** Most items of an entry: the contract counts them in 32 bits. */
@@ -20,10 +20,11 @@ export type Item =
       readonly before: number | 'rootBefore'
     }
   | { readonly kind: 'add'; readonly step: number; readonly left: number; readonly right: number }
-  | { readonly kind: 'inbound'; readonly step: number; readonly replica: number }
+  /** `sum` is its number among the sums of the step. */
+  | { readonly kind: 'inbound'; readonly step: number; readonly sum: number }
   | { readonly kind: 'update'; readonly step: number; readonly total: number; readonly before: number | 'rootBefore' }
 
-/** Where the items must agree with the entry: in one item, or in one for each step. */
+/** Where the items must agree with the entry: in one item, or in some of each step. */
 export type ItemExport =
   | { readonly end: 'rootAfter'; readonly item: number }
   | { readonly end: 'rootBefore'; readonly item: number }
@@ -34,7 +35,7 @@ export type ItemExport =
 type StepItem =
   | { readonly kind: 'micro'; readonly microBatch: number }
   | { readonly kind: 'add'; readonly left: number; readonly right: number }
-  | { readonly kind: 'inbound'; readonly replica: number }
+  | { readonly kind: 'inbound'; readonly sum: number }
   | { readonly kind: 'update' }
 
 export interface Schedule {
@@ -48,7 +49,10 @@ export interface Schedule {
   readonly first: number
   /** Items of any step, the last one `update`. */
   readonly step: readonly StepItem[]
-  /** Numbers within the step. */
+  /** Sums of any step. */
+  readonly sums: number
+  /** Numbers within the step: of the sums that are items, by their number among the sums; and of the total. */
+  readonly sumItems: ReadonlyMap<number, number>
   readonly own: number
   readonly total: number
 }
@@ -74,7 +78,7 @@ export function itemsOf(
   replicas: number,
 ): Schedule {
   check(entry.stepTo > entry.stepFrom, 'bad-entry', `steps ${entry.stepFrom} to ${entry.stepTo} are no range`)
-  const { step, own, total } = stepItems(entry.replica, facts.microBatches, facts.lanes, replicas)
+  const { step, sumItems, own, total } = stepItems(entry.replica, facts.microBatches, facts.lanes, replicas)
   const steps = entry.stepTo - entry.stepFrom
   const first = entry.stepFrom === 0 ? 1 : 0
   const count = first + steps * step.length
@@ -86,6 +90,8 @@ export function itemsOf(
     steps,
     first,
     step,
+    sums: sumsPerStep(replicas),
+    sumItems,
     own,
     total,
   }
@@ -96,7 +102,7 @@ function stepItems(
   microBatches: number,
   lanes: number,
   replicas: number,
-): Pick<Schedule, 'step' | 'own' | 'total'> {
+): Pick<Schedule, 'step' | 'sumItems' | 'own' | 'total'> {
   const plan = laneTree(replica, microBatches, lanes, replicas)
   const step: StepItem[] = []
   const push = (item: StepItem): number => step.push(item) - 1
@@ -111,16 +117,16 @@ function stepItems(
   }
   for (const { into, from } of plan.adds) sums.set(into, push({ kind: 'add', left: sum(into), right: sum(from) }))
   const own = sum(plan.result)
-  const totals = Array.from({ length: replicas }, (_, r) =>
-    r === replica ? own : push({ kind: 'inbound', replica: r }),
-  )
-  for (let h = replicas / 2; h >= 1; h /= 2) {
-    for (let i = 0; i < h; i++) {
-      totals[i] = push({ kind: 'add', left: totals[i] as number, right: totals[i + h] as number })
-    }
+  const sumItems = new Map([[sumNumber(replica, replicas, replicas), own]])
+  let held = own
+  for (const { level, lower, sum } of plan.exchanges) {
+    const inbound = push({ kind: 'inbound', sum })
+    sumItems.set(sum, inbound)
+    held = push(lower ? { kind: 'add', left: inbound, right: held } : { kind: 'add', left: held, right: inbound })
+    if (level > 1) sumItems.set(sumNumber(replica, level, replicas), held)
   }
   push({ kind: 'update' })
-  return { step, own, total: totals[0] as number }
+  return { step, sumItems, own, total: held }
 }
 
 /** Number of the first item of step `leaf` of the entry. */
@@ -150,10 +156,23 @@ export function itemAt(schedule: Schedule, index: number): Item {
     case 'add':
       return { kind: 'add', step, left: start + item.left, right: start + item.right }
     case 'inbound':
-      return { kind: 'inbound', step, replica: item.replica }
+      return { kind: 'inbound', step, sum: item.sum }
     case 'update':
       return { kind: 'update', step, total: start + schedule.total, before: before(schedule, leaf) }
   }
+}
+
+/** Sums under `lanesRoot`. */
+export const sumCount = (schedule: Schedule): number => schedule.steps * schedule.sums
+
+/** Which of them an inbound item is. */
+export const sumLeaf = (schedule: Schedule, item: Extract<Item, { kind: 'inbound' }>): number =>
+  (item.step - schedule.stepFrom) * schedule.sums + item.sum
+
+/** The item that is sum `leaf` under `lanesRoot`; undefined for one that others have joined among themselves. */
+export function sumItem(schedule: Schedule, leaf: number): number | undefined {
+  const place = schedule.sumItems.get(leaf % schedule.sums)
+  return place === undefined ? undefined : startOf(schedule, Math.floor(leaf / schedule.sums)) + place
 }
 
 /** The item that holds the replica's own sum of step `leaf` of the entry. */

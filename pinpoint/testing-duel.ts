@@ -6,7 +6,7 @@ import { holdsWords, rootHeight } from './choice.ts'
 import { exportBytes } from './facts.ts'
 import { apply, type Game, open, type Played } from './game.ts'
 import { dataElement, inputRule } from './inputs.ts'
-import { itemExport, ownSumItem, totalItem } from './schedule.ts'
+import { itemExport, sumItem, sumLeaf, totalItem } from './schedule.ts'
 import { openingOf, openingOfBytes, openingOfTensor, openingOfWord, type World } from './testing.ts'
 import type { End, Evidence, Move, OpenedWord, Opening, Player, Position } from './types.ts'
 
@@ -92,7 +92,7 @@ export function proofOf(world: World, position: Position): Evidence {
     case 'rootBefore':
       return { ...base, openings: [items(0)] }
     case 'sum':
-      return { ...base, openings: [items(ownSumItem(schedule, index)), openingOf(world.sumRoots(), index)] }
+      return { ...base, openings: [items(sumItem(schedule, index) as number), openingOf(world.sumRoots(), index)] }
     case 'metric': {
       const total = totalItem(schedule, index)
       const metrics = Array.from({ length: facts.metrics }, (_, j) =>
@@ -102,9 +102,8 @@ export function proofOf(world: World, position: Position): Evidence {
     }
     case 'inbound': {
       const at = world.item(item)
-      const partner = world.partner(at.kind === 'inbound' ? at.replica : 0)
-      const leaf = openingOf(partner.sumRoots(), at.step - schedule.stepFrom)
-      return { ...base, partner: partner.entry(), openings: [leaf] }
+      const leaf = at.kind === 'inbound' ? sumLeaf(schedule, at) : 0
+      return { ...base, openings: [openingOf(world.sumRoots(), leaf)] }
     }
     case 'input': {
       const rule = inputRule(facts, world.item(item), value)

@@ -12,13 +12,14 @@ import { fail } from '#proto/errors.ts'
 import { ARITY, LEAF_BYTES, leafHash, nodeHash } from '#proto/hash.ts'
 import type { Hash } from '#proto/ids.ts'
 import { createJob, type JobDraft, type JobSpec } from '#proto/job.ts'
+import { joinerOf } from '#proto/lanes.ts'
 import { bytesRoot, DTYPE_CODE, hashTree, tensorRootOf } from '#proto/merkle.ts'
 import { recordIndex } from '#proto/permutation.ts'
 import { sampleJob, seededRandom } from '#proto/testing.ts'
 import type { Claim } from './claim.ts'
 import { factsHash, factsOf } from './facts.ts'
 import { inputRule } from './inputs.ts'
-import { type Item, itemAt, itemsOf, ownSumItem, type Schedule, totalItem } from './schedule.ts'
+import { type Item, itemAt, itemsOf, type Schedule, sumCount, sumItem, sumLeaf, totalItem } from './schedule.ts'
 import { tensorHeader } from './tree.ts'
 import type { Facts, Opening } from './types.ts'
 
@@ -166,12 +167,18 @@ export class World {
     return found
   }
 
+  /** An honest replica that holds a sum which this one does not compute. */
+  joiner(leaf: number): World {
+    return this.partner(joinerOf(leaf % this.schedule.sums, this.replica, this.replicas))
+  }
+
   /** Words of the tensors that an item is the tree over. */
   result(index: number): Uint32Array[] {
     const item = this.item(index)
     if (item.kind === 'inbound') {
-      const partner = this.partner(item.replica)
-      return partner.result(ownSumItem(partner.schedule, item.step - partner.schedule.stepFrom))
+      const leaf = sumLeaf(this.schedule, item)
+      const partner = this.joiner(leaf)
+      return partner.result(sumItem(partner.schedule, leaf) as number)
     }
     const values = this.values(index)
     const outputs = this.graph(index).outputs.slice(0, this.leafTypes(index).length)
@@ -290,9 +297,12 @@ export class World {
   }
 
   sumRoots(): Hash[] {
-    const sums = Array.from({ length: this.schedule.steps }, (_, leaf) =>
-      hashTree(this.leaves(ownSumItem(this.schedule, leaf))),
-    )
+    const sums = Array.from({ length: sumCount(this.schedule) }, (_, leaf) => {
+      const item = sumItem(this.schedule, leaf)
+      if (item !== undefined) return hashTree(this.leaves(item))
+      const joiner = this.joiner(leaf)
+      return hashTree(joiner.leaves(sumItem(joiner.schedule, leaf) as number))
+    })
     this.#lies.sums?.(sums)
     return sums
   }
@@ -326,12 +336,8 @@ export class World {
     }
   }
 
-  /** A claim of an entry among the honest entries of its slot. */
   claim(entry = this.entry()): Claim {
-    const slot = Array.from({ length: this.replicas }, (_, r) =>
-      entryDigest(r === this.replica ? entry : this.partner(r).entry()),
-    )
-    return { entry: entryDigest(entry), facts: factsHash(this.facts), replicas: this.replicas, slot }
+    return { entry: entryDigest(entry), facts: factsHash(this.facts), replicas: this.replicas }
   }
 }
 

@@ -57,8 +57,6 @@ export interface OpenedWord {
 export interface Evidence {
   readonly entry?: Entry
   readonly facts?: Facts
-  /** The entry of the replica whose sum is inbound. */
-  readonly partner?: Entry
   /** Canonical bytes of the node whose value is disputed, and their opening against the graph's root. */
   readonly node?: Uint8Array
   readonly nodeOpening?: Opening
@@ -85,7 +83,7 @@ export type List =
   | { readonly level: 'values'; readonly item: number }
   | { readonly level: 'words'; readonly item: number; readonly value: number }
   | { readonly level: 'trace'; readonly item: number; readonly value: number; readonly element: number }
-  /** Own sums of the steps, under `lanesRoot`; or the trees over the metrics of each, under `metricsRoot`. */
+  /** The sums of all steps, under `lanesRoot`; or the trees over the metrics of each, under `metricsRoot`. */
   | { readonly level: 'results'; readonly of: 'sum' | 'metric' }
   /** Leaves of an item. */
   | { readonly level: 'results'; readonly of: 'export'; readonly item: number }

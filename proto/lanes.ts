@@ -73,6 +73,8 @@ export interface Exchange {
   readonly partner: number
   /** The partner is the lower of the two: its sum is the left operand. */
   readonly lower: boolean
+  /** Number of the partner's sum among those of the step. */
+  readonly sum: number
 }
 
 /** What one replica does in a step after its lanes have accumulated. */
@@ -113,7 +115,31 @@ export function exchangesOf(replica: number, replicas: number): Exchange[] {
   const exchanges: Exchange[] = []
   for (let level = replicas / 2; level >= 1; level /= 2) {
     const partner = replica ^ level
-    exchanges.push({ level, partner, lower: partner < replica })
+    exchanges.push({ level, partner, lower: partner < replica, sum: sumNumber(partner, 2 * level, replicas) })
   }
   return exchanges
+}
+
+/** Sums of one step: all that replicas exchange; with one replica its own. */
+export const sumsPerStep = (replicas: number): number => Math.max(1, 2 * replicas - 2)
+
+/** Number among the sums of a step of the one that `replica` holds once `width` sums are left of those of all replicas. */
+export const sumNumber = (replica: number, width: number, replicas: number): number =>
+  2 * (replicas - width) + (replica % width)
+
+/** The sums of a step that the one which `replica` holds at `width` was joined from, ascending. */
+export function sumsWithin(replica: number, width: number, replicas: number): number[] {
+  const within: number[] = []
+  for (let w = replicas; w > width; w /= 2) {
+    for (let i = replica % width; i < w; i += width) within.push(sumNumber(i, w, replicas))
+  }
+  return within
+}
+
+/** A replica that has joined, or sent as its own, sum `number` of a step: `replica` if it has, else the first that has. */
+export function joinerOf(number: number, replica: number, replicas: number): number {
+  let width = replicas
+  while (width > 2 && number >= 2 * (replicas - width) + width) width /= 2
+  const first = number - 2 * (replicas - width)
+  return replica % width === first ? replica : first
 }

@@ -4,8 +4,8 @@ import type { Entry } from '#proto/entry.ts'
 import { check, fail } from '#proto/errors.ts'
 import type { EntryView, WindowView } from '#proto/machines/job-view.ts'
 import type { Announcer } from '#runtime/announcer.ts'
-import { peersOf, type Sources, stateBefore } from '#runtime/before.ts'
-import { type Claim, type Judgement, judge } from '#runtime/judge.ts'
+import { type Sources, slotEvidence, stateBefore } from '#runtime/before.ts'
+import { type Judgement, judge } from '#runtime/judge.ts'
 import type { StateKeeper } from '#runtime/keeper.ts'
 import { sharedBytes } from '#runtime/rpc.ts'
 import type { JobSession } from '#runtime/session.ts'
@@ -22,7 +22,7 @@ export interface AuditOptions {
   /** Asked when the audit's turn comes: what nobody needs any more is not replayed. */
   readonly wanted: () => boolean
   readonly activation?: DrawnActivation
-  /** Whether there is time to wait for evidence that a solver of the slot does not show: without it somebody else may be accused. */
+  /** Whether there is time to wait for evidence that no solver of the slot shows: without it somebody else may be accused. */
   readonly patient?: () => boolean
 }
 
@@ -68,18 +68,16 @@ export class Auditor {
     })
     // What checking costs: each replayed step is the work of all its replicas.
     this.#log.info({ job: session.jobId, stepFrom: entry.stepFrom, stepTo: entry.stepTo }, 'replayed')
-    const bare = slot.map((view): Claim => ({ entry: view.entry, evidence: undefined }))
     const [activation] = replayed.activations
-    if (judge(replayed, bare, entry.replica).accept) {
+    if (judge(replayed, entry, slot.length, undefined).accept) {
       await this.#keepResult(session, entry)
       return { judgement: { accept: true }, activation }
     }
     // Only a rejection needs to know who was wrong first.
-    const claims = await Promise.all(slot.map((view) => this.#claim(view)))
-    const judgement = judge(replayed, claims, entry.replica)
+    const evidence = await slotEvidence(this.#sources, slot, (window.entries[index] as EntryView).entryHash)
+    if (!evidence && patient?.()) fail('unavailable', 'no solver of the slot shows its evidence yet')
+    const judgement = judge(replayed, entry, slot.length, evidence)
     if (judgement.accept) return { judgement, activation }
-    const hidden = claims.some(({ evidence }) => evidence === undefined)
-    if (hidden && patient?.()) fail('unavailable', 'a solver of the slot does not show its evidence yet')
     const accused = slot[judgement.against] as EntryView
     return { judgement: { accept: false, against: window.entries.indexOf(accused) }, activation }
   }
@@ -102,11 +100,5 @@ export class Auditor {
     const shared = sharedBytes(session.stateBytes)
     await session.compute.call('state', shared)
     this.#keeper.keep(session, { epoch, step: stepTo, root: rootAfter }, shared)
-  }
-
-  async #claim(view: EntryView): Promise<Claim> {
-    const { store, announcer, signal } = this.#sources
-    const evidence = await store.evidence(view.entryHash, view.entry, peersOf(announcer, [view]), signal)
-    return { entry: view.entry, evidence }
   }
 }

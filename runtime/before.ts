@@ -1,8 +1,9 @@
-/** The state that an entry starts from, brought from whoever serves it. */
+/** What an audit or a dispute of an entry needs from others: the state that it starts from, and what its slot claims in detail. */
 import type { Entry } from '#proto/entry.ts'
 import { addressText } from '#proto/ids.ts'
 import type { EntryView } from '#proto/machines/job-view.ts'
 import type { Announcer } from '#runtime/announcer.ts'
+import type { Evidence } from '#runtime/judge.ts'
 import { sharedBytes } from '#runtime/rpc.ts'
 import type { JobSession } from '#runtime/session.ts'
 import type { ContentStore } from '#runtime/store.ts'
@@ -33,4 +34,22 @@ export async function stateBefore(
   const shared = sharedBytes(stateBytes)
   shared.set(await store.state(program.state, rootBefore, peersOf(announcer, slot), signal))
   return shared
+}
+
+/**
+ * Evidence of a slot: its entries claim the same, so whose is shown makes no difference. Undefined if nobody shows any.
+ * @param slot all entries of the slot, by replica
+ * @param first the entry whose evidence is looked for before that of the others
+ */
+export async function slotEvidence(
+  { store, announcer, signal }: Sources,
+  slot: readonly EntryView[],
+  first: string,
+): Promise<Evidence | undefined> {
+  const order = [...slot].sort((a, b) => Number(b.entryHash === first) - Number(a.entryHash === first))
+  for (const view of order) {
+    const found = await store.evidence(view.entryHash, view.entry, slot.length, peersOf(announcer, [view]), signal)
+    if (found) return found
+  }
+  return undefined
 }

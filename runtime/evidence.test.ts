@@ -39,9 +39,11 @@ test('own evidence is found where nobody serves it, another entry’s is not', a
     const hash = entryDigest(entry)
     store.keepEvidence(hash, evidence)
     const { signal } = new AbortController()
-    expect(await store.evidence(toHex(hash), entry, [], signal)).toEqual(evidence)
+    expect(await store.evidence(toHex(hash), entry, 1, [], signal)).toEqual(evidence)
+    // The root of two sums is a hash as a sum is.
+    expect(await store.evidence(toHex(hash), entry, 2, [], signal)).toBeUndefined()
     const other = { ...entry, lanesRoot: new Uint8Array(32) }
-    expect(await store.evidence(toHex(hash), other, [], signal)).toBeUndefined()
+    expect(await store.evidence(toHex(hash), other, 1, [], signal)).toBeUndefined()
   } finally {
     database.close()
     await rm(folder, { recursive: true })

@@ -18,14 +18,14 @@ export class ReceivedSums {
     this.#folder = folder
   }
 
-  /** Where the sum is kept that a replica sent in a step of a plan epoch. */
-  file(job: Uint8Array, epoch: number, step: number, replica: number): string {
-    return join(this.#folder, toHex(job), `${epoch}-${step}-${replica}.sum`)
+  /** Where a sum is kept that came in a step of a plan epoch: by its number among the sums of the step. */
+  file(job: Uint8Array, epoch: number, step: number, sum: number): string {
+    return join(this.#folder, toHex(job), `${epoch}-${step}-${sum}.sum`)
   }
 
   /** The sum, if it is here. */
-  async read(job: Uint8Array, epoch: number, step: number, replica: number): Promise<Uint8Array | undefined> {
-    return await readFile(this.file(job, epoch, step, replica)).catch(() => undefined)
+  async read(job: Uint8Array, epoch: number, step: number, sum: number): Promise<Uint8Array | undefined> {
+    return await readFile(this.file(job, epoch, step, sum)).catch(() => undefined)
   }
 
   /** Lets go of what nobody can accuse any more. */

@@ -268,10 +268,11 @@ export class ContentStore {
     return bytes
   }
 
-  /** The evidence of an entry, or undefined if nobody shows any that matches it. */
+  /** The evidence of an entry, one of `replicas` of its slot; undefined if nobody shows any that matches it. */
   async evidence(
     entryHash: string,
     entry: Entry,
+    replicas: number,
     from: readonly string[],
     signal: AbortSignal,
   ): Promise<Evidence | undefined> {
@@ -283,7 +284,7 @@ export class ContentStore {
         roots.every((root) => root instanceof Uint8Array && root.length === 32) &&
         Array.isArray(metrics) &&
         metrics.every((row) => row instanceof Uint8Array && row.length % 4 === 0)
-      return shaped && evidenceMatches(entry, value as Evidence)
+      return shaped && evidenceMatches(entry, replicas, value as Evidence)
     }
     const key = fromHex(entryHash, 32)
     // Who defends its own entry may be the only one who can show it.

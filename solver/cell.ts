@@ -1,6 +1,7 @@
 /** Performs the actions of one cell: drives the engine, hashes beside it, exchanges sums, signs entries. */
 import type { Port } from '#graph/types.ts'
-import { AssayError, isAssayError } from '#proto/errors.ts'
+import { AssayError, fail, isAssayError } from '#proto/errors.ts'
+import { sumNumber, sumsPerStep, sumsWithin } from '#proto/lanes.ts'
 import {
   type CellAction,
   type CellEvent,
@@ -33,12 +34,15 @@ export interface CellPorts {
   readonly hashing: Pick<Calls<HashingMethods>, 'call'>
   /** Brings the state before `step`; undefined root: the init state. Null when this step's state is the init graph's. */
   loadState(step: number, root: Uint8Array | null): Promise<Uint8Array | null>
-  /** Brings the partner's partial sum into `into`; resolves false when the partner does not serve it. */
-  fetchSum(name: SumName, partner: number, into: Uint8Array): Promise<boolean>
+  /**
+   * Brings the partner's partial sum into `into`; resolves with the `roots` roots of what it was joined from, or undefined when the
+   * partner does not serve it.
+   */
+  fetchSum(name: SumName, partner: number, into: Uint8Array, roots: number): Promise<readonly Uint8Array[] | undefined>
   /** File for the checkpoint of the state after `step` steps; undefined: write none. */
   checkpointFile(epoch: number, step: number): string | undefined
-  /** File for a sum that a partner has sent; undefined: it is not kept. */
-  receivedFile?(name: SumName): string | undefined
+  /** File for sum `sum` of a step, which a partner has sent; undefined: it is not kept. */
+  receivedFile?(name: SumName, sum: number): string | undefined
   /** Repeats what a full disk makes fail; default: once. */
   patiently?<T>(work: () => Promise<T>): Promise<T>
   /** A checkpoint was written. */
@@ -75,8 +79,22 @@ interface PartialSum {
 
 /** What a slot has collected before it is rooted. */
 interface SlotWork {
+  /** Of all sums of its steps, by number, the steps one after the other. */
   readonly sumRoots: Promise<Uint8Array>[]
   readonly metrics: Float32Array[]
+}
+
+/** A partial sum that a partner asks for. */
+export interface OfferedSum {
+  readonly lease: Lease
+  /** Roots of the sums that it was joined from, ascending. */
+  readonly roots: readonly Uint8Array[]
+}
+
+/** A partner's partial sum, and the roots of what it was joined from. */
+interface Received {
+  readonly lease: Lease
+  readonly roots: readonly (Uint8Array | Promise<Uint8Array>)[]
 }
 
 /** One cell of one job. Its machine decides; this class only performs, strictly in the order of the actions. */
@@ -90,7 +108,7 @@ export class CellRunner {
   #busy = false
   /** The current partial sum, as the machine's `combine` and `offer` mean it. */
   #current: PartialSum | undefined
-  #received: Lease | undefined
+  #received: Received | undefined
   readonly #offers = new Map<string, PartialSum>()
   readonly #awaited = new Map<string, ((sum: PartialSum | undefined) => void)[]>()
   readonly #slots = new Map<string, SlotWork>()
@@ -146,14 +164,14 @@ export class CellRunner {
    * A partial sum for a partner: waits until the cell offers it, at most `timeoutMs`. The caller releases the lease.
    * Undefined when it does not come in time, and at once when it is past.
    */
-  async offered(name: SumName, timeoutMs: number): Promise<Lease | undefined> {
+  async offered(name: SumName, timeoutMs: number): Promise<OfferedSum | undefined> {
     if (this.isPast(name)) return undefined
     const sum = this.#offers.get(offerKey(name)) ?? (await this.#awaitOffer(offerKey(name), timeoutMs))
     if (!sum) return undefined
     sum.lease.retain()
     try {
-      await sum.ready
-      return sum.lease
+      const [, ...roots] = await Promise.all([sum.ready, ...this.#rootsWithin(name)])
+      return { lease: sum.lease, roots }
     } catch {
       sum.lease.release()
       return undefined
@@ -200,6 +218,11 @@ export class CellRunner {
     return this.#state.phase === 'idle' || this.#state.phase === 'stopped' ? -1 : this.#state.plan.epoch
   }
 
+  #plan(): CellPlan {
+    const state = this.#state
+    return state.phase === 'idle' || state.phase === 'stopped' ? fail('internal', 'the cell has no plan') : state.plan
+  }
+
   /** Starts an action; calls to the engine queue up in its worker in this order. */
   #perform(action: CellAction): void {
     const epoch = this.#epoch()
@@ -229,7 +252,7 @@ export class CellRunner {
         run(this.#substitute({ epoch, step: action.step, level: action.level }, action.index, action.of))
         break
       case 'combine':
-        run(this.#combine(action.lower))
+        run(this.#combine(epoch, action.step, action.level, action.lower))
         break
       case 'applyUpdate':
         run(this.#update(epoch, action.step))
@@ -272,19 +295,43 @@ export class CellRunner {
     if (tamper?.(step, lease.bytes)) await compute.call('setSum', lease.bytes)
     this.#current?.lease.release()
     this.#current = { lease, ready: Promise.resolve() }
-    this.#hashSum(epoch, step, lease)
+    this.#takeDown(epoch, step, sumNumber(replica, replicas, replicas), this.#hashSum(lease))
     return { type: 'localSumReady', epoch, step }
   }
 
-  /** Hashes the replica's own sum beside the training thread. */
-  #hashSum(epoch: number, step: number, lease: Lease): void {
-    if (this.#options.proofs === false) return
+  /** Hashes a sum beside the training thread. */
+  #hashSum(lease: Lease, ready: Promise<unknown> = Promise.resolve()): Promise<Uint8Array> {
+    if (this.#options.proofs === false) return Promise.resolve(ZERO)
     lease.retain()
-    const work = this.#slot(epoch, Math.floor(step / this.#options.job.entrySteps))
-    const root = this.#ports.hashing.call('root', { ports: this.#options.sumPorts, bytes: lease.bytes })
-    const tracked = root.finally(() => lease.release())
-    tracked.catch(() => {})
-    work.sumRoots.push(tracked)
+    const root = ready.then(() =>
+      this.#ports.hashing.call('root', { ports: this.#options.sumPorts, bytes: lease.bytes }),
+    )
+    return root.finally(() => lease.release())
+  }
+
+  /** Takes down the root of a sum of a step. */
+  #takeDown(epoch: number, step: number, sum: number, root: Uint8Array | Promise<Uint8Array>): void {
+    if (this.#options.proofs === false) return
+    const coming = Promise.resolve(root)
+    coming.catch(() => {})
+    const { sumRoots } = this.#slot(epoch, Math.floor(step / this.#options.job.entrySteps))
+    sumRoots[this.#place(step, sum)] = coming
+  }
+
+  /** Where the root of a sum of a step stands in its slot. */
+  #place(step: number, sum: number): number {
+    return (step % this.#options.job.entrySteps) * sumsPerStep(this.#plan().replicas) + sum
+  }
+
+  /** Of the sums that one's own of a level was joined from, ascending. */
+  #rootsWithin({ epoch, step, level }: SumName): Promise<Uint8Array>[] {
+    if (this.#options.proofs === false) return []
+    const { replica, replicas } = this.#plan()
+    const { sumRoots } = this.#slot(epoch, Math.floor(step / this.#options.job.entrySteps))
+    return sumsWithin(replica, 2 * level, replicas).map((sum) => {
+      const root = sumRoots[this.#place(step, sum)]
+      return root ?? fail('internal', `sum ${sum} of step ${step} is not here`)
+    })
   }
 
   #slot(epoch: number, slot: number): SlotWork {
@@ -332,14 +379,16 @@ export class CellRunner {
 
   async #ask(name: SumName, partner: number): Promise<CellEvent | undefined> {
     const lease = this.#sums.take()
-    const found = await this.#ports.fetchSum(name, partner, lease.bytes)
-    if (found) this.#keepReceived(name, lease)
-    return this.#arrived(name, found ? lease : undefined, lease)
+    const { replicas } = this.#plan()
+    const within = this.#options.proofs === false ? 0 : sumsWithin(partner, 2 * name.level, replicas).length
+    const roots = await this.#ports.fetchSum(name, partner, lease.bytes, within)
+    if (roots) this.#keepReceived(name, sumNumber(partner, 2 * name.level, replicas), lease)
+    return this.#arrived(name, roots && { lease, roots }, lease)
   }
 
   /** Beside the training: who defends an entry later needs what it was sent, and does without where the disk is full. */
-  #keepReceived(name: SumName, lease: Lease): void {
-    const file = this.#ports.receivedFile?.(name)
+  #keepReceived(name: SumName, sum: number, lease: Lease): void {
+    const file = this.#ports.receivedFile?.(name, sum)
     if (file === undefined || this.#options.proofs === false) return
     lease.retain()
     const kept = this.#ports.hashing.call('keep', { bytes: lease.bytes, file })
@@ -350,16 +399,31 @@ export class CellRunner {
     const { compute } = this.#ports
     const lease = this.#sums.take()
     const own = this.#current
+    const { replicas } = this.#plan()
+    const roots = this.#sumsBehind(name.step, index, of, replicas)
     const computed = compute.call('sum', { step: name.step, replica: index, replicas: of, into: lease.bytes })
     // The engine's current sum is now the partner's: the very next call brings this cell's own back, so that whatever is
     // asked of the engine meanwhile (the partner's sum may come after all, or a new plan) finds it.
     const restored = own && compute.call('setSum', own.lease.bytes)
-    await Promise.all([computed, restored])
-    return this.#arrived(name, lease, lease)
+    await Promise.all([computed, restored, ...roots])
+    return this.#arrived(name, { lease, roots }, lease)
+  }
+
+  /** Roots of the sums that the one of `index` of `of` replicas is joined from, each of them computed. */
+  #sumsBehind(step: number, index: number, of: number, replicas: number): Promise<Uint8Array>[] {
+    const roots: Promise<Uint8Array>[] = []
+    for (let width = replicas; width > of && this.#options.proofs !== false; width /= 2) {
+      for (let replica = index; replica < width; replica += of) {
+        const lease = this.#sums.take()
+        const computed = this.#ports.compute.call('sum', { step, replica, replicas: width, into: lease.bytes })
+        roots.push(this.#hashSum(lease, computed).finally(() => lease.release()))
+      }
+    }
+    return roots
   }
 
   /** Keeps a partner's sum for `combine` if the machine still waits for it. */
-  #arrived(name: SumName, found: Lease | undefined, lease: Lease): CellEvent | undefined {
+  #arrived(name: SumName, found: Received | undefined, lease: Lease): CellEvent | undefined {
     const { epoch, step, level } = name
     const state = this.#state
     const waited = state.phase === 'exchanging' && state.plan.epoch === epoch && state.step === step
@@ -372,19 +436,26 @@ export class CellRunner {
     // The machine took it (its `combine` cleared the place), or it was late for this level.
     if (this.#received === found) {
       this.#received = undefined
-      found.release()
+      lease.release()
     }
     return undefined
   }
 
-  async #combine(lower: boolean): Promise<undefined> {
-    const other = this.#received
+  async #combine(epoch: number, step: number, level: number, lower: boolean): Promise<undefined> {
+    const received = this.#received
     this.#received = undefined
-    if (!other) throw new AssayError('internal', 'nothing was received to combine')
+    if (!received) throw new AssayError('internal', 'nothing was received to combine')
+    const { lease: other, roots } = received
+    const { replica, replicas } = this.#plan()
+    const partner = replica ^ level
+    const behind = sumsWithin(partner, 2 * level, replicas)
+    for (const [i, root] of roots.entries()) this.#takeDown(epoch, step, behind[i] as number, root)
+    this.#takeDown(epoch, step, sumNumber(partner, 2 * level, replicas), this.#hashSum(other))
     const into = this.#sums.take()
     const before = this.#current
     const ready = this.#ports.compute.call('join', { other: other.bytes, lower, into: into.bytes })
     this.#current = { lease: into, ready }
+    if (level > 1) this.#takeDown(epoch, step, sumNumber(replica, level, replicas), this.#hashSum(into, ready))
     try {
       await ready
     } finally {

@@ -1,7 +1,8 @@
 /** One job that this solver trains: its session, its cell, and the entries it has signed. */
-import { fromHex } from '#proto/bytes.ts'
+import { concatBytes, fromHex } from '#proto/bytes.ts'
 import { type Entry, encodeSignedEntry, entryDigest, type SignedEntry, signEntry } from '#proto/entry.ts'
 import { check, fail, isAssayError } from '#proto/errors.ts'
+import { HASH_BYTES } from '#proto/hash.ts'
 import { exchangesOf } from '#proto/lanes.ts'
 import { type JobView, trainableSteps } from '#proto/machines/job-view.ts'
 import { type ExchangeRequest, encodeExchangeRequest } from '#proto/messages.ts'
@@ -77,9 +78,9 @@ export class Training {
           this.#start = null
           return Promise.resolve(state)
         },
-        fetchSum: (name, partner, into) => this.#fetchSum(name, partner, into),
+        fetchSum: (name, partner, into, roots) => this.#fetchSum(name, partner, into, roots),
         checkpointFile: (epoch, step) => node.store.checkpoints.file(fromHex(job.jobId), epoch, step),
-        receivedFile: ({ epoch, step, level }) => this.#receivedFile(epoch, step, level),
+        receivedFile: ({ epoch, step }, sum) => node.store.received.file(fromHex(job.jobId), epoch, step, sum),
         checkpointed: (root, trees, file) => node.store.keepCheckpoint(root, program.state, trees, file),
         patiently: (work) =>
           whileDiskFails(work, node.signal, (error, failures) => {
@@ -99,14 +100,6 @@ export class Training {
         ...(options.tamper && { tamper: options.tamper }),
       },
     )
-  }
-
-  /** Of the first exchange, which brings the partner's own sum: later ones bring what it has joined. */
-  #receivedFile(epoch: number, step: number, level: number): string | undefined {
-    const { jobId, cells } = this.#job
-    const [first] = exchangesOf(cells.indexOf(this.#node.me), cells.length)
-    if (first?.level !== level) return undefined
-    return this.#node.store.received.file(fromHex(jobId), epoch, step, first.partner)
   }
 
   /** Takes in the job as it stands after a block: starts, rolls back, goes on or stops. */
@@ -217,9 +210,10 @@ export class Training {
     check(expected && asker === from, 'bad-input', 'sums are for the cells of the job', { consequence: 'ignore' })
     const name = { epoch, step, level }
     check(!this.#runner.isPast(name), 'stale', 'this cell has let go of that sum')
-    const lease = await this.#runner.offered(name, timeoutMs)
-    if (!lease) return fail('unavailable', 'this cell does not offer that sum')
-    const bytes = lease.bytes.slice()
+    const offered = await this.#runner.offered(name, timeoutMs)
+    if (!offered) return fail('unavailable', 'this cell does not offer that sum')
+    const { lease, roots } = offered
+    const bytes = concatBytes(lease.bytes, ...roots)
     lease.release()
     return bytes
   }
@@ -230,7 +224,12 @@ export class Training {
     await Promise.all([this.#hashing.close(), this.#session.close()])
   }
 
-  async #fetchSum(name: SumName, partner: number, into: Uint8Array): Promise<boolean> {
+  async #fetchSum(
+    name: SumName,
+    partner: number,
+    into: Uint8Array,
+    roots: number,
+  ): Promise<readonly Uint8Array[] | undefined> {
     const account = this.#job.cells[partner] ?? ''
     const impatience = Math.max(IMPATIENCE_MS, this.#runner.sumMs)
     const patience = this.#lost.has(account) ? impatience : PATIENCE_MS
@@ -246,22 +245,28 @@ export class Training {
       const peer = this.#node.announcer.peerOf(account)
       try {
         if (!peer) throw new Error('the partner has not announced itself')
-        const options = { maxResponse: into.length, timeoutMs: Math.ceil(left), signal: this.#node.signal, into }
-        const received = await this.#node.peer.request(peer, PROTOCOLS.exchange, request, options)
-        if (received.length !== into.length) throw new Error(`${received.length} bytes of ${into.length}`)
+        const size = into.length + roots * HASH_BYTES
+        const options = { maxResponse: size, timeoutMs: Math.ceil(left), signal: this.#node.signal }
+        const direct = roots === 0 ? { ...options, into } : options
+        const received = await this.#node.peer.request(peer, PROTOCOLS.exchange, request, direct)
+        if (received.length !== size) throw new Error(`${received.length} bytes of ${size}`)
+        if (roots > 0) into.set(received.subarray(0, into.length))
         this.#lost.delete(account)
-        return true
+        return Array.from({ length: roots }, (_, i) => {
+          const at = into.length + i * HASH_BYTES
+          return received.slice(at, at + HASH_BYTES)
+        })
       } catch (error) {
         // It is ahead, and alive: this cell catches up by computing both.
-        if (isAssayError(error, 'stale')) return false
+        if (isAssayError(error, 'stale')) return undefined
         this.#node.log.debug({ ...name, partner, error: String(error) }, 'no sum yet')
         await new Promise((resolve) => setTimeout(resolve, RETRY_MS))
       }
     }
-    if (name.epoch !== this.#epoch) return false
+    if (name.epoch !== this.#epoch) return undefined
     this.#lost.add(account)
     this.#node.log.warn({ ...name, partner }, 'the partner does not answer: computing its sum')
-    return false
+    return undefined
   }
 
   async #sign(action: SignAction, evidence: Evidence): Promise<void> {

@@ -18,7 +18,6 @@ export type Call =
 interface ChainEvidence {
   readonly entry: string
   readonly facts: string
-  readonly partner: string
   readonly node: string
   readonly nodePath: readonly string[]
   readonly words: readonly { readonly traced: boolean; readonly operand: bigint; readonly index: bigint }[]
@@ -28,12 +27,7 @@ interface ChainEvidence {
 const bytesOf = (text: string): Uint8Array => fromHex(text)
 
 function evidenceOf(of: ChainEvidence): Evidence {
-  const [entry, facts, partner, node] = [of.entry, of.facts, of.partner, of.node].map(bytesOf) as [
-    Uint8Array,
-    Uint8Array,
-    Uint8Array,
-    Uint8Array,
-  ]
+  const [entry, facts, node] = [of.entry, of.facts, of.node].map(bytesOf) as [Uint8Array, Uint8Array, Uint8Array]
   const words = Array.from(
     of.words,
     ({ traced, operand, index }): OpenedWord => ({ traced, operand: Number(operand), index: Number(index) }),
@@ -41,7 +35,6 @@ function evidenceOf(of: ChainEvidence): Evidence {
   return {
     ...(entry.length > 0 && { entry: decodeEntry(entry) }),
     ...(facts.length > 0 && { facts: decodeFacts(facts) }),
-    ...(partner.length > 0 && { partner: decodeEntry(partner) }),
     ...(node.length > 0 && { node }),
     ...(of.nodePath.length > 0 && { nodeOpening: Array.from(of.nodePath, bytesOf) }),
     ...(words.length > 0 && { words }),

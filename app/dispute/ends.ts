@@ -2,7 +2,7 @@
 import { microStep, runMicroStep, type Words } from '#arith/microstep.ts'
 import type { Source, TensorType, Word } from '#arith/types.ts'
 import { inputRule } from '#pinpoint/inputs.ts'
-import { graphOf, itemAt, ownSumItem, totalItem } from '#pinpoint/schedule.ts'
+import { graphOf, itemAt, sumItem, totalItem } from '#pinpoint/schedule.ts'
 import { LEAF_WORDS, readHeader, wordOf } from '#pinpoint/tree.ts'
 import type { End, Evidence } from '#pinpoint/types.ts'
 import type { Hex } from '#proto/terms.ts'
@@ -82,19 +82,22 @@ function wordsOf(at: Endpoint, left: Hex, right: Hex): EndReport['words'] {
 function comparedBy({ end, open, index, item = 0, value = 0, element = 0 }: Endpoint): [string, string] {
   const step = (leaf: number): string =>
     open === undefined ? `step ${leaf} of the entry` : `step ${open.entry.stepFrom + leaf}`
-  const numbered = (of: typeof ownSumItem): string =>
-    open === undefined ? 'an item' : `item ${of(open.schedule, index)}`
+  const numbered = (of: typeof sumItem): string => (open === undefined ? 'an item' : `item ${of(open.schedule, index)}`)
+  const sum = (leaf: number): string => {
+    const sums = open?.schedule.sums ?? 1
+    return `sum ${leaf % sums} of ${step(Math.floor(leaf / sums))}`
+  }
   switch (end) {
     case 'rootAfter':
       return ['the last item', "the entry's rootAfter"]
     case 'rootBefore':
       return ['the initial state, item 0', "the entry's rootBefore"]
     case 'sum':
-      return [`${numbered(ownSumItem)}, the own sum of ${step(index)}`, `what lanesRoot says of ${step(index)}`]
+      return [`${numbered(sumItem)}, ${sum(index)}`, 'what lanesRoot says of it']
     case 'metric':
       return [`the metrics in ${numbered(totalItem)}, the total`, `what metricsRoot says of ${step(index)}`]
     case 'inbound':
-      return ["what the other replica's entry says of its sum", `item ${item}`]
+      return ['what lanesRoot says of the sum', `item ${item}`]
     case 'input':
       return [
         open === undefined ? 'its source' : inputText(open.facts, itemAt(open.schedule, item), value),

@@ -56,7 +56,7 @@ export function itemText(open: Open, index: number): string {
     case 'add':
       return `step ${item.step}, the sum of items ${item.left} and ${item.right}`
     case 'inbound':
-      return `step ${item.step}, the sum of replica ${item.replica}`
+      return `step ${item.step}, sum ${item.sum} of those that replicas exchange`
     case 'update':
       return `step ${item.step}, the state after it`
   }

@@ -5,10 +5,8 @@ import { gameIdOf } from '#contracts/pinpoint.ts'
 import { holdsWords } from '#pinpoint/choice.ts'
 import type { Claim } from '#pinpoint/claim.ts'
 import { apply, expire, type Game, open as openGame, type Posts } from '#pinpoint/game.ts'
-import { itemAt } from '#pinpoint/schedule.ts'
 import type { Evidence, Move, Opening, Player, Position } from '#pinpoint/types.ts'
 import { fromHex, to0x } from '#proto/bytes.ts'
-import { entryDigest } from '#proto/entry.ts'
 import { fail } from '#proto/errors.ts'
 import { ARITY, HASH_BYTES, leafHash } from '#proto/hash.ts'
 import type { Hex } from '#proto/terms.ts'
@@ -151,27 +149,11 @@ class Replayer {
   #begin(seat: number, challenger: number, now: number): void {
     const { opened } = this.#record
     const { entry, facts } = this.#open
-    const slot = this.#slot()
-    const claim: Claim = {
-      ...{ entry: fromHex(opened.entryHash, 32), facts: fromHex(opened.factsHash, 32) },
-      ...{ replicas: opened.replicas, slot },
-    }
+    const digests = { entry: fromHex(opened.entryHash, 32), facts: fromHex(opened.factsHash, 32) }
+    const claim: Claim = { ...digests, replicas: opened.replicas }
     const shown = { entry, facts }
     const game = openGame(claim, opened.responsePeriod, this.#posts.get(seat) ?? new Map(), shown, now)
     this.#games.set(gameIdOf(opened.claimId, seat, challenger), { game, lost: false, shown, word: 0 })
-  }
-
-  /** Entries of the slot by replica: the court has named them, so what it let through is theirs. */
-  #slot(): Uint8Array[] {
-    const { opened } = this.#record
-    const slot: Uint8Array[] = Array.from({ length: opened.replicas }, () => new Uint8Array(32))
-    slot[this.#open.entry.replica] = fromHex(opened.entryHash, 32)
-    for (const call of this.#calls.values()) {
-      if (call.kind !== 'move' || call.move.kind !== 'prove') continue
-      const { partner } = call.move.evidence
-      if (partner !== undefined && partner.replica < opened.replicas) slot[partner.replica] = entryDigest(partner)
-    }
-    return slot
   }
 
   /** The game of an event, which must be in play. */
@@ -298,10 +280,6 @@ class Replayer {
     if (position.end === 'block') this.#computeBlock(event, position, evidence)
     if (position.end === 'word' || position.end === 'stored')
       same('the word in dispute', Number(BigInt(event.right)), position.elementWord)
-    if (position.end === 'inbound') {
-      const item = itemAt(this.#open.schedule, position.item ?? 0)
-      same('the replica of the sum', evidence.partner?.replica, item.kind === 'inbound' ? item.replica : undefined)
-    }
     // Either player may prove: whose move it was changes nothing.
     this.#apply(play, numbersOf(event.gameId).seat, position.turn, { kind: 'prove', evidence }, event.blockNumber)
     same('who has won', winner, play.game.position.winner)

@@ -205,7 +205,7 @@ export function checkEvidence(folders: BlobFolders, history: History): { outcome
     for (const [index, entry] of window.entries.entries()) {
       for (const { place, value, error } of folders.objects(OBJECTS.evidence, fromHex(entry.entryHash, 32))) {
         checked++
-        if (isEvidence(entry, value)) kept.set(entry.entryHash, value)
+        if (isEvidence(entry, replicasOf(window, entry), value)) kept.set(entry.entryHash, value)
         else {
           const why = error instanceof Error ? error.message : 'it does not have the roots in the entry'
           findings.add(`${place} (${entryPlace(window, index)})`, why)
@@ -216,12 +216,16 @@ export function checkEvidence(folders: BlobFolders, history: History): { outcome
   return { outcome: findings.outcome(`${checked} pieces of evidence have the roots in their entries`), kept }
 }
 
-function isEvidence({ entry }: EntryView, value: unknown): value is Evidence {
+/** Entries of the slot of an entry. */
+const replicasOf = ({ entries }: WindowView, { entry }: EntryView): number =>
+  entries.filter((one) => one.entry.stepFrom === entry.stepFrom).length
+
+function isEvidence({ entry }: EntryView, replicas: number, value: unknown): value is Evidence {
   const { sumRoots, metrics } = (value ?? {}) as { sumRoots?: unknown; metrics?: unknown }
   const lists = Array.isArray(sumRoots) && Array.isArray(metrics)
   if (!lists || ![...sumRoots, ...metrics].every((part) => part instanceof Uint8Array)) return false
   if (!sumRoots.every((root: Uint8Array) => root.length === 32)) return false
-  return metrics.every((row: Uint8Array) => row.length % 4 === 0) && evidenceMatches(entry, value as Evidence)
+  return metrics.every((row: Uint8Array) => row.length % 4 === 0) && evidenceMatches(entry, replicas, value as Evidence)
 }
 
 /** The first byte at which two strings of equal length differ. */

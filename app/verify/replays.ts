@@ -8,7 +8,7 @@ import type { EntryView, WindowView } from '#proto/machines/job-view.ts'
 import { hashTree } from '#proto/merkle.ts'
 import type { Replayed } from '#runtime/compute/replay.ts'
 import type { ComputeMethods } from '#runtime/compute/worker.ts'
-import { type Claim, judge, lanesRoot } from '#runtime/judge.ts'
+import { judge, lanesRoot } from '#runtime/judge.ts'
 import { Calls, sharedBytes } from '#runtime/rpc.ts'
 import type { KeptEvidence, OpenedSpec, SoundStates } from './blobs.ts'
 import { entryPlace } from './entries.ts'
@@ -226,35 +226,25 @@ class Replays {
     this.#steps += to - from
     this.#at = { step: to, root: toHex(replayed.rootAfter) }
     this.#options.onStep(this.#steps, this.#total)
-    const claims = entries.map(
-      ({ view }): Claim => ({ entry: view.entry, evidence: this.#material.evidence.get(view.entryHash) }),
-    )
-    for (const [replica, { index, view }] of entries.entries()) {
+    const shown = entries.flatMap(({ view }) => this.#material.evidence.get(view.entryHash) ?? [])
+    for (const { index, view } of entries) {
       this.#entries++
-      const judgement = judge(replayed, claims, replica)
+      const judgement = judge(replayed, view.entry, replicas, shown[0])
       const accused = judgement.accept ? index : (entries[judgement.against]?.index ?? index)
-      this.#compare(slot, index, view, replayed, replica, judgement.accept)
+      this.#compare(slot, index, view, replayed, judgement.accept)
       this.#verdicts(slot, index, view, judgement.accept, accused)
     }
     for (const [i, entry] of drawn.entries()) this.#proof(slot, entry, replayed.activations[i] as Uint8Array)
   }
 
   /** A claim of a final window holds in every root; a wrong one of a voided window is what it was voided for. */
-  #compare(
-    slot: Slot,
-    index: number,
-    { entry }: EntryView,
-    replayed: Replayed,
-    replica: number,
-    accept: boolean,
-  ): void {
+  #compare(slot: Slot, index: number, { entry }: EntryView, replayed: Replayed, accept: boolean): void {
     if (accept || slot.window.status !== 'final') return
     const place = entryPlace(slot.window, index)
-    const own = replayed.sumRoots.map((step) => step[replica] as Uint8Array)
     const roots: [string, Uint8Array, Uint8Array][] = [
       ['state root before it', entry.rootBefore, replayed.rootBefore],
       ['state root after it', entry.rootAfter, replayed.rootAfter],
-      ['root of its lane sums', entry.lanesRoot, lanesRoot(own)],
+      ['root of its sums', entry.lanesRoot, lanesRoot(replayed.sumRoots)],
       ['root of its metrics', entry.metricsRoot, hashTree([...replayed.metricRoots])],
     ]
     for (const [what, claimed, computed] of roots)

@@ -65,8 +65,7 @@ const opened = (): NonNullable<typeof open> => open ?? fail('wrong-state', 'no j
 peer.handle(
   PROTOCOLS.exchange,
   async (body) => {
-    const lease = await cell?.offered(decodeExchangeRequest(body), WAIT_MS)
-    if (!lease) fail('unavailable', 'no such sum')
+    const { lease } = (await cell?.offered(decodeExchangeRequest(body), WAIT_MS)) ?? fail('unavailable', 'no such sum')
     const bytes = lease.bytes.slice()
     lease.release()
     return bytes
@@ -74,7 +73,7 @@ peer.handle(
   { maxRequest: MAX_EXCHANGE_BYTES },
 )
 
-async function fetchSum(name: SumName, into: Uint8Array): Promise<boolean> {
+async function fetchSum(name: SumName, into: Uint8Array): Promise<readonly Uint8Array[]> {
   const { job, index } = opened()
   const [partner] = peer.peers()
   const request = encodeExchangeRequest({ jobId: job, ...name, replica: index })
@@ -83,7 +82,8 @@ async function fetchSum(name: SumName, into: Uint8Array): Promise<boolean> {
     timeoutMs: WAIT_MS,
     into,
   })
-  return true
+  // One of two replicas: what arrives was joined from nothing else.
+  return []
 }
 
 /** As a solver signs: evidence and signature are durable before the entry is announced. */

@@ -7,7 +7,7 @@ import { factsOf } from '#pinpoint/facts.ts'
 import { hashOf, ShownTrees } from '#pinpoint/play/context.ts'
 import { type Outcome, play } from '#pinpoint/play/match.ts'
 import { sidesOf, stubborn, viewsOf } from '#pinpoint/play/sides.ts'
-import { itemsOf, type Schedule } from '#pinpoint/schedule.ts'
+import { itemsOf, type Schedule, sumCount } from '#pinpoint/schedule.ts'
 import type { Facts, List, Statement } from '#pinpoint/types.ts'
 import { bytesEqual } from '#proto/bytes.ts'
 import type { Entry } from '#proto/entry.ts'
@@ -27,12 +27,10 @@ export interface Ground {
   readonly bytes: Uint8Array
   readonly schedule: Schedule
   readonly entry: Entry
-  /** Entries of the slot, by replica. */
-  readonly slot: readonly Entry[]
   readonly statement: EntryStatement
 }
 
-/** The honest entries of a slot, from the first step on, and the ground of games about one of them. */
+/** The honest entry of a replica, from the first step on, and the ground of games about it. */
 export async function groundOf(
   runner: Runner,
   { spec, program, data: bytes }: LoadedJob,
@@ -42,25 +40,17 @@ export async function groundOf(
   const { replicas } = spec
   const data = new Dataset(spec.data, bytes)
   const facts = factsOf(spec, program)
-  const source = (r: number): EntrySource => ({
-    ...{ spec, program, data, replicas },
-    entry: { replica: r, stepFrom: 0, stepTo: steps },
-  })
-  const statements = Array.from({ length: replicas }, (_, r) => new EntryStatement(source(r), runner))
-  const slot: Entry[] = []
-  for (const [r, statement] of statements.entries()) {
-    const root = new Uint8Array(32)
-    const base: Entry = {
-      ...{ jobId: root, epoch: 1, replica: r, window: 0, stepFrom: 0, stepTo: steps },
-      ...{ rootBefore: root, rootAfter: root, lanesRoot: root, metricsRoot: root },
-      solver: new Uint8Array(20).fill(1 + r),
-    }
-    slot.push(await entryOf(statement, itemsOf(facts, base, replicas), base))
+  const source: EntrySource = { spec, program, data, replicas, entry: { replica, stepFrom: 0, stepTo: steps } }
+  const statement = new EntryStatement(source, runner)
+  const root = new Uint8Array(32)
+  const base: Entry = {
+    ...{ jobId: root, epoch: 1, replica, window: 0, stepFrom: 0, stepTo: steps },
+    ...{ rootBefore: root, rootAfter: root, lanesRoot: root, metricsRoot: root },
+    solver: new Uint8Array(20).fill(1 + replica),
   }
-  const entry = slot[replica] as Entry
-  const statement = statements[replica] as EntryStatement
-  const schedule = itemsOf(facts, entry, replicas)
-  return { runner, program, source: source(replica), bytes, schedule, entry, slot, statement }
+  const schedule = itemsOf(facts, base, replicas)
+  const entry = await entryOf(statement, schedule, base)
+  return { runner, program, source, bytes, schedule, entry, statement }
 }
 
 /** The entry that follows from a statement; fields that do not are taken from `base`. */
@@ -68,7 +58,7 @@ export async function entryOf(statement: Statement, schedule: Schedule, base: En
   const item = (index: number): Promise<Hash> => statement.preimage({ level: 'items' }, 0, index)
   const root = async (of: 'sum' | 'metric'): Promise<Hash> => {
     const list: List = { level: 'results', of }
-    const height = rootHeight('results', schedule.steps)
+    const height = rootHeight('results', of === 'sum' ? sumCount(schedule) : schedule.steps)
     return hashOf(list, height, await statement.preimage(list, height, 0))
   }
   return {
@@ -117,8 +107,7 @@ export async function dispute(
   window = 0,
 ): Promise<Dispute> {
   const entry = { ...asserter.entry, window }
-  const slot = ground.slot.map((one, r) => (r === entry.replica ? entry : one))
-  const about = caseOf({ ...ground.source, bytes: ground.bytes, entry, slot })
+  const about = caseOf({ ...ground.source, bytes: ground.bytes, entry })
   const shown = new ShownTrees(served ? asserter.statement : undefined)
   const views = viewsOf(about, asserter.statement, challenger, shown)
   const claim = claimOf(about)

@@ -32,6 +32,8 @@ export interface Actor {
   readonly forge?: Forge
   /** All cells are in it. */
   readonly pair?: boolean
+  /** The others do not say what it says: the contract takes neither, and it has to come back with the truth. */
+  readonly alone?: boolean
   readonly judging?: Judging
   /** Crooked accounts that challenge the claim, each with a bond. */
   readonly sybils?: number
@@ -44,8 +46,6 @@ export interface Actor {
   readonly solver?: Manner
   readonly acceptor?: Manner
   readonly challenger?: Manner
-  /** The honest whistleblower challenges the claim whatever its audit says. */
-  readonly challenged?: boolean
   /** The solver of a true claim is in league with its challengers. */
   readonly crookedSolver?: boolean
   readonly rulings: readonly ('Refuted' | 'Upheld')[]
@@ -112,6 +112,10 @@ const SOLVERS: readonly Actor[] = [
   {
     ...{ name: 'other inbound sum', lie: 'two cells agree on a sum that neither claims', ...two, forge: otherInbound },
     ...{ pair: true, ...FALSE, ends: ['inbound'] },
+  },
+  {
+    ...{ name: 'two-faced partner', lie: 'sends a wrong sum and claims the right one', ...two, forge: twoFaced },
+    ...{ alone: true, rulings: [] },
   },
 ]
 
@@ -207,19 +211,3 @@ const OTHERS: readonly Actor[] = [
 ]
 
 export const ACTORS: readonly Actor[] = [...SOLVERS, ...OTHERS]
-
-/**
- * What is not solved: honest parties lose. Sums are not signed when they are sent, so a replica that was sent another one than its partner
- * claims has an entry that it cannot defend; and the liar's own entry stands, since what differs from a replay of it first is a
- * sum that the deceived partner does claim.
- */
-export const UNSOLVED: readonly Actor[] = [
-  {
-    ...{ name: 'two-faced partner', lie: 'sends a wrong sum and claims the right one', ...two, ...FALSE },
-    ...{ forge: twoFaced, ends: ['inbound'] },
-  },
-  {
-    ...{ name: 'two-faced partner, challenged', lie: 'so, and its own claim is challenged', ...two, forge: twoFaced },
-    ...{ challenged: true, rulings: ['Upheld', 'Refuted'], ends: ['inbound', 'inbound'] },
-  },
-]

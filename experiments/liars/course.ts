@@ -3,16 +3,17 @@ import type { EntryView, Hex, WindowView } from '#contracts/abi/types.generated.
 import { hex } from '#contracts/entries.ts'
 import { isContractError } from '#contracts/errors.ts'
 import { commitmentOf, type Verdict } from '#contracts/sender.ts'
+import { sumCount } from '#pinpoint/schedule.ts'
 import type { Statement } from '#pinpoint/types.ts'
 import { bytesEqual, fromHex } from '#proto/bytes.ts'
 import { type Entry, entryDigest, type SignedEntry, signDigest, signEntry } from '#proto/entry.ts'
 import { sha256 } from '#proto/hash.ts'
-import type { Claim } from '#runtime/judge.ts'
+import type { Evidence } from '#runtime/judge.ts'
 import { EntryStatement } from '#runtime/pinpoint/statement.ts'
 import { entryOf } from '../fork-sweep/fork.ts'
 import type { Account, Chain } from './chain.ts'
 import type { Forged } from './forgeries.ts'
-import { type Ground, type Place, stepsOf } from './ground.ts'
+import type { Ground, Place } from './ground.ts'
 
 /** Accounts by what they do in a job. */
 export interface Cast {
@@ -88,16 +89,7 @@ export class Course {
   async commit(forged: ReadonlyMap<number, Forged> = new Map()): Promise<Committed> {
     const { reader } = this.#chain
     const { nextWindow: window, epoch } = await reader.jobOf(this.jobId)
-    const cells = await this.cells()
-    const statements = cells.map((_, replica) => this.#computed({ window, replica }, forged))
-    const entries: SignedEntry[] = []
-    for (const [replica, cell] of cells.entries()) {
-      const place = { window, replica }
-      const base = this.#ground.base(fromHex(this.jobId, 32), epoch, place, cell)
-      const follows = await entryOf(statements[replica] as Statement, this.#ground.schedule(place), base)
-      const entry: Entry = { ...follows, ...forged.get(replica)?.change }
-      entries.push(signEntry(this.#chain.account(cell).key, entry))
-    }
+    const { entries, statements } = await this.#signed(window, epoch, forged)
     await this.#chain.block(() => this.#cast.coordinator.assay.commitWindow(this.jobId, epoch, window, entries))
     const views = await this.#views(window, entries.length)
     return {
@@ -109,8 +101,23 @@ export class Course {
     }
   }
 
+  /** What all cells sign about a window. */
+  async #signed(window: number, epoch: number, forged: ReadonlyMap<number, Forged>) {
+    const cells = await this.cells()
+    const statements = cells.map((_, replica) => this.#computed({ window, replica }, forged))
+    const entries: SignedEntry[] = []
+    for (const [replica, cell] of cells.entries()) {
+      const place = { window, replica }
+      const base = this.#ground.base(fromHex(this.jobId, 32), epoch, place, cell)
+      const follows = await entryOf(statements[replica] as Statement, this.#ground.schedule(place), base)
+      const entry: Entry = { ...follows, ...forged.get(replica)?.change }
+      entries.push(signEntry(this.#chain.account(cell).key, entry))
+    }
+    return { entries, statements }
+  }
+
   /**
-   * Tries to commit entries that are not the cells' for the next window: those of the window before it, or ones that somebody else has signed.
+   * Tries to commit entries for the next window that are those of the window before it, or that somebody else has signed.
    * @returns whether the contract refuses them
    */
   async refuses(hands: 'old entries' | 'foreign signatures', committed: Committed | undefined): Promise<boolean> {
@@ -121,9 +128,19 @@ export class Course {
       return { entry, signature: signDigest(this.#cast.bystander.key, entryDigest(entry)) }
     })
     const entries = hands === 'old entries' ? (committed?.entries ?? []) : foreign
+    return await this.#refuses(epoch, window, entries, hands === 'old entries' ? 'WrongEntry' : 'BadSignature')
+  }
+
+  /** Tries to commit entries of the next window of which `forged` are false. @returns whether the contract refuses them for disagreeing */
+  async disagrees(forged: ReadonlyMap<number, Forged>): Promise<boolean> {
+    const { nextWindow: window, epoch } = await this.#chain.reader.jobOf(this.jobId)
+    const { entries } = await this.#signed(window, epoch, forged)
+    return await this.#refuses(epoch, window, entries, 'WrongEntry')
+  }
+
+  async #refuses(epoch: number, window: number, entries: readonly SignedEntry[], why: 'WrongEntry' | 'BadSignature') {
     const { assay } = this.#cast.coordinator
     const [sent] = await this.#chain.attempt([() => assay.commitWindow(this.jobId, epoch, window, entries)])
-    const why = hands === 'old entries' ? 'WrongEntry' : 'BadSignature'
     return sent !== undefined && 'refused' in sent && isContractError(sent.refused, why)
   }
 
@@ -160,19 +177,14 @@ export class Course {
   /** What an honest auditor finds about an entry, and its proof of replay. */
   async audit({ window, entries, statements, silent, hashes }: Committed, index: number) {
     const seed = fromHex((await this.view(window)).seed, 32)
-    const claims = await Promise.all(
-      entries.map(async ({ entry }, replica): Promise<Claim> => {
-        if (silent.has(replica)) return { entry, evidence: undefined }
-        const statement = statements[replica] as Statement
-        const { stepFrom, stepTo } = stepsOf(window)
-        const sumRoots: Uint8Array[] = []
-        for (let leaf = 0; leaf < stepTo - stepFrom; leaf++) {
-          sumRoots.push(await statement.preimage({ level: 'results', of: 'sum' }, 0, leaf))
-        }
-        return { entry, evidence: { sumRoots, metrics: [] } }
-      }),
-    )
-    return this.#ground.audit(claims, { window, replica: index }, seed, fromHex(hashes[index] as Hex, 32))
+    const open = entries.findIndex((_, replica) => !silent.has(replica))
+    const sumRoots: Uint8Array[] = []
+    for (let leaf = 0; open >= 0 && leaf < sumCount(this.#ground.schedule({ window, replica: open })); leaf++) {
+      sumRoots.push(await (statements[open] as Statement).preimage({ level: 'results', of: 'sum' }, 0, leaf))
+    }
+    const evidence: Evidence | undefined = open < 0 ? undefined : { sumRoots, metrics: [] }
+    const { entry } = entries[index] as SignedEntry
+    return this.#ground.audit(entry, evidence, seed, fromHex(hashes[index] as Hex, 32))
   }
 
   /** All drawn verifiers commit and reveal. */

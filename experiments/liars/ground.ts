@@ -12,7 +12,7 @@ import { presetOf } from '#proto/presets.ts'
 import { createTerms, type Hex, type JobTerms } from '#proto/terms.ts'
 import { type Replayed, replay } from '#runtime/compute/replay.ts'
 import { Dataset } from '#runtime/dataset.ts'
-import { type Claim, type Judgement, judge } from '#runtime/judge.ts'
+import { type Evidence, type Judgement, judge } from '#runtime/judge.ts'
 import type { EntrySource } from '#runtime/pinpoint/results.ts'
 import { Runner } from '#runtime/pinpoint/runner.ts'
 import { EntryStatement } from '#runtime/pinpoint/statement.ts'
@@ -126,18 +126,19 @@ export class Ground {
     }
   }
 
-  /** Replays a window as a verifier does: its verdict on the claim of a replica, and its proof of replay. */
-  audit(claims: readonly Claim[], { window, replica }: Place, seed: Hash, entryHash: Hash) {
+  /** Replays a window as a verifier does: its verdict on an entry, and its proof of replay. */
+  audit(entry: Entry, evidence: Evidence | undefined, seed: Hash, entryHash: Hash) {
+    const { window } = entry
     const { microBatches } = this.job.spec
     const { micro } = this.job.program
     const drawn = drawActivation(seed, entryHash, microBatches, micro.nodes.length)
     this.#trainer.loadState(this.#states[window] as Uint8Array)
     const replayed: Replayed = replay(this.#trainer, {
       ...stepsOf(window),
-      replicas: claims.length,
+      replicas: this.size.replicas,
       activations: [{ microBatch: drawn.microBatch, node: micro.inputs.length + drawn.node }],
     })
-    const judgement: Judgement = judge(replayed, claims, replica)
+    const judgement: Judgement = judge(replayed, entry, this.size.replicas, evidence)
     const digest = (verifier: Hex): Hash =>
       replayDigest(addressBytes(verifier), seed, replayed.activations[0] as Uint8Array)
     return { judgement, digest }

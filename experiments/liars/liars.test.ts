@@ -4,7 +4,14 @@ import { ACTORS } from './cast.ts'
 import { Stage } from './stage.ts'
 
 const NAMES = [
-  ...['forged entry', 'replayed old proof', 'wrong lane sum', 'griefing verifier', 'Sybil that launders'],
+  ...[
+    'forged entry',
+    'replayed old proof',
+    'wrong lane sum',
+    'two-faced partner',
+    'griefing verifier',
+    'Sybil that launders',
+  ],
   ...['colluders, true claim', 'attack on a partner', 'stalling solver', 'eight Sybils', 'inconsistent solver'],
 ]
 

@@ -6,13 +6,14 @@ import { EntryStatement } from '#runtime/pinpoint/statement.ts'
 import { entryOf } from '../fork-sweep/fork.ts'
 import { type Forge, nobodys, sumsOf, wrongLaneSum } from './forgeries.ts'
 
-/** The replica's sum of a partner, in the first step, is not the one that the partner has claimed. */
+/** The sum that the replica has received, in the first step, is not the one that it claims to have. */
 export const otherInbound: Forge = async (ground, place) => {
   const source = ground.source(place)
   const ports = [...ground.job.program.gradients, ...ground.job.program.metrics]
   const bytes = new Uint8Array(ports.reduce((sum, { type }) => sum + 4 * elementsOf(type.shape), 0))
   const received: NonNullable<EntrySource['received']> = (step) => (step === source.entry.stepFrom ? bytes : undefined)
-  return { statement: new EntryStatement({ ...source, received }, ground.runner) }
+  const { lanesRoot } = await entryOf(ground.truth(place), ground.schedule(place), nobodys(ground, place))
+  return { statement: new EntryStatement({ ...source, received }, ground.runner), change: { lanesRoot } }
 }
 
 /**
@@ -32,9 +33,9 @@ export const twoFaced: Forge = async (ground, place, seed) => {
     // What the wrong sum has changed must matter to the partner's next one.
     if (bytesEqual(sums(first + 1), honest)) continue
     const theirs = new EntryStatement(deceived, ground.runner)
-    const { rootAfter } = await entryOf(theirs, ground.schedule(partner), nobodys(ground, partner))
+    const { rootAfter, metricsRoot } = await entryOf(theirs, ground.schedule(partner), nobodys(ground, partner))
     const received: NonNullable<EntrySource['received']> = (step) => (step === first ? undefined : sums(step))
     const statement = new EntryStatement({ ...ground.source(place), received }, ground.runner)
-    return { statement, change: { rootAfter }, sent: only }
+    return { statement, change: { rootAfter, metricsRoot }, sent: only }
   }
 }

@@ -33,7 +33,7 @@ export interface Player {
 export interface Disputed {
   readonly about: Case
   readonly entry: Entry
-  readonly slot: readonly Entry[]
+  readonly replicas: number
 }
 
 /** The honest side, whichever it is, as the compute worker of every process decides. */
@@ -43,11 +43,11 @@ export class Honest implements Player {
   readonly #entry: Uint8Array
 
   /** @param received what the solver of the entry has kept of its partners' sums, if it is the solver's */
-  constructor(ground: Ground, { entry, slot }: Disputed, received: readonly ReceivedSum[] = []) {
+  constructor(ground: Ground, { entry, replicas }: Disputed, received: readonly ReceivedSum[] = []) {
     const { spec, program, data: bytes } = ground.job
     this.#claims = new Claims({ spec, program, data: ground.data, bytes, engine: ground.engine })
     const { before } = ground.source(entry)
-    const request: ClaimRequest = { entry, slot, received, ...(before && { before }) }
+    const request: ClaimRequest = { entry, replicas, received, ...(before && { before }) }
     this.#claims.open(request)
     this.#entry = entryDigest(entry)
   }

@@ -3,13 +3,15 @@ import type { EntryView, Hex, Ruling } from '#contracts/abi/types.generated.ts'
 import { hex } from '#contracts/entries.ts'
 import { longestGame } from '#pinpoint/game.ts'
 import type { Player as Side, Statement } from '#pinpoint/types.ts'
+import type { SignedEntry } from '#proto/entry.ts'
 import type { ReceivedSum } from '#runtime/compute/dispute.ts'
 import { caseOf } from '#runtime/pinpoint/case.ts'
+import { entryOf } from '../fork-sweep/fork.ts'
 import { type Books, booksOf, wealthOf } from './books.ts'
 import type { Actor } from './cast.ts'
 import type { Account, Chain } from './chain.ts'
 import { type Cast, type Committed, Course, castOf } from './course.ts'
-import { type Forge, type Forged, flippedBit, wrongReduction } from './forgeries.ts'
+import { type Forge, type Forged, flippedBit, nobodys, wrongReduction } from './forgeries.ts'
 import { type Ground, type Place, stepsOf } from './ground.ts'
 import { type Disputed, Honest, Liar, type Manner, type Player } from './players.ts'
 import { type Decided, decidedGames } from './record.ts'
@@ -93,7 +95,7 @@ class Trial {
 
   /** Honest windows, then the one that is lied about. */
   async #commit(course: Course): Promise<Committed> {
-    const { forge, windows, pair, solver, crookedSolver, hands } = this.#actor
+    const { forge, windows, pair, alone, solver, crookedSolver, hands } = this.#actor
     let last: Committed | undefined
     for (let window = 0; window < windows - 1; window++) last = await course.pass()
     if (hands !== undefined && !(await course.refuses(hands, last))) this.#found.push(`the contract takes ${hands}`)
@@ -103,18 +105,28 @@ class Trial {
     if (forge === undefined) return await course.commit()
     this.#crooked.set(cells[0] as Hex, solver ?? {})
     const forged = await forge(this.#ground, place, this.#seed)
+    if (alone) {
+      if (!(await course.disagrees(new Map([[0, forged]]))))
+        this.#found.push('the contract takes entries that disagree')
+      // Nothing of it is on the chain: it has lost its time.
+      this.#crooked.clear()
+      return await course.commit()
+    }
     this.#forged.set(0, forged)
     if (pair) await this.#pairUp(cells, place, forged)
     return await course.commit(this.#forged)
   }
 
-  /** The other cells claim the state of the first one, which is not what follows from their own sums. */
-  async #pairUp(cells: readonly Hex[], place: Place, { statement }: Forged): Promise<void> {
-    const { count } = this.#ground.schedule(place)
-    const rootAfter = await statement.preimage({ level: 'items' }, 0, count - 1)
+  /** The other cells claim what the first one does, which is not what follows from their own sums. */
+  async #pairUp(cells: readonly Hex[], place: Place, { statement, change }: Forged): Promise<void> {
+    const follows = await entryOf(statement, this.#ground.schedule(place), nobodys(this.#ground, place))
+    const { rootAfter, lanesRoot, metricsRoot } = { ...follows, ...change }
     for (const [replica, cell] of cells.entries()) {
       if (replica === 0) continue
-      this.#forged.set(replica, { statement: this.#ground.truth({ ...place, replica }), change: { rootAfter } })
+      this.#forged.set(replica, {
+        statement: this.#ground.truth({ ...place, replica }),
+        change: { rootAfter, lanesRoot, metricsRoot },
+      })
       this.#crooked.set(cell, {})
     }
   }
@@ -127,8 +139,7 @@ class Trial {
   }
 
   async #sybils(course: Course, { window }: Committed): Promise<void> {
-    const { sybils = 0, late, target = 0, challenged } = this.#actor
-    if (challenged) await this.#challenge(course, window, target, [this.#cast.whistleblower])
+    const { sybils = 0, late, target = 0 } = this.#actor
     if (sybils === 0) return
     if (late) await this.#chain.reach((await course.view(window)).challengesUntil - 1)
     await this.#challenge(course, window, target, this.#cast.sybils.slice(0, sybils))
@@ -182,13 +193,13 @@ class Trial {
       const { disputed } = (await this.#chain.reader.entryOf(course.jobId, window, replica)) as EntryView
       if (!disputed) continue
       const { spec, program, data: bytes } = this.#ground.job
-      const slot = entries.map(({ entry }) => entry)
-      const entry = slot[replica] as (typeof slot)[number]
-      const about = caseOf({ spec, program, bytes, entry, slot })
-      const players = this.#players({ about, entry, slot }, replica)
+      const { entry } = entries[replica] as SignedEntry
+      const replicas = entries.length
+      const about = caseOf({ spec, program, bytes, entry, replicas })
+      const players = this.#players({ about, entry, replicas }, replica)
       const known = this.#disputes.get(entryHash)
       const fromBlock = known?.fromBlock ?? (await course.view(window)).committedAt
-      const made: Dispute = { about, entry, slot, entryHash, fromBlock, playerOf: await players }
+      const made: Dispute = { about, entry, replicas, entryHash, fromBlock, playerOf: await players }
       this.#disputes.set(entryHash, made)
       open.push(made)
     }
@@ -224,7 +235,7 @@ class Trial {
       if (from === replica || sent === undefined) continue
       for (let step = stepFrom; step < stepTo; step++) {
         const bytes = sent(step)
-        if (bytes !== undefined) sums.push({ step, replica: from, bytes })
+        if (bytes !== undefined) sums.push({ step, sum: from, bytes })
       }
     }
     return sums
@@ -267,7 +278,7 @@ class Trial {
         fault(lost === 0n && crooked.size === 1, `${account} has lied and lost nothing`)
       } else fault(lost > 0n, `${account} is honest and has lost ${lost}`)
     }
-    fault(net >= 0n, 'lying has paid')
+    fault(crooked.size > 0 && net >= 0n, 'lying has paid')
     return faults
   }
 }

@@ -24,9 +24,9 @@ export interface Definitions {
 export interface Case {
   readonly entry: Entry
   readonly facts: Facts
+  /** Replicas of the entry's plan. */
+  readonly replicas: number
   readonly schedule: Schedule
-  /** Entries of the slot, by replica. */
-  readonly slot: readonly Entry[]
   readonly definitions: Definitions
   /** Opening of the leaf of the data set that holds byte `at`. */
   data(at: number): Promise<Opening>

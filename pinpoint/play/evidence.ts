@@ -8,7 +8,7 @@ import type { Hash } from '#proto/ids.ts'
 import { DTYPE_CODE } from '#proto/merkle.ts'
 import { chosen } from '../claim.ts'
 import { dataElement, inputRule, resultLeaves, sumLeaves } from '../inputs.ts'
-import { type GraphName, graphOf, itemAt, ownSumItem, totalItem } from '../schedule.ts'
+import { type GraphName, graphOf, itemAt, sumCount, sumItem, sumLeaf, totalItem } from '../schedule.ts'
 import { LEAF_WORDS, wordOf } from '../tree.ts'
 import type { Evidence, Facts, List, OpenedWord, Opening, Position, Statement } from '../types.ts'
 import type { Case, Trees } from './context.ts'
@@ -41,18 +41,16 @@ export async function evidenceFor(view: View, position: Position): Promise<Evide
       return openings(await openedItem(view, position, schedule.count - 1))
     case 'rootBefore':
       return openings(await openedItem(view, position, 0))
-    case 'sum':
-      return openings(
-        await openedItem(view, position, ownSumItem(schedule, position.index)),
-        await openItem(view.trees, SUMS, entry.lanesRoot, schedule.steps, position.index),
-      )
+    case 'sum': {
+      const item = sumItem(schedule, position.index)
+      if (item === undefined) return undefined
+      return openings(await openedItem(view, position, item), await openedSum(view, position.index))
+    }
     case 'metric':
       return openings(...(await metricOpenings(view, position)))
     case 'inbound': {
       const item = itemAt(schedule, chosen(position, 'item'))
-      const partner = item.kind === 'inbound' ? view.about.slot[item.replica] : undefined
-      const found = partner && (await openings(await inboundOpening(view, position)))
-      return found && { ...found, partner }
+      return item.kind === 'inbound' ? openings(await openedSum(view, sumLeaf(schedule, item))) : undefined
     }
     case 'input':
       return openings(...(await inputOpenings(view, position)))
@@ -81,6 +79,10 @@ export async function evidenceFor(view: View, position: Position): Promise<Evide
 const openedItem = ({ trees, about }: View, { roots }: Position, item: number): Promise<Opened | undefined> =>
   openItem(trees, ITEMS, roots.items as Hash, about.schedule.count, item)
 
+/** A sum that the entry commits to. */
+const openedSum = ({ trees, about: { entry, schedule } }: View, leaf: number): Promise<Opened | undefined> =>
+  openItem(trees, SUMS, entry.lanesRoot, sumCount(schedule), leaf)
+
 /** A leaf of an item that both sides agree on. */
 const agreedLeaf = (
   { own }: View,
@@ -100,25 +102,6 @@ async function metricOpenings(view: View, position: Position): Promise<(Opened |
     opened.push(await agreedLeaf(view, total, item.found, sumLeaves(facts), facts.gradients + j))
   }
   return [...opened, await openItem(view.trees, METRICS, entry.metricsRoot, schedule.steps, position.index)]
-}
-
-async function inboundOpening(view: View, position: Position): Promise<Opened | undefined> {
-  const { schedule, slot } = view.about
-  const index = chosen(position, 'item')
-  const item = itemAt(schedule, index)
-  const partner = item.kind === 'inbound' ? slot[item.replica] : undefined
-  if (partner === undefined) return undefined
-  return openAmong(await ownOfSteps(view, index), partner.lanesRoot, item.step - schedule.stepFrom)
-}
-
-/** One's own items of all steps that stand in them where `item` stands in its own. */
-async function ownOfSteps({ about: { schedule }, own }: View, item: number): Promise<Hash[]> {
-  const { first, count, step } = schedule
-  const items: Hash[] = []
-  for (let at = first + ((item - first) % step.length); at < count; at += step.length) {
-    items.push(await own.preimage(ITEMS, 0, at))
-  }
-  return items
 }
 
 async function inputOpenings(view: View, position: Position): Promise<(Opened | undefined)[]> {

@@ -6,6 +6,7 @@ import { encodeEntry } from '#proto/entry.ts'
 import type { Hash } from '#proto/ids.ts'
 import { hashTree } from '#proto/merkle.ts'
 import { type SeededRandom, seededRandom } from '#proto/testing.ts'
+import { sumCount, sumItem } from '../schedule.ts'
 import { type Lies, smallJob, World, type WorldOptions } from '../testing.ts'
 import type { End } from '../types.ts'
 import { treesOf } from './context.ts'
@@ -27,6 +28,7 @@ const SETTINGS: readonly Setting[] = [
   { job: one, options: { stepTo: 2 } },
   { job: one, options: { stepFrom: 3, stepTo: 4, before } },
   { job: four, options: { stepTo: 1, replicas: 2, replica: 1 } },
+  { job: four, options: { stepTo: 1, replicas: 4, replica: 2 } },
 ]
 const truths = SETTINGS.map(({ job, options }) => new World(job, options))
 
@@ -53,13 +55,23 @@ function lieIn(truth: World, random: SeededRandom): Lies {
   // An inbound sum is the result of no phase.
   const item = random.pick(kind === 'leaves' ? all : all.filter((i) => truth.item(i).kind !== 'inbound'))
   const draw = random.u32()
+  const { schedule } = truth
+  const ownSums = Array.from({ length: sumCount(schedule) }, (_, i) => i).filter(
+    (i) => sumItem(schedule, i) !== undefined,
+  )
   // Whether `rootBefore` is what the entry before it ends in is not for a game to decide.
   const fields = ['rootAfter', 'lanesRoot', 'metricsRoot', ...(truth.schedule.first === 1 ? ['rootBefore'] : [])]
   switch (kind) {
     case 'leaves':
-      return { leaves: (i, leaves) => i === item && spoil(leaves, seededRandom(draw)) }
+      return {
+        leaves: (i, leaves) => i === item && spoil(leaves, seededRandom(draw)),
+        // What was received and is claimed so is no lie of this replica.
+        ...(truth.item(item).kind === 'inbound' && {
+          sums: (sums) => void sums.splice(0, sums.length, ...truth.sumRoots()),
+        }),
+      }
     case 'sums':
-      return { sums: (sums) => spoil(sums, seededRandom(draw)) }
+      return { sums: (sums) => void sums.splice(random.pick(ownSums), 1, seededRandom(draw).bytes(32)) }
     case 'metrics':
       return { metrics: (leaf, metrics) => leaf === 0 && spoil(metrics, seededRandom(draw)) }
     case 'root':

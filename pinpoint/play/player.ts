@@ -7,7 +7,7 @@ import { ARITY, sha256 } from '#proto/hash.ts'
 import type { Hash } from '#proto/ids.ts'
 import { holdsWords, rootHeight } from '../choice.ts'
 import { chosen } from '../claim.ts'
-import { type GraphName, graphOf, itemAt, itemExport } from '../schedule.ts'
+import { type GraphName, graphOf, itemAt, itemExport, sumCount } from '../schedule.ts'
 import { LEAF_WORDS } from '../tree.ts'
 import type { Evidence, List, Move, Opening, Position } from '../types.ts'
 import { hashOf } from './context.ts'
@@ -142,7 +142,8 @@ function evidenceAt({ about }: View, position: Position, index: number): Evidenc
   const { entry, facts, schedule, definitions } = about
   const base: Evidence = { entry, facts }
   if (position.level === 'items') return base
-  if (position.level === 'trace' || position.level === 'results') return {}
+  if (position.level === 'results') return position.end === 'sum' ? base : {}
+  if (position.level === 'trace') return {}
   const graph = graphOf(itemAt(schedule, chosen(position, 'item'))) as GraphName
   const value = position.level === 'values' ? index : chosen(position, 'value')
   return value < facts[graph].inputs ? base : { ...base, ...definitions.node(graph, value) }
@@ -166,7 +167,7 @@ async function wrongExport({ about, own }: View): Promise<number | undefined> {
       continue
     }
     const list = place.end === 'sum' ? SUMS : METRICS
-    const height = rootHeight('results', schedule.steps)
+    const height = rootHeight('results', place.end === 'sum' ? sumCount(schedule) : schedule.steps)
     const root = hashOf(list, height, await own.preimage(list, height, 0))
     if (!bytesEqual(root, place.end === 'sum' ? entry.lanesRoot : entry.metricsRoot)) return n
   }

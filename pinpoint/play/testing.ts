@@ -43,16 +43,14 @@ export class WorldStatement implements Statement {
   }
 }
 
-/** The game that a claim of `liar` is about; `truth` knows the other replicas' entries. */
+/** The game that a claim of `liar` is about. */
 export function caseOf(liar: World, truth: World): Case {
   const { facts, schedule } = truth
   return {
     entry: liar.entry(),
     facts,
+    replicas: truth.replicas,
     schedule,
-    slot: Array.from({ length: truth.replicas }, (_, r) =>
-      r === truth.replica ? liar.entry() : truth.partner(r).entry(),
-    ),
     definitions: definitionsOf(truth.program, facts),
     data: async (at) => openByte(truth.data, at),
   }

@@ -62,14 +62,13 @@ export class Toy extends ToyJob {
   }
 
   claim(entry: Entry): Claim {
-    const digest = entryDigest(entry)
-    return { entry: digest, facts: factsHash(this.facts), replicas: 1, slot: [digest] }
+    return { entry: entryDigest(entry), facts: factsHash(this.facts), replicas: 1 }
   }
 
   /** What a game about that entry is about. */
   about(entry: Entry): Case {
     const { facts, schedule, definitions } = this
-    return { entry, facts, schedule, slot: [entry], definitions, data: async (at) => openByte(DATA, at) }
+    return { entry, facts, replicas: 1, schedule, definitions, data: async (at) => openByte(DATA, at) }
   }
 
   statement(lie?: Lie): Statement {

@@ -35,19 +35,22 @@ export type ClaimLie = Lie | 'ulp'
 
 export interface ClaimRequest {
   readonly entry: Entry
-  /** All entries of its slot, by replica. */
-  readonly slot: readonly Entry[]
+  /** Replicas of its plan epoch. */
+  readonly replicas: number
   /** The state before the entry, in shared memory, unless it begins with step 0. */
   readonly before?: Uint8Array
   /** Sums that other replicas have sent, as far as they are at hand. */
   readonly received?: readonly ReceivedSum[]
+  /** Roots of all sums under the entry's `lanesRoot`, if anybody shows them. */
+  readonly sumRoots?: readonly Hash[]
   /** Liars alone. */
   readonly lie?: ClaimLie
 }
 
 export interface ReceivedSum {
   readonly step: number
-  readonly replica: number
+  /** Number among the sums of the step. */
+  readonly sum: number
   readonly bytes: Uint8Array
 }
 
@@ -118,12 +121,12 @@ export class Claims {
   }
 
   /** Takes in a claim, in the place of the one that was not used for longest. @throws bad-input, bad-data as `EntryStatement` */
-  open({ entry, slot, before, received = [], lie }: ClaimRequest): { readonly facts: Facts } {
+  open({ entry, replicas, before, received = [], sumRoots, lie }: ClaimRequest): { readonly facts: Facts } {
     const { spec, program, data, bytes } = this.#job
-    const about = caseOf({ spec, program, bytes, entry, slot })
-    const source = { spec, program, data, entry, replicas: slot.length, ...(before && { before }) }
-    const find = (step: number, replica: number): Uint8Array | undefined =>
-      received.find((sum) => sum.step === step && sum.replica === replica)?.bytes
+    const about = caseOf({ spec, program, bytes, entry, replicas })
+    const source = { spec, program, data, entry, replicas, ...(before && { before }), ...(sumRoots && { sumRoots }) }
+    const find = (step: number, sum: number): Uint8Array | undefined =>
+      received.find((one) => one.step === step && one.sum === sum)?.bytes
     const of = (of: EntrySource): Statement => new EntryStatement(of, this.#runnerOf(source, lie), KEPT_BYTES)
     const sent = received.length > 0 ? of({ ...source, received: find }) : undefined
     this.#keep(toHex(entryDigest(entry)), { about, own: of(source), sent })

@@ -15,8 +15,8 @@ export interface ReplayRequest {
 export interface Replayed {
   readonly rootBefore: Uint8Array
   readonly rootAfter: Uint8Array
-  /** `sumRoots[step - stepFrom][replica]`: root of that replica's lane subtree. */
-  readonly sumRoots: Uint8Array[][]
+  /** Roots of the sums of each step, by number, the steps one after the other: leaves of `lanesRoot`. */
+  readonly sumRoots: Uint8Array[]
   /** Metrics of each step, summed over the batch, in the program's order, and their list roots. */
   readonly metrics: Float32Array[]
   readonly metricRoots: Uint8Array[]
@@ -34,7 +34,7 @@ export function replay(trainer: Trainer, request: ReplayRequest): Replayed {
   const state = new Uint8Array(trainer.stateBytes)
   trainer.readState(state)
   const rootBefore = listRoot(trainer.program.state, state)
-  const sumRoots: Uint8Array[][] = []
+  const sumRoots: Uint8Array[] = []
   const metrics: Float32Array[] = []
   const activations: Uint8Array[] = []
   for (let step = stepFrom; step < stepTo; step++) {
@@ -42,7 +42,7 @@ export function replay(trainer: Trainer, request: ReplayRequest): Replayed {
       const words = trainer.tap(step, microBatch, node)
       activations.push(new Uint8Array(words.buffer, words.byteOffset, words.byteLength).slice())
     }
-    sumRoots.push(replayStep(trainer, step, replicas))
+    sumRoots.push(...replayStep(trainer, step, replicas))
     metrics.push(trainer.update(step))
   }
   trainer.readState(state)
@@ -51,32 +51,42 @@ export function replay(trainer: Trainer, request: ReplayRequest): Replayed {
   return { rootBefore, rootAfter, sumRoots, metrics, metricRoots, activations }
 }
 
-/** Leaves the step's whole gradient sum in the trainer, joined as R replicas join it; returns each replica's root. */
+/**
+ * Leaves the step's whole gradient sum in the trainer, joined as R replicas join it; returns the roots of the sums of the step
+ * (docs/spec/protocol.md, Lanes).
+ */
 export function replayStep(trainer: Trainer, step: number, replicas: number): Uint8Array[] {
   const sums = Array.from({ length: replicas }, (_, replica) => {
-    const bytes = new Uint8Array(trainer.sumBytes)
     trainer.sum(step, replica, replicas)
-    trainer.readSum(bytes)
-    return bytes
+    return copyOfSum(trainer)
   })
-  const roots = sums.map((sum) => listRoot(trainer.sumPorts, sum))
-  joinSums(trainer, sums)
+  const roots: Uint8Array[] = []
+  joinSums(trainer, sums, (sum) => roots.push(listRoot(trainer.sumPorts, sum)))
   return roots
 }
 
-/** Joins the sums of all replicas along the halving tree; the result becomes the trainer's current sum. */
-export function joinSums(trainer: Trainer, sums: readonly Uint8Array[]): void {
+/**
+ * Joins the sums of all replicas along the halving tree; the result becomes the trainer's current sum.
+ * @param visit called with every sum of the step, by number
+ */
+export function joinSums(trainer: Trainer, sums: readonly Uint8Array[], visit?: (sum: Uint8Array) => void): void {
   const values = [...sums]
+  for (const sum of sums) visit?.(sum)
   for (let level = sums.length / 2; level >= 1; level /= 2) {
     for (let replica = 0; replica < level; replica++) {
       trainer.writeSum(values[replica] as Uint8Array)
       trainer.join(values[replica + level] as Uint8Array, false)
-      if (level > 1) {
-        const joined = new Uint8Array(trainer.sumBytes)
-        trainer.readSum(joined)
-        values[replica] = joined
-      }
+      if (level === 1) continue
+      const joined = copyOfSum(trainer)
+      visit?.(joined)
+      values[replica] = joined
     }
   }
   if (sums.length === 1) trainer.writeSum(values[0] as Uint8Array)
+}
+
+function copyOfSum(trainer: Trainer): Uint8Array {
+  const bytes = new Uint8Array(trainer.sumBytes)
+  trainer.readSum(bytes)
+  return bytes
 }

@@ -17,19 +17,19 @@ export interface CaseSource {
   readonly bytes: Uint8Array
   /** The disputed entry. */
   readonly entry: Entry
-  /** All entries of its slot, by replica. */
-  readonly slot: readonly Entry[]
+  /** Replicas of its plan epoch. */
+  readonly replicas: number
 }
 
 /** Everything that both players know. The tree over the data is built when a game comes to a record. */
-export function caseOf({ spec, program, bytes, entry, slot }: CaseSource): Case {
+export function caseOf({ spec, program, bytes, entry, replicas }: CaseSource): Case {
   const facts = factsOf(spec, program)
   let data: Levels | undefined
   return {
     entry,
     facts,
-    schedule: itemsOf(facts, entry, slot.length),
-    slot,
+    replicas,
+    schedule: itemsOf(facts, entry, replicas),
     definitions: definitionsOf(program, facts),
     async data(at) {
       data ??= Levels.ofBytes(bytes)
@@ -39,11 +39,6 @@ export function caseOf({ spec, program, bytes, entry, slot }: CaseSource): Case 
 }
 
 /** The claim of a case, as the chain has it. */
-export function claimOf({ entry, facts, slot }: Case): Claim {
-  return {
-    entry: entryDigest(entry),
-    facts: factsHash(facts),
-    replicas: slot.length,
-    slot: slot.map((one) => entryDigest(one)),
-  }
+export function claimOf({ entry, facts, replicas }: Case): Claim {
+  return { entry: entryDigest(entry), facts: factsHash(facts), replicas }
 }

@@ -1,10 +1,12 @@
 /** A disputed entry before the compute worker: opened there when it is first asked about, and anew wherever the worker was lost. */
 import type { Facts } from '#pinpoint/types.ts'
+import { toHex } from '#proto/bytes.ts'
 import { type Entry, entryDigest } from '#proto/entry.ts'
 import { isAssayError } from '#proto/errors.ts'
 import type { Hash } from '#proto/ids.ts'
+import { exchangesOf } from '#proto/lanes.ts'
 import type { EntryView } from '#proto/machines/job-view.ts'
-import { type Sources, stateBefore } from '#runtime/before.ts'
+import { type Sources, slotEvidence, stateBefore } from '#runtime/before.ts'
 import type {
   ClaimLie,
   ClaimMethods,
@@ -105,21 +107,29 @@ export class Desk {
     const { entry, slot, own } = this.disputed
     const found: ReceivedSum[] = []
     if (!own) return found
-    for (const [replica] of slot.entries()) {
-      for (let step = entry.stepFrom; step < entry.stepTo && replica !== entry.replica; step++) {
-        const bytes = await this.#sources.store.received.read(entry.jobId, entry.epoch, step, replica)
-        if (bytes?.length === sumBytes) found.push({ step, replica, bytes })
+    for (const { sum } of exchangesOf(entry.replica, slot.length)) {
+      for (let step = entry.stepFrom; step < entry.stepTo; step++) {
+        const bytes = await this.#sources.store.received.read(entry.jobId, entry.epoch, step, sum)
+        if (bytes?.length === sumBytes) found.push({ step, sum, bytes })
       }
     }
     return found
+  }
+
+  /** What is under `lanesRoot`, where some of it is no item of the entry. */
+  async #sumRoots(): Promise<readonly Hash[] | undefined> {
+    const { slot } = this.disputed
+    if (slot.length <= 2) return undefined
+    return (await slotEvidence(this.#sources, slot, toHex(this.digest)))?.sumRoots
   }
 
   async #bring(session: JobSession): Promise<Facts> {
     const { entry, slot, lie } = this.disputed
     const before = entry.stepFrom === 0 ? undefined : await stateBefore(this.#sources, session, entry, slot)
     const received = await this.#received(session)
-    const entries = slot.map((view) => view.entry)
-    const claim = { entry, slot: entries, received, ...(before && { before }), ...(lie && { lie }) }
+    const sumRoots = await this.#sumRoots()
+    const known = { ...(before && { before }), ...(sumRoots && { sumRoots }), ...(lie && { lie }) }
+    const claim = { entry, replicas: slot.length, received, ...known }
     return (await session.compute.call('openClaim', claim)).facts
   }
 }

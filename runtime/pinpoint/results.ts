@@ -1,12 +1,13 @@
 /** Results of an entry's phases, computed again when they are asked for: what goes into a phase and what comes out. */
 import type { Graph, Program } from '#graph/types.ts'
 import { factsOf } from '#pinpoint/facts.ts'
-import { type Item, itemAt, itemsOf, type Schedule } from '#pinpoint/schedule.ts'
+import { type Item, itemAt, itemsOf, type Schedule, sumItem, sumLeaf } from '#pinpoint/schedule.ts'
 import type { Facts } from '#pinpoint/types.ts'
 import type { Entry } from '#proto/entry.ts'
 import { check, fail } from '#proto/errors.ts'
-import { seedWords } from '#proto/ids.ts'
+import { type Hash, seedWords } from '#proto/ids.ts'
 import type { JobSpec } from '#proto/job.ts'
+import { joinerOf } from '#proto/lanes.ts'
 import type { Dataset } from '#runtime/dataset.ts'
 import { type RecordOrder, recordOrder } from '#runtime/order.ts'
 import { sliceList } from '#runtime/tensors.ts'
@@ -24,10 +25,12 @@ export interface EntrySource {
   /** The state before the entry, end to end; not needed if `stepFrom` is 0. */
   readonly before?: Uint8Array
   /**
-   * The sum that another replica sent, end to end, if it is at hand. Where it is not, that replica's lanes are replayed,
-   * which gives the same unless it lied.
+   * A sum of a step that another replica sent, end to end, if it is at hand. Where it is not, the lanes behind it are replayed,
+   * which gives the same unless somebody lied.
    */
-  readonly received?: (step: number, replica: number) => Uint8Array | undefined
+  readonly received?: (step: number, sum: number) => Uint8Array | undefined
+  /** Roots of all sums under `lanesRoot`, if somebody has shown them: of those that are no items of the entry. */
+  readonly sumRoots?: readonly Hash[]
 }
 
 /** The phases of one entry. Everything is a function of the source; what is kept only saves time. */
@@ -39,7 +42,7 @@ export class Results {
   readonly #order: RecordOrder
   /** States before steps, by the step's number in the entry. */
   readonly #states: Cache<readonly Words[]>
-  /** Schedules of other replicas. */
+  /** Schedules of other replicas, whose phases stand behind what this one receives. */
   readonly #partners = new Map<number, Schedule>()
 
   /**
@@ -77,6 +80,11 @@ export class Results {
     }
   }
 
+  /** Roots of all sums under `lanesRoot` that somebody has shown. */
+  get sumRoots(): readonly Hash[] | undefined {
+    return this.#source.sumRoots
+  }
+
   /** Inputs of an item's graph, in the order of its ports. @throws bad-input for an inbound sum, which has no graph */
   inputs(index: number): Words[] {
     return this.#inputs(this.schedule, itemAt(this.schedule, index))
@@ -111,7 +119,7 @@ export class Results {
   #compute(schedule: Schedule, index: number, visit?: (item: number, result: readonly Words[]) => void): Words[] {
     const item = itemAt(schedule, index)
     const own = schedule === this.schedule ? index : undefined
-    const result = item.kind === 'inbound' ? this.#inbound(item) : this.#run(schedule, item, own, visit)
+    const result = item.kind === 'inbound' ? this.#inbound(schedule, item) : this.#run(schedule, item, own, visit)
     visit?.(index, result)
     return result
   }
@@ -137,16 +145,23 @@ export class Results {
     }
   }
 
-  #inbound({ step, replica }: { readonly step: number; readonly replica: number }): Words[] {
-    const { program, received, entry, replicas } = this.#source
-    const bytes = received?.(step, replica)
-    if (bytes !== undefined) return tensors([...program.gradients, ...program.metrics], bytes)
+  /** Tensors of a sum of a step that is no item of the entry, or that it only receives. */
+  sum(leaf: number): Words[] {
+    const { entry, replicas } = this.#source
+    const replica = joinerOf(leaf % this.schedule.sums, entry.replica, replicas)
     let schedule = this.#partners.get(replica)
     if (schedule === undefined) {
       schedule = itemsOf(this.facts, { ...entry, replica }, replicas)
       this.#partners.set(replica, schedule)
     }
-    return this.#compute(schedule, schedule.first + (step - schedule.stepFrom) * schedule.step.length + schedule.own)
+    return this.#compute(schedule, sumItem(schedule, leaf) as number)
+  }
+
+  #inbound(schedule: Schedule, item: Extract<Item, { kind: 'inbound' }>): Words[] {
+    const { program, received } = this.#source
+    const bytes = schedule === this.schedule ? received?.(item.step, item.sum) : undefined
+    if (bytes !== undefined) return tensors([...program.gradients, ...program.metrics], bytes)
+    return this.sum(sumLeaf(schedule, item))
   }
 
   #state(step: number): readonly Words[] {

@@ -6,7 +6,7 @@ import type { PresetName } from '#graph/presets.ts'
 import { elementsOf } from '#graph/shape.ts'
 import { factsOf } from '#pinpoint/facts.ts'
 import { resultLeaves } from '#pinpoint/inputs.ts'
-import { graphOf, itemAt, itemExport, itemsOf } from '#pinpoint/schedule.ts'
+import { graphOf, itemAt, itemExport, itemsOf, sumCount } from '#pinpoint/schedule.ts'
 import { heightOf } from '#pinpoint/tree.ts'
 import type { List } from '#pinpoint/types.ts'
 import { DTYPE_CODE, hashTree, tensorRootOf } from '#proto/merkle.ts'
@@ -42,7 +42,8 @@ test.each<[PresetName, number, readonly [number, number]]>([
       if (found.end === 'rootAfter' || found.end === 'rootBefore') expect(items[found.item]).toEqual(entry[found.end])
       else {
         const list = { level: 'results', of: found.end } as const
-        const steps = await Promise.all(Array.from({ length: schedule.steps }, (_, leaf) => hash(list, leaf)))
+        const count = found.end === 'sum' ? sumCount(schedule) : schedule.steps
+        const steps = await Promise.all(Array.from({ length: count }, (_, leaf) => hash(list, leaf)))
         expect(hashTree(steps)).toEqual(found.end === 'sum' ? entry.lanesRoot : entry.metricsRoot)
       }
     }

@@ -5,9 +5,9 @@
 
 import { typeOf } from '#graph/part.ts'
 import { elementOf } from '#graph/primitives/index.ts'
-import type { Graph } from '#graph/types.ts'
+import type { Graph, Port } from '#graph/types.ts'
 import { Levels } from '#pinpoint/play/levels.ts'
-import { graphOf, itemAt, ownSumItem, totalItem } from '#pinpoint/schedule.ts'
+import { graphOf, itemAt, sumCount, sumItem, totalItem } from '#pinpoint/schedule.ts'
 import type { List, Statement } from '#pinpoint/types.ts'
 import { check } from '#proto/errors.ts'
 import type { Hash } from '#proto/ids.ts'
@@ -91,9 +91,12 @@ export class EntryStatement implements Statement {
   #leavesOf(item: number, result: readonly Words[]): Hash[] {
     const { program, schedule } = this.#results
     const { kind } = itemAt(schedule, item)
-    const state = kind === 'init' || kind === 'update'
-    const ports = state ? program.state : [...program.gradients, ...program.metrics]
-    return ports.map((port, i) => rootsOf({ port, bytes: bytesOf(result[i] as Words) }).root)
+    return kind === 'init' || kind === 'update' ? leavesOf(program.state, result) : this.#leavesOfSum(result)
+  }
+
+  #leavesOfSum(sum: readonly Words[]): Hash[] {
+    const { gradients, metrics } = this.#results.program
+    return leavesOf([...gradients, ...metrics], sum)
   }
 
   #committed(list: Extract<List, { level: 'results' }>): readonly Hash[] {
@@ -101,7 +104,11 @@ export class EntryStatement implements Statement {
     const { schedule } = this.#results
     const { items, metrics } = this.#items()
     if (list.of === 'metric') return metrics
-    return range(schedule.steps).map((leaf) => items[ownSumItem(schedule, leaf)] as Hash)
+    return range(sumCount(schedule)).map((leaf) => {
+      const item = sumItem(schedule, leaf)
+      if (item !== undefined) return items[item] as Hash
+      return this.#results.sumRoots?.[leaf] ?? hashTree(this.#leavesOfSum(this.#results.sum(leaf)))
+    })
   }
 
   #values(item: number): Hash[] {
@@ -155,5 +162,8 @@ function bytesOf(words: Words): Uint8Array {
 function rootOf(graph: Graph, id: number, words: Words): Hash {
   return rootsOf({ port: { name: '', type: typeOf(graph, id) }, bytes: bytesOf(words) }).root
 }
+
+const leavesOf = (ports: readonly Port[], result: readonly Words[]): Hash[] =>
+  ports.map((port, i) => rootsOf({ port, bytes: bytesOf(result[i] as Words) }).root)
 
 const range = (count: number): number[] => Array.from({ length: count }, (_, i) => i)

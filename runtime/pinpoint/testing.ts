@@ -77,7 +77,7 @@ export function honestEntries(
     (_, replica): Entry => ({
       ...{ jobId: new Uint8Array(32).fill(7), epoch: 1, replica, window: 0, stepFrom, stepTo },
       ...{ rootBefore: replayed.rootBefore, rootAfter: replayed.rootAfter },
-      lanesRoot: lanesRoot(replayed.sumRoots.map((step) => step[replica] as Uint8Array)),
+      lanesRoot: lanesRoot(replayed.sumRoots),
       metricsRoot: hashTree([...replayed.metricRoots]),
       solver: new Uint8Array(20).fill(1 + replica),
     }),

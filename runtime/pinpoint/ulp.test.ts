@@ -34,6 +34,7 @@ test.each<[PresetName, number, number, readonly [number, number]]>([
   else trainer.init()
   const lie = oneUlp(stepTo - stepFrom)
   const roots: Uint8Array[] = []
+  const all: Uint8Array[] = []
   for (let step = stepFrom; step < stepTo; step++) {
     const sums = Array.from({ length: replicas }, (_, r) => {
       const sum = new Uint8Array(trainer.sumBytes)
@@ -45,13 +46,13 @@ test.each<[PresetName, number, number, readonly [number, number]]>([
       }
       return sum
     })
-    joinSums(trainer, sums)
+    joinSums(trainer, sums, (sum) => all.push(listRoot(trainer.sumPorts, sum)))
     trainer.update(step)
   }
   const after = new Uint8Array(trainer.stateBytes)
   trainer.readState(after)
   const rootAfter = listRoot(job.program.state, after)
-  expect(lanesRoot(roots)).not.toEqual(entries[replica]?.lanesRoot)
+  expect(lanesRoot(all)).not.toEqual(entries[replica]?.lanesRoot)
 
   const runner = new Runner(engine)
   const found = ulpLie(source(replica), runner)
@@ -69,35 +70,32 @@ test('what rests on a false sum of a partner is held to be true by whoever has w
   const trainer = new Trainer(engine, job.program, job.spec, job.data)
   trainer.init()
   const lie = oneUlp(2)
-  const own: Uint8Array[] = []
+  const sums: Uint8Array[] = []
   const metrics: Uint8Array[] = []
   const received: ReceivedSum[] = []
   for (let step = 0; step < 2; step++) {
-    const sums = [0, 1].map((replica) => {
+    const both = [0, 1].map((replica) => {
       const sum = new Uint8Array(trainer.sumBytes)
       trainer.sum(step, replica, 2)
       trainer.readSum(sum)
       return sum
     }) as [Uint8Array, Uint8Array]
-    lie(step, sums[1])
-    received.push({ step, replica: 1, bytes: sums[1] })
-    own.push(listRoot(trainer.sumPorts, sums[0]))
-    joinSums(trainer, sums)
+    lie(step, both[1])
+    received.push({ step, sum: 1, bytes: both[1] })
+    joinSums(trainer, both, (sum) => sums.push(listRoot(trainer.sumPorts, sum)))
     metrics.push(metricsRoot(job.program.metrics, trainer.update(step)))
   }
   const after = new Uint8Array(trainer.stateBytes)
   trainer.readState(after)
-  const sent = received.map(({ bytes }) => listRoot(trainer.sumPorts, bytes))
-  const slot = entries.map((entry, replica) => ({
-    ...entry,
+  const entry: Entry = {
+    ...(entries[0] as Entry),
     ...{ rootAfter: listRoot(job.program.state, after), metricsRoot: hashTree([...metrics]) },
-    lanesRoot: lanesRoot(replica === 0 ? own : sent),
-  }))
-  const [entry] = slot as [Entry, Entry]
+    lanesRoot: lanesRoot(sums),
+  }
   const { spec, program, data, bytes } = job
   const claims = new Claims({ spec, program, data, bytes, engine })
-  claims.open({ entry, slot, received })
+  claims.open({ entry, replicas: 2, received })
   expect(await claims.holds(entryDigest(entry))).toBe(true)
-  claims.open({ entry, slot })
+  claims.open({ entry, replicas: 2 })
   expect(await claims.holds(entryDigest(entry))).toBe(false)
 })

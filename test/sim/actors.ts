@@ -28,7 +28,7 @@ import { agreedStates } from '#solver/resume.ts'
 import { SimAuditor } from '#test/sim/auditor.ts'
 import type { Chance } from '#test/sim/chance.ts'
 import type { Market, SimNode } from '#test/sim/market.ts'
-import { Disk, SimSolver } from '#test/sim/solver.ts'
+import { Disk, type SentSum, SimSolver } from '#test/sim/solver.ts'
 import { decide as verify } from '#verifier/decide.ts'
 import { decide as audit } from '#whistleblower/decide.ts'
 
@@ -271,14 +271,14 @@ export class Troupe {
     jobId: Hex,
     name: SumName,
     partner: number,
-  ): Promise<Uint8Array | undefined> {
+  ): Promise<SentSum | undefined> {
     for (let blocks = 0; blocks < PATIENCE && node.alive && name.epoch === process.epoch; blocks++) {
       const account = node.book.views.get(jobId)?.cells[partner]
       const other = this.solvers.find((solver) => solver.node.me === account)
       if (other?.node.alive) {
-        const bytes = await other.process?.offered(name, OFFER_MS)
-        if (bytes === 'past') return undefined
-        if (bytes) return bytes
+        const sent = await other.process?.offered(name, OFFER_MS)
+        if (sent === 'past') return undefined
+        if (sent) return sent
       }
       await this.market.nextBlock()
     }

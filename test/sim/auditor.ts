@@ -5,7 +5,7 @@ import { fail } from '#proto/errors.ts'
 import type { EntryView, WindowView } from '#proto/machines/job-view.ts'
 import type { Audit } from '#runtime/auditor.ts'
 import { type Replayed, replay } from '#runtime/compute/replay.ts'
-import { type Claim, type Evidence, evidenceMatches, judge } from '#runtime/judge.ts'
+import { type Evidence, evidenceMatches, judge } from '#runtime/judge.ts'
 import type { Trainer } from '#runtime/trainer.ts'
 
 /** What solvers serve at the moment. */
@@ -34,11 +34,11 @@ export class SimAuditor {
     const { entry } = window.entries[index] as EntryView
     const slot = window.entries.filter((other) => other.entry.stepFrom === entry.stepFrom)
     const replayed = this.#replay(entry.stepFrom, entry.stepTo, entry.rootBefore, slot.length, drawn)
-    const claims = slot.map((view): Claim => {
+    const shown = slot.flatMap((view): Evidence[] => {
       const evidence = this.#served.evidence(view.entryHash)
-      return { entry: view.entry, evidence: evidence && evidenceMatches(view.entry, evidence) ? evidence : undefined }
+      return evidence && evidenceMatches(view.entry, slot.length, evidence) ? [evidence] : []
     })
-    const judgement = judge(replayed, claims, entry.replica)
+    const judgement = judge(replayed, entry, slot.length, shown[0])
     const [activation] = replayed.activations
     if (judgement.accept) return { judgement, activation }
     const against = window.entries.indexOf(slot[judgement.against] as EntryView)

@@ -37,13 +37,22 @@ export class BareRun {
     const honest = {
       rootBefore: this.roots[entry.stepFrom] as Uint8Array,
       rootAfter: this.roots[entry.stepTo] as Uint8Array,
-      lanesRoot: hashTree(steps.map((step) => this.#sumRoot(step, entry.replica, replicas))),
+      lanesRoot: hashTree(steps.flatMap((step) => this.#sumRootsOf(step, replicas))),
       metricsRoot: hashTree(steps.map((step) => this.#metricRoots[step] as Uint8Array)),
     }
     for (const [name, root] of Object.entries(honest)) {
       if (toHex(entry[name as keyof typeof honest]) !== toHex(root)) return name
     }
     return undefined
+  }
+
+  /** Roots of all sums of a step (docs/spec/protocol.md, Lanes). */
+  #sumRootsOf(step: number, replicas: number): Uint8Array[] {
+    const roots: Uint8Array[] = []
+    for (let width = replicas; width > 1 || roots.length === 0; width /= 2) {
+      for (let i = 0; i < width; i++) roots.push(this.#sumRoot(step, i, width))
+    }
+    return roots
   }
 
   #sumRoot(step: number, replica: number, replicas: number): Uint8Array {

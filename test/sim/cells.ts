@@ -11,7 +11,7 @@ import type { AgreedStates } from '#solver/resume.ts'
 import type { BareRun } from '#test/sim/bare.ts'
 import type { Chance } from '#test/sim/chance.ts'
 import { now, until, wait } from '#test/sim/clock.ts'
-import { type Cell, Disk, SimSolver } from '#test/sim/solver.ts'
+import { type Cell, Disk, type SentSum, SimSolver } from '#test/sim/solver.ts'
 import type { TrainerLike } from '#test/sim/symbolic.ts'
 
 /** As a solver's process waits for sums. */
@@ -291,14 +291,14 @@ export class CellNetwork {
   }
 
   /** Asks a partner until it answers or patience ends, as the solver's process does. */
-  async #fetchSum(member: Member, process: SimSolver, name: SumName, partner: Member): Promise<Uint8Array | undefined> {
+  async #fetchSum(member: Member, process: SimSolver, name: SumName, partner: Member): Promise<SentSum | undefined> {
     const deadline = now() + (member.lost.has(partner) ? IMPATIENCE_MS : PATIENCE_MS)
     while (name.epoch === process.epoch && now() < deadline) {
-      const bytes = await Promise.race([this.#ask(member, partner, name), wait(deadline - now())])
-      if (bytes === 'past') return undefined
-      if (bytes) {
+      const sent = await Promise.race([this.#ask(member, partner, name), wait(deadline - now())])
+      if (sent === 'past') return undefined
+      if (sent) {
         member.lost.delete(partner)
-        return bytes
+        return sent
       }
       await wait(RETRY_MS)
     }
@@ -306,12 +306,12 @@ export class CellNetwork {
     return undefined
   }
 
-  async #ask(member: Member, partner: Member, name: SumName): Promise<Uint8Array | 'past' | undefined> {
+  async #ask(member: Member, partner: Member, name: SumName): Promise<SentSum | 'past' | undefined> {
     await this.#travel()
     if (this.#random.bool(this.#weather.loss) || this.#apart(member, partner)) return undefined
-    const bytes = await partner.process?.offered(name, OFFER_MS)
+    const sent = await partner.process?.offered(name, OFFER_MS)
     await this.#travel()
-    return this.#random.bool(this.#weather.loss) || this.#apart(member, partner) ? undefined : bytes
+    return this.#random.bool(this.#weather.loss) || this.#apart(member, partner) ? undefined : sent
   }
 
   #apart(a: Member, b: Member): boolean {

@@ -20,12 +20,18 @@ import { type AgreedStates, earlierPoints, type StartingPoint, startingPoints } 
 import { now, wait } from '#test/sim/clock.ts'
 import type { TrainerLike } from '#test/sim/symbolic.ts'
 
+/** A partial sum as it travels, and the roots of what it was joined from. */
+export interface SentSum {
+  readonly bytes: Uint8Array
+  readonly roots: readonly Uint8Array[]
+}
+
 /** What the simulation does for a solver. */
 export interface SolverPorts {
   /** Lets the time pass that one call to the engine or the hasher takes; never resolves in a dead process. */
   work(): Promise<void>
   /** The partner's partial sum; undefined when it does not come. */
-  fetchSum(name: SumName, partner: number): Promise<Uint8Array | undefined>
+  fetchSum(name: SumName, partner: number): Promise<SentSum | undefined>
   /** A state from any other process; undefined if none serves it now. */
   fetchState(root: Uint8Array): Promise<Uint8Array | undefined>
   sign(entry: Entry): SignedEntry
@@ -98,9 +104,9 @@ export class SimSolver {
       hashing: new Station<HashingMethods>(hashingMethods(pending), ports.work),
       loadState: () => Promise.resolve(this.#start),
       fetchSum: async (name, partner, into) => {
-        const bytes = await ports.fetchSum(name, partner)
-        if (bytes) into.set(bytes)
-        return bytes !== undefined
+        const sent = await ports.fetchSum(name, partner)
+        if (sent) into.set(sent.bytes)
+        return sent?.roots
       },
       checkpointFile: (epoch, step) => `${epoch}-${step}`,
       checkpointed: (root, _trees, file) => {
@@ -162,12 +168,14 @@ export class SimSolver {
   }
 
   /** A partial sum for a partner; `past` if it will never come again, undefined when it is not there in time. */
-  async offered(name: SumName, timeoutMs: number): Promise<Uint8Array | 'past' | undefined> {
+  async offered(name: SumName, timeoutMs: number): Promise<SentSum | 'past' | undefined> {
     if (this.runner.isPast(name)) return 'past'
-    const lease = await this.runner.offered(name, timeoutMs)
-    const bytes = lease?.bytes.slice()
-    lease?.release()
-    return bytes
+    const offered = await this.runner.offered(name, timeoutMs)
+    if (!offered) return undefined
+    const { lease, roots } = offered
+    const bytes = lease.bytes.slice()
+    lease.release()
+    return { bytes, roots }
   }
 
   /** Root of the state in the engine. */

@@ -172,11 +172,11 @@ export class PeerOf {
         disk.states.get(toHex(root)) ??
         (await this.#find('state', root, (bytes) => bytes)) ??
         fail('unavailable', 'nobody serves the state'),
-      evidence: async (hash: string, entry: Entry) => {
+      evidence: async (hash: string, entry: Entry, replicas: number) => {
         const key = fromHex(hash, 32)
         const accept = (bytes: Uint8Array): Evidence | undefined => {
           const evidence = disk.decode(bytes)
-          return evidenceMatches(entry, evidence) ? evidence : undefined
+          return evidenceMatches(entry, replicas, evidence) ? evidence : undefined
         }
         const kept = disk.evidence.get(toHex(key))
         return (kept && accept(kept.bytes)) ?? (await this.#find('evidence', key, accept))
