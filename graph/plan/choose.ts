@@ -1,15 +1,22 @@
 /** The planner: which grid of replicas and stages trains a job in the least time, on which bidders, and why no other. */
 import { check, fail } from '#proto/errors.ts'
 import { checkPlan, microBatchesOfReplica } from '#proto/lanes.ts'
+import { inFlightOf } from '#proto/machines/stage.ts'
 import type { Program } from '../types.ts'
 import { type Assignment, assign, type Offer } from './assign.ts'
 import { type Bidder, checkBidders } from './bidder.ts'
 import { type Cut, cutter } from './cuts.ts'
 import { type CellTime, cellTime, pipelineOf, type Shape, tailOf } from './predict.ts'
-import { type Batches, type StageNeeds, stageNeeds } from './stage.ts'
+import { type StageNeeds, stageNeeds } from './stage.ts'
 
 /** More stages than this are not tried. */
 export const MAX_PLAN_STAGES = 8
+
+/** How a job adds up: as in its spec. */
+export interface Batches {
+  readonly microBatches: number
+  readonly lanes: number
+}
 
 export interface PlanOptions {
   /** Fixes the number of replicas, or of stages. */
@@ -98,8 +105,7 @@ export function planner(program: Program, batches: Batches): Planner {
   const cut = cutter(program)
   const candidates = new Map<number, readonly Candidate[]>()
   const candidatesOf = (stages: number): readonly Candidate[] => {
-    const known =
-      candidates.get(stages) ?? cut(stages).map((one) => ({ cut: one, stages: stageNeeds(program, one, batches) }))
+    const known = candidates.get(stages) ?? cut(stages).map((one) => ({ cut: one, stages: stageNeeds(program, one) }))
     candidates.set(stages, known)
     return known
   }
@@ -146,8 +152,12 @@ interface Candidate {
   readonly stages: readonly StageNeeds[]
 }
 
-/** With 1F1B, the micro-batches that stage `s` has on their way. */
-const inFlight = ({ stages, microBatches }: Shape, s: number): number => Math.min(stages - s, microBatches)
+/** Bytes that a stage takes in one of the replicas. */
+function memoryOf(needs: StageNeeds, stage: number, { threads }: Bidder, { lanes }: Batches, shape: Shape): number {
+  const { replicas, stages, microBatches } = shape
+  const inFlight = inFlightOf({ stage, stages, eager: 0 }, microBatches)
+  return needs.memory({ inFlight, threads, microBatches, lanes: lanes / replicas })
+}
 
 function bestOf(
   candidates: readonly Candidate[],
@@ -155,13 +165,11 @@ function bestOf(
   batches: Batches,
   shape: Shape,
 ): { readonly plan: GridPlan } | { readonly shortage: Shortage } {
-  const memoryOf = ({ stages }: Candidate, s: number, { threads }: Bidder): number =>
-    (stages[s] as StageNeeds).memory(inFlight(shape, s), threads)
   let best: { candidate: Candidate; assignment: Assignment } | undefined
   for (const candidate of candidates) {
     const offers = candidate.stages.map((stage, s) =>
       bidders.map((bidder): Offer => {
-        if (memoryOf(candidate, s, bidder) > bidder.memory) return null
+        if (memoryOf(stage, s, bidder, batches, shape) > bidder.memory) return null
         const time = cellTime(stage, bidder, shape)
         return { first: pipelineOf(time), second: tailOf(time) }
       }),
@@ -171,21 +179,21 @@ function bestOf(
     if (assignment) best = { candidate, assignment }
   }
   if (best) return { plan: gridOf(best.candidate, best.assignment, bidders, batches, shape) }
-  return { shortage: shortageOf(candidates, memoryOf, bidders, shape.replicas) }
+  return { shortage: shortageOf(candidates, bidders, batches, shape) }
 }
 
 function gridOf(
   { cut, stages }: Candidate,
   { taken, first, second }: Assignment,
   bidders: readonly Bidder[],
-  { microBatches }: Batches,
+  batches: Batches,
   shape: Shape,
 ): GridPlan {
   const { replicas } = shape
   const cells = Array.from({ length: replicas }, (_, replica) =>
     stages.map((needs, stage): PlannedCell => {
       const bidder = bidders[taken[stage]?.[replica] as number] as Bidder
-      const memory = needs.memory(inFlight(shape, stage), bidder.threads)
+      const memory = memoryOf(needs, stage, bidder, batches, shape)
       return { replica, stage, bidder, memory, time: cellTime(needs, bidder, shape) }
     }),
   ).flat()
@@ -207,7 +215,7 @@ function gridOf(
     parts: { work, bubble, transfers, exchange, update },
     slowest,
     bytes: {
-      transfers: microBatches * sum(({ forward, backward }) => forward.sent + backward.sent),
+      transfers: batches.microBatches * sum(({ forward, backward }) => forward.sent + backward.sent),
       shares: replicas * sum(({ shared }) => shared.sent),
       sums: exchanges * sum(({ sums }) => sums),
     },
@@ -217,20 +225,22 @@ function gridOf(
 /** The least that some cell lacks, over all cuts and assignments. */
 function shortageOf(
   candidates: readonly Candidate[],
-  memoryOf: (candidate: Candidate, stage: number, bidder: Bidder) => number,
   bidders: readonly Bidder[],
-  replicas: number,
+  batches: Batches,
+  shape: Shape,
 ): Shortage {
   let least: Shortage | undefined
   for (const candidate of candidates) {
-    const lacking = (s: number, bidder: Bidder): number => memoryOf(candidate, s, bidder) - bidder.memory
+    const needed = (s: number, bidder: Bidder): number =>
+      memoryOf(candidate.stages[s] as StageNeeds, s, bidder, batches, shape)
+    const lacking = (s: number, bidder: Bidder): number => needed(s, bidder) - bidder.memory
     const offers = candidate.stages.map((_, s) => bidders.map((bidder) => ({ first: lacking(s, bidder), second: 0 })))
-    const assignment = assign(offers, replicas, least?.missing)
+    const assignment = assign(offers, shape.replicas, least?.missing)
     for (const [stage, taken] of (assignment?.taken ?? []).entries()) {
       for (const bidder of taken.map((b) => bidders[b] as Bidder)) {
         const missing = lacking(stage, bidder)
         if (missing !== assignment?.first) continue
-        least = { stage, bidder, needed: memoryOf(candidate, stage, bidder), missing }
+        least = { stage, bidder, needed: needed(stage, bidder), missing }
       }
     }
   }

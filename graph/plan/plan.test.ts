@@ -11,7 +11,8 @@ import { bidders, timesFor } from './testing.ts'
 
 const gpt = buildProgram(PRESETS['gpt-tiny'])
 const BATCHES = { microBatches: 8, lanes: 8 }
-const needsOf = (stages: number): readonly StageNeeds[] => stageNeeds(gpt, cutter(gpt)(stages)[0] as never, BATCHES)
+const WHOLE = { ...BATCHES, inFlight: 1, threads: 1 }
+const needsOf = (stages: number): readonly StageNeeds[] => stageNeeds(gpt, cutter(gpt)(stages)[0] as never)
 const [whole] = needsOf(1) as [StageNeeds]
 const gridOf = ({ plan }: Choice): readonly number[] => [plan.replicas, plan.stages.length]
 const choose = planner(gpt, BATCHES)
@@ -37,12 +38,12 @@ describe('planner', () => {
   })
 
   test('with little memory, stages', () => {
-    const limit = Math.max(...needsOf(4).map(({ memory }, s) => memory(4 - s, 1)))
-    expect(limit).toBeLessThan(whole.memory(1, 1) / 1.5)
+    const limit = Math.max(...needsOf(4).map(({ memory }, s) => memory({ ...WHOLE, inFlight: 4 - s })))
+    expect(limit).toBeLessThan(whole.memory(WHOLE) / 1.5)
     const { plan, considered } = choose(bidders(gpt, 8, { memory: limit }))
     expect(plan.stages.length).toBeGreaterThan(1)
     const alone = considered.find((one) => one.stages === 1 && one.replicas === 1)
-    expect(alone).toMatchObject({ shortage: { stage: 0, needed: whole.memory(1, 1) } })
+    expect(alone).toMatchObject({ shortage: { stage: 0, needed: whole.memory(WHOLE) } })
     expect(choose(bidders(gpt, 4, { memory: limit }), { stages: 4 }).plan.replicas).toBe(1)
   })
 

@@ -2,7 +2,7 @@
 import { neededFor } from '../part.ts'
 import { updateResults } from '../partition/borders.ts'
 import type { Range } from '../partition/plan.ts'
-import { stageMemory } from '../partition/stage.ts'
+import { type StageRun, stageMemory } from '../partition/stage.ts'
 import { elementsOf } from '../shape.ts'
 import type { Graph, Program } from '../types.ts'
 import type { Times } from './bidder.ts'
@@ -33,14 +33,8 @@ export interface StageNeeds {
   /** Bytes of its sums. */
   readonly sums: number
   /** Bytes that an engine takes. */
-  readonly memory: (inFlight: number, threads: number) => number
+  readonly memory: (run: StageRun) => number
   readonly times: (times: Times) => StageTimes
-}
-
-/** How a job adds up: as in its spec. */
-export interface Batches {
-  readonly microBatches: number
-  readonly lanes: number
 }
 
 const listed = (ranges: readonly Range[]): number[] =>
@@ -57,7 +51,7 @@ function once<K, V>(make: (key: K) => V): (key: K) => V {
 }
 
 /** What each stage of a cut of a program needs. */
-export function stageNeeds(program: Program, { plan }: Cut, batches: Batches): readonly StageNeeds[] {
+export function stageNeeds(program: Program, { plan }: Cut): readonly StageNeeds[] {
   const { micro, combine, update, state, gradients, metrics } = program
   const sums = [...gradients, ...metrics]
   const traffic = (carried: readonly { from: number; to: number; bytes: number }[], stage: number): Traffic => {
@@ -77,10 +71,13 @@ export function stageNeeds(program: Program, { plan }: Cut, batches: Batches): r
     }
     // A stage of several has two graphs, one for each pass.
     const passRuns = plan.stages.length === 1 ? 1 : 2
-    const memory = once((key: string): number => {
-      const [inFlight, threads] = key.split(' ').map(Number) as [number, number]
-      return stageMemory(program, plan, s, { ...batches, inFlight, threads }).total
-    })
+    const known = new Map<string, number>()
+    const memory = (run: StageRun): number => {
+      const key = [run.inFlight, run.threads, run.microBatches, run.lanes].join()
+      const bytes = known.get(key) ?? stageMemory(program, plan, s, run).total
+      known.set(key, bytes)
+      return bytes
+    }
     return {
       parameters: stage.state
         .filter((i) => i < gradients.length)
@@ -89,7 +86,7 @@ export function stageNeeds(program: Program, { plan }: Cut, batches: Batches): r
       backward: traffic(passes.backward, s),
       shared: traffic(plan.shares, s),
       sums: stage.sums.reduce((sum, i) => sum + 4 * elementsOf(sums[i]?.type.shape ?? []), 0),
-      memory: (inFlight, threads) => memory(`${inFlight} ${threads}`),
+      memory,
       times: once((times: Times): StageTimes => {
         const of = (graph: 'micro' | 'combine' | 'update', runs: number): number =>
           nodes[graph].reduce((sum, i) => sum + (times[graph][i] as number), runs * times.run)

@@ -1,13 +1,14 @@
 /** For tests: bidders with times from the cost model, every plan there is, and a pipeline walked operation by operation. */
+import { type Pass, passesOf } from '#proto/machines/stage.ts'
 import type { SeededRandom } from '#proto/testing.ts'
 import { nodeCosts } from '../cost.ts'
 import type { Range } from '../partition/plan.ts'
 import type { Graph, Program } from '../types.ts'
 import type { Bidder, Times } from './bidder.ts'
-import type { GridPlan } from './choose.ts'
+import type { Batches, GridPlan } from './choose.ts'
 import { cutter } from './cuts.ts'
 import { cellTime, pipelineOf, tailOf } from './predict.ts'
-import { type Batches, stageNeeds } from './stage.ts'
+import { stageNeeds } from './stage.ts'
 
 /** A machine that takes `factor` nanoseconds for ten building blocks. */
 export function timesFor(program: Program, factor = 1): Times {
@@ -53,12 +54,14 @@ export function leastOf(
   const microBatches = Math.ceil(batches.microBatches / replicas)
   let least = Number.POSITIVE_INFINITY
   for (const cut of cutter(program)(stages)) {
-    const needs = stageNeeds(program, cut, batches)
+    const needs = stageNeeds(program, cut)
     for (const placed of placements(all.length, replicas * stages)) {
       const cells = placed.map((b, i) => ({ bidder: all[b] as Bidder, s: i % stages }))
-      const fits = cells.every(
-        ({ bidder, s }) => (needs[s]?.memory(Math.min(stages - s, microBatches), bidder.threads) ?? 0) <= bidder.memory,
-      )
+      const lanes = batches.lanes / replicas
+      const fits = cells.every(({ bidder: { memory, threads }, s }) => {
+        const inFlight = Math.min(stages - s, microBatches)
+        return (needs[s]?.memory({ inFlight, threads, microBatches, lanes }) ?? 0) <= memory
+      })
       if (!fits) continue
       const times = cells.map(({ bidder, s }) =>
         cellTime(needs[s] as (typeof needs)[number], bidder, { replicas, stages, microBatches }),
@@ -67,23 +70,6 @@ export function leastOf(
     }
   }
   return least
-}
-
-type Pass = 'forward' | 'backward'
-interface Operation {
-  readonly pass: Pass
-  readonly batch: number
-}
-
-/** The order of one stage under 1F1B. */
-function operationsOf(stage: number, stages: number, batches: number): Operation[] {
-  const ahead = Math.min(stages - stage - 1, batches)
-  const order: Operation[] = Array.from({ length: ahead }, (_, batch) => ({ pass: 'forward', batch }))
-  for (let batch = 0; batch < batches; batch++) {
-    if (batch + ahead < batches) order.push({ pass: 'forward', batch: batch + ahead })
-    order.push({ pass: 'backward', batch })
-  }
-  return order
 }
 
 /** What passes take in each stage, and the tensors that go from stage to stage in every micro-batch. */
@@ -129,7 +115,8 @@ export function pipelineOfPlan(program: Program, { cut, cells, stages }: GridPla
  * it has ended and its tensors have arrived.
  */
 export function walk({ stages, sends }: Pipeline, batches: number): number {
-  const queues = stages.map((_, s) => operationsOf(s, stages.length, batches))
+  const turns = Array.from({ length: batches }, (_, microBatch) => ({ microBatch, adds: 0 }))
+  const queues = stages.map((_, s) => passesOf({ stage: s, stages: stages.length, eager: 0 }, turns))
   const free = queues.map(() => 0)
   const link = queues.map(() => 0)
   const arrived = new Map<string, number>()
@@ -138,9 +125,9 @@ export function walk({ stages, sends }: Pipeline, batches: number): number {
     for (const [s, queue] of queues.entries()) {
       const next = queue[0]
       if (!next) continue
-      const { pass, batch } = next
+      const { pass, index } = next
       const inbound = sends.filter((send) => send.to === s && send.pass === pass)
-      const times = inbound.map(({ from }) => arrived.get(`${from} ${s} ${pass} ${batch}`))
+      const times = inbound.map(({ from }) => arrived.get(`${from} ${s} ${pass} ${index}`))
       if (times.includes(undefined)) continue
       queue.shift()
       moved = true
@@ -150,7 +137,7 @@ export function walk({ stages, sends }: Pipeline, batches: number): number {
         // What goes up was computed on the way up, what goes down on the way down.
         if (from !== s || pass !== (from < to ? 'forward' : 'backward')) continue
         link[s] = Math.max(end, link[s] as number) + busy
-        arrived.set(`${from} ${to} ${waiting} ${batch}`, (link[s] as number) + latency)
+        arrived.set(`${from} ${to} ${waiting} ${index}`, (link[s] as number) + latency)
       }
     }
   }
