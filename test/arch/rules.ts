@@ -5,7 +5,7 @@
  * and test files of every folder belong to `test`. ARCHITECTURE.md draws the same arrows.
  */
 const PURE = ['proto', 'arith', 'graph']
-const SHARED = [...PURE, 'engine', 'pinpoint', 'net', 'client', 'runtime']
+const SHARED = [...PURE, 'engine', 'pinpoint', 'tolerance', 'net', 'client', 'runtime']
 const ROLES = ['coordinator', 'solver', 'verifier', 'whistleblower']
 const ALL = [...SHARED, ...ROLES, 'app', 'contracts']
 
@@ -15,10 +15,11 @@ export const ARROWS: Readonly<Record<string, readonly string[]>> = {
   graph: ['proto', 'arith'],
   engine: PURE,
   net: ['proto'],
+  tolerance: ['proto'],
   pinpoint: PURE,
   client: ['proto', 'pinpoint'],
   contracts: ['proto', 'arith', 'pinpoint', 'client'],
-  runtime: [...PURE, 'engine', 'pinpoint', 'net', 'client'],
+  runtime: [...PURE, 'engine', 'pinpoint', 'tolerance', 'net', 'client'],
   // The coordinator holds no tensor, so it has no use for an engine.
   coordinator: SHARED.filter((layer) => layer !== 'engine'),
   solver: SHARED,
@@ -44,7 +45,7 @@ export const isTest = (file: string): boolean => file.startsWith('test/') || fil
 export const isHelper = (file: string): boolean => /(^|\/)(testing(-[a-z0-9-]+)?|vectors)(\/|\.ts$)/.test(file)
 
 /** Layers whose results are committed to: nothing there may depend on the host, the moment or chance. */
-export const EXACT = ['proto', 'arith', 'graph', 'engine', 'pinpoint']
+export const EXACT = ['proto', 'arith', 'graph', 'engine', 'pinpoint', 'tolerance']
 
 /** The members of `Math` that are correctly rounded or integer operations in every engine. */
 export const EXACT_MATH = [
@@ -95,7 +96,7 @@ export const OUTSIDE = [
 /** Engines run worker threads; the layers below them not even that. */
 export const outsideOf = (layer: string): readonly string[] => {
   if (layer === 'engine') return OUTSIDE
-  return PURE.includes(layer) ? [...OUTSIDE, 'node:worker_threads'] : []
+  return [...PURE, 'tolerance'].includes(layer) ? [...OUTSIDE, 'node:worker_threads'] : []
 }
 
 /** Packages that one layer wraps for all others. */
