@@ -100,15 +100,15 @@ export class Grid {
         hashing: this.#hashing,
         fetchBundle: async (name, into, signal) => {
           await made.promise
-          const { lease, roots } = await runnerOf(replica, name.from).offered(name, signal)
+          const lease = await runnerOf(replica, name.from).offered(name, signal)
           into.set(lease.bytes)
           lease.release()
-          this.traffic[name.kind === 'state' || name.kind === 'sum' ? 'shares' : 'transfers'] += into.length
-          return roots
+          const border = outline.borders.find(({ kind, from }) => kind === name.kind && from === name.from)
+          this.traffic[name.kind === 'state' || name.kind === 'sum' ? 'shares' : 'transfers'] += border?.bytes ?? 0
         },
         fetchSum: async (name, partner, into, signal) => {
           await made.promise
-          const { lease } = await runnerOf(partner, stage).offeredSum(name, signal)
+          const lease = await runnerOf(partner, stage).offeredSum(name, signal)
           into.set(lease.bytes)
           lease.release()
           this.traffic.sums += into.length

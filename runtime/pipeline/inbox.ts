@@ -2,18 +2,12 @@
 import { fail } from '#proto/errors.ts'
 import type { Lease, SharedPool } from '#runtime/shared-pool.ts'
 
-/** A bundle that has arrived, and the tensor roots that its sender gives. */
-export interface Arrived {
-  readonly lease: Lease
-  readonly roots: readonly Uint8Array[]
-}
-
 export class Inbox {
   readonly #pool: SharedPool
   readonly #window: number
   readonly #end: number
-  readonly #fetch: (at: number, into: Uint8Array) => Promise<readonly Uint8Array[]>
-  readonly #coming = new Map<number, Promise<Arrived>>()
+  readonly #fetch: (at: number, into: Uint8Array) => Promise<void>
+  readonly #coming = new Map<number, Promise<Lease>>()
   #asked: number
 
   /**
@@ -27,7 +21,7 @@ export class Inbox {
     pool: SharedPool,
     window: number,
     [first, end]: readonly [number, number],
-    fetch: (at: number, into: Uint8Array) => Promise<readonly Uint8Array[]>,
+    fetch: (at: number, into: Uint8Array) => Promise<void>,
   ) {
     this.#pool = pool
     this.#window = window
@@ -38,12 +32,12 @@ export class Inbox {
   }
 
   /** The bundle numbered `at`, as soon as it is there. */
-  take(at: number): Promise<Arrived> {
+  take(at: number): Promise<Lease> {
     return this.#coming.get(at) ?? fail('internal', `bundle ${at} was not asked for`)
   }
 
   /** The bundle is used up: its memory is let go, and another one may come. */
-  used(at: number, { lease }: Arrived): void {
+  used(at: number, lease: Lease): void {
     this.#coming.delete(at)
     lease.release()
     this.#ask(at + 1)
@@ -52,7 +46,7 @@ export class Inbox {
   #ask(used: number): void {
     for (; this.#asked < Math.min(this.#end, used + this.#window); this.#asked++) {
       const lease = this.#pool.take()
-      const coming = this.#fetch(this.#asked, lease.bytes).then((roots) => ({ lease, roots }))
+      const coming = this.#fetch(this.#asked, lease.bytes).then(() => lease)
       // Whoever takes it is told.
       coming.catch(() => {})
       this.#coming.set(this.#asked, coming)

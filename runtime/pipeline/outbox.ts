@@ -1,18 +1,15 @@
-/** The sending end of a border: bundles wait here until they are asked for, and no more are made than may wait. */
+/**
+ * The sending end of a border: bundles wait here until they are asked for, and no more are made than may wait. The bytes of
+ * one that was put here do not change until its lease is released.
+ */
 import { AssayError, check } from '#proto/errors.ts'
 import type { Lease } from '#runtime/shared-pool.ts'
-
-/** A bundle that may be sent: its bytes do not change until the lease is released. */
-export interface Offer {
-  readonly lease: Lease
-  readonly roots: readonly Uint8Array[]
-}
 
 export class Outbox {
   readonly #window: number
   readonly #first: number
-  readonly #offers = new Map<number, Offer>()
-  readonly #waiting = new Map<number, Set<(offer: Offer) => void>>()
+  readonly #offers = new Map<number, Lease>()
+  readonly #waiting = new Map<number, Set<(offer: Lease) => void>>()
   readonly #room = new Set<() => void>()
   /** Behind the last bundle that was asked for. */
   #asked: number
@@ -36,7 +33,8 @@ export class Outbox {
     return Math.max(this.#first, this.#asked - this.#window)
   }
 
-  put(at: number, offer: Offer): void {
+  /** Takes over the lease. */
+  put(at: number, offer: Lease): void {
     this.#offers.set(at, offer)
     for (const resolve of this.#waiting.get(at) ?? []) resolve(offer)
     this.#waiting.delete(at)
@@ -46,7 +44,7 @@ export class Outbox {
    * Bundle `at`, when it is made. The caller releases its lease.
    * @throws stale for a bundle that the receiver has used up, over-limit for one beyond its window, else what aborts `signal`
    */
-  async offered(at: number, signal: AbortSignal): Promise<Offer> {
+  async offered(at: number, signal: AbortSignal): Promise<Lease> {
     check(at >= this.#used, 'stale', `bundle ${at} is used up`, { consequence: 'ignore' })
     // Nobody has more room than a window, and this stage has not used up what it does not hold.
     check(at < this.#asked + this.#window, 'over-limit', `bundle ${at} is beyond the window`, {
@@ -54,14 +52,14 @@ export class Outbox {
     })
     this.#advance(at + 1)
     const offer = this.#offers.get(at) ?? (await this.#await(at, signal))
-    offer.lease.retain()
+    offer.retain()
     return offer
   }
 
   #advance(asked: number): void {
     if (asked <= this.#asked) return
     this.#asked = asked
-    for (const [at, { lease }] of this.#offers) {
+    for (const [at, lease] of this.#offers) {
       if (at >= this.#used) continue
       this.#offers.delete(at)
       lease.release()
@@ -70,11 +68,11 @@ export class Outbox {
     this.#room.clear()
   }
 
-  #await(at: number, signal: AbortSignal): Promise<Offer> {
+  #await(at: number, signal: AbortSignal): Promise<Lease> {
     return new Promise((resolve, reject) => {
       const waiting = this.#waiting.get(at) ?? new Set()
       this.#waiting.set(at, waiting)
-      const done = (offer: Offer): void => {
+      const done = (offer: Lease): void => {
         signal.removeEventListener('abort', onAbort)
         resolve(offer)
       }

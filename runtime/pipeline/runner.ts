@@ -6,6 +6,7 @@
 import { aborted } from '#net/abort.ts'
 import { bytesEqual } from '#proto/bytes.ts'
 import { AssayError, check } from '#proto/errors.ts'
+import { HASH_BYTES } from '#proto/hash.ts'
 import type { Hash } from '#proto/ids.ts'
 import { type Exchange, exchangesOf } from '#proto/lanes.ts'
 import { type BundleKind, passesOf, type StagePass, type StagePlace, turnsOf, windowOf } from '#proto/machines/stage.ts'
@@ -14,8 +15,9 @@ import type { Calls } from '#runtime/rpc.ts'
 import { type Lease, SharedPool } from '#runtime/shared-pool.ts'
 import { sliceList } from '#runtime/tensors.ts'
 import { type Border, GIVES, TAKES } from './bundles.ts'
-import { type Arrived, Inbox } from './inbox.ts'
-import { type Offer, Outbox } from './outbox.ts'
+import type { Bundle } from './cell.ts'
+import { Inbox } from './inbox.ts'
+import { Outbox } from './outbox.ts'
 import { StepRoots } from './roots.ts'
 import type { StageMethods, StageOutline } from './worker.ts'
 
@@ -49,17 +51,17 @@ export interface CellPorts {
   readonly compute: Pick<Calls<StageMethods>, 'call'>
   /** Hashes beside the training; absent: tensors cross without roots. */
   readonly hashing?: Pick<Calls<HashingMethods>, 'call'>
-  /**
-   * Brings a bundle of another stage into `into`, however long it takes to be made; resolves to the tensor roots that its
-   * sender gives, none where nothing is hashed.
-   */
-  fetchBundle(name: BundleName, into: Uint8Array, signal: AbortSignal): Promise<readonly Hash[]>
+  /** Brings a bundle of another stage into `into`, however long it takes to be made: its tensors, then their roots. */
+  fetchBundle(name: BundleName, into: Uint8Array, signal: AbortSignal): Promise<void>
   /** Brings the sum of the partner's subtree into `into`. */
   fetchSum(name: StageSumName, partner: number, into: Uint8Array, signal: AbortSignal): Promise<void>
   /** Every sum that this cell holds: its own subtree's, then after each join. Its bytes stay until the promise resolves. */
   onSum?(name: StageSumName, bytes: Uint8Array): Promise<unknown>
-  /** Everything that crosses a border in a step is hashed: to be signed by the sender and countersigned by the receiver. */
-  onBorder?(step: number, from: number, to: number, root: Hash): void
+  /**
+   * Everything that crosses from one stage to another in a step is hashed: to be signed by the sender and countersigned by
+   * the receiver. The run goes on meanwhile, but not for many steps, and does not end before.
+   */
+  onBorder?(step: number, from: number, to: number, root: Hash): Promise<unknown>
   /** A step is done: its metrics that are computed here, summed over the batch. */
   onStep?(step: number, metrics: Float32Array): void
   /** A pass has run: processor time in microseconds. */
@@ -126,15 +128,15 @@ export class StageRunner {
       .filter(({ from }) => from === stage)
       .map((border) => {
         const outbox = new Outbox(windowFor(border), this.#at(border.kind, steps[0], 0))
-        return { border, outbox, pool: new SharedPool(border.bytes) }
+        return { border, outbox, pool: new SharedPool(this.#size(border)) }
       })
     this.#incoming = outline.borders
       .filter(({ to }) => to === stage)
       .map((border) => {
         const ends = [this.#at(border.kind, steps[0], 0), this.#at(border.kind, steps[1], 0)] as const
-        const fetch = (at: number, into: Uint8Array): Promise<readonly Hash[]> =>
+        const fetch = (at: number, into: Uint8Array): Promise<void> =>
           ports.fetchBundle(this.#nameOf(border, at, turns), into, this.#controller.signal)
-        return { border, inbox: new Inbox(new SharedPool(border.bytes), windowFor(border), ends, fetch) }
+        return { border, inbox: new Inbox(new SharedPool(this.#size(border)), windowFor(border), ends, fetch) }
       })
   }
 
@@ -163,7 +165,7 @@ export class StageRunner {
    * A bundle for its receiver, once it is made. The caller releases its lease.
    * @throws bad-input for a name that is none of this cell's, stale, over-limit as `Outbox.offered`
    */
-  async offered(name: BundleName, signal: AbortSignal = this.signal): Promise<Offer> {
+  async offered(name: BundleName, signal: AbortSignal = this.signal): Promise<Lease> {
     const found = this.#outgoing.find(({ border }) => border.kind === name.kind && border.to === name.to)
     const known = found && name.from === this.#place.stage && this.#index.has(this.#microBatchOf(name))
     check(known === true && found !== undefined, 'bad-input', 'no such bundle leaves this cell', {
@@ -178,7 +180,7 @@ export class StageRunner {
    * A sum for the partner that joins it, once it is there. The caller releases its lease.
    * @throws bad-input for a level that is none of this cell's exchanges, stale, over-limit as `Outbox.offered`
    */
-  async offeredSum({ step, level }: StageSumName, signal: AbortSignal = this.signal): Promise<Offer> {
+  async offeredSum({ step, level }: StageSumName, signal: AbortSignal = this.signal): Promise<Lease> {
     const sums = this.#sumOffers.get(level)
     check(sums !== undefined, 'bad-input', `no sum of level ${level} leaves this cell`, { consequence: 'ignore' })
     return await sums.offered(step, AbortSignal.any([signal, this.signal]))
@@ -204,6 +206,11 @@ export class StageRunner {
   /** Lets work go on beside the steps; its failure is the run's. */
   #beside(work: Promise<unknown>): void {
     work.catch((error) => this.#fail(error))
+  }
+
+  /** Bytes of a bundle with its roots. */
+  #size({ bytes, ids }: Border): number {
+    return bytes + (this.#ports.hashing ? HASH_BYTES * ids.length : 0)
   }
 
   /** Number of a bundle: they are counted from step 0 on, whatever step a run begins with. */
@@ -234,7 +241,9 @@ export class StageRunner {
     await this.#take('sum', step)
     const metrics = await this.#await(compute.call('update', step))
     while (this.#unrooted.length >= UNROOTED_STEPS) await this.#await(this.#unrooted.shift() as Promise<unknown>)
-    this.#unrooted.push(this.#endRoots(step))
+    const rooted = this.#endRoots(step)
+    this.#beside(rooted)
+    this.#unrooted.push(rooted)
     onStep?.(step, metrics)
   }
 
@@ -247,16 +256,16 @@ export class StageRunner {
     const taken = await this.#await(Promise.all(from.map(({ inbox }) => inbox.take(at))))
     await this.#await(Promise.all(to.map(({ outbox }) => outbox.room(at))))
     const given = to.map(({ pool }) => pool.take())
-    for (const [i, { border }] of from.entries()) this.#prove(border, step, pass.microBatch, taken[i] as Arrived)
+    for (const [i, { border }] of from.entries()) this.#prove(border, step, pass.microBatch, taken[i] as Lease)
     const ran = this.#ports.compute
       .call('pass', {
         ...{ step, pass: pass.pass, microBatch: pass.microBatch, adds: pass.adds },
-        taken: from.map(({ border }, i) => ({ border, bytes: (taken[i] as Arrived).lease.bytes })),
-        given: to.map(({ border }, i) => ({ border, bytes: (given[i] as Lease).bytes })),
+        taken: from.map(({ border }, i) => bundleOf(border, taken[i] as Lease)),
+        given: to.map(({ border }, i) => bundleOf(border, given[i] as Lease)),
       })
       .then((microseconds) => {
         this.#ports.onPass?.(step, pass, microseconds)
-        for (const [i, { inbox }] of from.entries()) inbox.used(at, taken[i] as Arrived)
+        for (const [i, { inbox }] of from.entries()) inbox.used(at, taken[i] as Lease)
         for (const [i, each] of to.entries()) this.#offer(each, at, step, pass.microBatch, given[i] as Lease)
       })
     this.#beside(ran)
@@ -266,18 +275,20 @@ export class StageRunner {
   /** Makes a bundle known to its receiver as soon as it is hashed; the next pass runs meanwhile. */
   #offer({ border, outbox }: Outgoing, at: number, step: number, microBatch: number, lease: Lease): void {
     const work = this.#hash(border, lease).then((roots) => {
-      outbox.put(at, { lease, roots })
+      for (const [i, root] of roots.entries()) lease.bytes.set(root, border.bytes + HASH_BYTES * i)
+      outbox.put(at, lease)
       this.#roots.get(rootsKey(step, border))?.put(border, microBatch, roots)
     })
     this.#beside(work)
   }
 
   /** Compares a bundle with the roots that its sender gives, beside the pass that already uses it. */
-  #prove(border: Border, step: number, microBatch: number, { lease, roots }: Arrived): void {
+  #prove(border: Border, step: number, microBatch: number, lease: Lease): void {
     if (!this.#ports.hashing) return
     lease.retain()
     const work = this.#hash(border, lease).then((own) => {
-      const same = own.length === roots.length && own.every((root, i) => bytesEqual(root, roots[i] as Hash))
+      const told = (i: number): Hash => lease.bytes.subarray(border.bytes + HASH_BYTES * i).subarray(0, HASH_BYTES)
+      const same = own.every((root, i) => bytesEqual(root, told(i)))
       const what = `a bundle of stage ${border.from} in step ${step} is not what that stage says it is`
       check(same, 'bad-proof', what, { consequence: 'penalise' })
       this.#roots.get(rootsKey(step, border))?.put(border, microBatch, own)
@@ -285,9 +296,10 @@ export class StageRunner {
     this.#beside(work.finally(() => lease.release()))
   }
 
-  async #hash({ ports }: Border, { bytes }: Lease): Promise<Hash[]> {
+  async #hash({ ports, bytes: size }: Border, lease: Lease): Promise<Hash[]> {
     const { hashing } = this.#ports
     if (!hashing) return []
+    const bytes = lease.bytes.subarray(0, size)
     // The root of a list of one tensor is that tensor's.
     return await Promise.all(
       sliceList(ports, bytes).map((one) => hashing.call('root', { ports: [one.port], bytes: one.bytes })),
@@ -299,7 +311,7 @@ export class StageRunner {
     if (to.length === 0) return
     await this.#await(Promise.all(to.map(({ outbox }) => outbox.room(step))))
     const bundles = to.map(({ border, pool }) => ({ border, lease: pool.take() }))
-    const call = bundles.map(({ border, lease }) => ({ border, bytes: lease.bytes }))
+    const call = bundles.map(({ border, lease }) => bundleOf(border, lease))
     await this.#await(this.#ports.compute.call('give', call))
     for (const [i, each] of to.entries()) this.#offer(each, step, step, 0, (bundles[i] as { lease: Lease }).lease)
   }
@@ -308,10 +320,10 @@ export class StageRunner {
     const from = this.#incoming.filter(({ border }) => border.kind === kind)
     if (from.length === 0) return
     const taken = await this.#await(Promise.all(from.map(({ inbox }) => inbox.take(step))))
-    for (const [i, { border }] of from.entries()) this.#prove(border, step, 0, taken[i] as Arrived)
-    const call = from.map(({ border }, i) => ({ border, bytes: (taken[i] as Arrived).lease.bytes }))
+    for (const [i, { border }] of from.entries()) this.#prove(border, step, 0, taken[i] as Lease)
+    const call = from.map(({ border }, i) => bundleOf(border, taken[i] as Lease))
     await this.#await(this.#ports.compute.call('take', call))
-    for (const [i, { inbox }] of from.entries()) inbox.used(step, taken[i] as Arrived)
+    for (const [i, { inbox }] of from.entries()) inbox.used(step, taken[i] as Lease)
   }
 
   /** Recursive doubling with the same stage of the other replicas. */
@@ -338,7 +350,7 @@ export class StageRunner {
       lease.retain()
       this.#beside(onSum.call(this.#ports, { step, level }, lease.bytes).finally(() => lease.release()))
     }
-    if (partner) partner.put(step, { lease, roots: [] })
+    if (partner) partner.put(step, lease)
     else lease.release()
   }
 
@@ -358,10 +370,13 @@ export class StageRunner {
   async #endRoots(step: number): Promise<void> {
     const work = [...this.#roots].map(async ([key, roots]) => {
       const [of, from, to] = key.split(' ').map(Number) as [number, number, number]
-      if (of === step) this.#ports.onBorder?.(step, from, to, await roots.root)
+      if (of === step) await this.#ports.onBorder?.(step, from, to, await roots.root)
     })
     await Promise.all(work)
   }
 }
 
 const rootsKey = (step: number, { from, to }: Border): string => `${step} ${from} ${to}`
+
+/** The tensors of a bundle, without the roots behind them. */
+const bundleOf = (border: Border, { bytes }: Lease): Bundle => ({ border, bytes: bytes.subarray(0, border.bytes) })

@@ -61,8 +61,9 @@ export class StageTrainer {
     }
   }
 
-  /** Sets the tensors that live here to what the init graph gives. */
+  /** Sets the tensors that live here to what the init graph gives; nothing is left of a step. */
   init(seed: Words): void {
+    this.#clear()
     const { init } = this.#program
     const input = this.#hold({ dtype: 'u32', shape: [2] }, seed)
     const values = this.#call(this.#parts.init, () => input)
@@ -73,13 +74,7 @@ export class StageTrainer {
   /** Replaces the tensors that live here by `bytes` (end to end); nothing is left of a step. @throws bad-data on a wrong length */
   load(bytes: Uint8Array): void {
     const list = sliceList(this.statePorts, bytes)
-    for (const live of this.#live.values()) this.#free(live.values())
-    this.#live.clear()
-    this.#free(this.#sums.splice(0).flat())
-    this.#free(this.#foreign.values())
-    this.#foreign.clear()
-    this.#free(this.#state.values())
-    this.#state.clear()
+    this.#clear()
     for (const [k, i] of this.stage.state.entries()) {
       const { port, bytes } = list[k] as (typeof list)[number]
       this.#state.set(i, this.#hold(port.type, wordsOf(bytes)))
@@ -244,6 +239,16 @@ export class StageTrainer {
     )
     kernel.run(inputs, outputs)
     return new Map(results.map((id, i) => [id, outputs[i] as Buffer]))
+  }
+
+  /** Lets go of everything. */
+  #clear(): void {
+    for (const held of [...this.#live.values(), this.#foreign, this.#state]) {
+      this.#free(held.values())
+      held.clear()
+    }
+    this.#live.clear()
+    this.#free(this.#sums.splice(0).flat())
   }
 
   #free(buffers: Iterable<Buffer>): void {
