@@ -63,6 +63,8 @@ export interface PlanResult {
   /** Places of the forward part where a stage begins. */
   readonly cuts: readonly number[]
   readonly cells: readonly CellResult[]
+  /** How far stages run ahead, to fill the time of transfers. */
+  readonly eager: number
   /** Of a step. */
   readonly seconds: number
   /** Of which: */
@@ -87,7 +89,7 @@ export function resultOf({ specHash, program }: LoadedJob, bidders: number, { pl
     }
   })
   return {
-    ...{ job: toHex(specHash), bidders, replicas: plan.replicas, stages, cuts: plan.cut.cuts },
+    ...{ job: toHex(specHash), bidders, replicas: plan.replicas, stages, cuts: plan.cut.cuts, eager: plan.eager },
     cells: plan.cells.map(({ replica, stage, bidder, memory, time }) => ({
       ...{ replica, stage, bidder: bidder.name, memory, memoryLimit: bidder.memory },
       computeSeconds: seconds(time.compute),

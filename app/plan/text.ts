@@ -17,7 +17,7 @@ const time = (seconds: number): string =>
   seconds < 0.9995 ? `${figure(1000 * seconds, 3)} ms` : duration(1000 * seconds)
 
 export function describePlan(result: PlanResult, terminal: Terminal, explain: boolean): string[] {
-  const { replicas, stages, cells, seconds, parts, bubble, bytes, considered } = result
+  const { replicas, stages, cells, eager, seconds, parts, bubble, bytes, considered } = result
   const line = (label: string, text: string): string => labelled(terminal, label, text)
   const alone = considered.find((one) => one.replicas === 1 && one.stages === 1)?.seconds ?? null
   const size = { width: terminal.width, unicode: terminal.unicode }
@@ -29,6 +29,7 @@ export function describePlan(result: PlanResult, terminal: Terminal, explain: bo
     line('plan', `${grid(replicas, stages.length)}, on ${cells.length} of ${plural(result.bidders, 'bidder')}`),
     line('step', `${time(seconds)} predicted${speedup}`),
     line('', shares.join(', ')),
+    ...(eager > 0 ? [line('ahead', `stages run ahead of 1F1B, eager ${eager}: it fills the time of transfers`)] : []),
     line('bubble', `${percent(bubble)} of the slots of the pipeline`),
     line(
       'sends',

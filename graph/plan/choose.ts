@@ -11,6 +11,8 @@ import { type StageNeeds, stageNeeds } from './stage.ts'
 
 /** More stages than this are not tried. */
 export const MAX_PLAN_STAGES = 8
+/** How far stages may run ahead. More than this hides little that two do not, and takes ever more memory. */
+const EAGER = [0, 1, 2]
 
 /** How a job adds up: as in its spec. */
 export interface Batches {
@@ -50,6 +52,8 @@ export interface StepBytes {
 export interface GridPlan {
   readonly replicas: number
   readonly stages: readonly StageNeeds[]
+  /** How far stages run ahead, to fill the time of transfers. */
+  readonly eager: number
   readonly cut: Cut
   /** By replica, then by stage. */
   readonly cells: readonly PlannedCell[]
@@ -93,8 +97,8 @@ export type Planner = (bidders: readonly Bidder[], options?: PlanOptions) => Cho
 
 /**
  * The plan with the least predicted time of a step among all grids, cuts of `cutter` and assignments of bidders to cells
- * in which every cell fits into its bidder's memory. Of equal ones the one with fewer cells, then with fewer stages, then the cut
- * that is tried first. Neither the order of the bidders nor the machine that plans changes the choice.
+ * in which every cell fits into its bidder's memory. Of equal ones the one with fewer cells, then with fewer stages, then that
+ * which runs less far ahead, then the cut that is tried first. Neither the order of the bidders nor the machine that plans changes the choice.
  * @returns a function to be called whenever bids change: what does not depend on them is found once. It throws bad-input for
  * malformed bidders; bad-plan if the job allows no such grid, if there are too few bidders, or if nothing fits: then it
  * says what is missing
@@ -141,7 +145,7 @@ function shapesOf({ microBatches, lanes }: Batches, bidders: number, options: Pl
     if (owned.some((own) => own.length === 0)) break
     const most = owned.reduce((all, own) => Math.max(all, own.length), 0)
     for (let stages = options.stages ?? 1; stages <= upTo && replicas * stages <= bidders; stages++) {
-      shapes.push({ replicas, stages, microBatches: most })
+      shapes.push({ replicas, stages, microBatches: most, eager: 0 })
     }
   }
   return shapes.sort((a, b) => a.replicas * a.stages - b.replicas * b.stages || a.stages - b.stages)
@@ -154,8 +158,8 @@ interface Candidate {
 
 /** Bytes that a stage takes in one of the replicas. */
 function memoryOf(needs: StageNeeds, stage: number, { threads }: Bidder, { lanes }: Batches, shape: Shape): number {
-  const { replicas, stages, microBatches } = shape
-  const inFlight = inFlightOf({ stage, stages, eager: 0 }, microBatches)
+  const { replicas, stages, microBatches, eager } = shape
+  const inFlight = inFlightOf({ stage, stages, eager }, microBatches)
   return needs.memory({ inFlight, threads, microBatches, lanes: lanes / replicas })
 }
 
@@ -165,20 +169,23 @@ function bestOf(
   batches: Batches,
   shape: Shape,
 ): { readonly plan: GridPlan } | { readonly shortage: Shortage } {
-  let best: { candidate: Candidate; assignment: Assignment } | undefined
-  for (const candidate of candidates) {
-    const offers = candidate.stages.map((stage, s) =>
-      bidders.map((bidder): Offer => {
-        if (memoryOf(stage, s, bidder, batches, shape) > bidder.memory) return null
-        const time = cellTime(stage, bidder, shape)
-        return { first: pipelineOf(time), second: tailOf(time) }
-      }),
-    )
-    const limit = best ? best.assignment.first + best.assignment.second : Number.POSITIVE_INFINITY
-    const assignment = assign(offers, shape.replicas, limit)
-    if (assignment) best = { candidate, assignment }
+  let best: { candidate: Candidate; assignment: Assignment; shape: Shape } | undefined
+  for (const eager of shape.stages > 1 ? EAGER : [0]) {
+    const run = { ...shape, eager }
+    for (const candidate of candidates) {
+      const offers = candidate.stages.map((stage, s) =>
+        bidders.map((bidder): Offer => {
+          if (memoryOf(stage, s, bidder, batches, run) > bidder.memory) return null
+          const time = cellTime(stage, bidder, run)
+          return { first: pipelineOf(time), second: tailOf(time) }
+        }),
+      )
+      const limit = best ? best.assignment.first + best.assignment.second : Number.POSITIVE_INFINITY
+      const assignment = assign(offers, shape.replicas, limit)
+      if (assignment) best = { candidate, assignment, shape: run }
+    }
   }
-  if (best) return { plan: gridOf(best.candidate, best.assignment, bidders, batches, shape) }
+  if (best) return { plan: gridOf(best.candidate, best.assignment, bidders, batches, best.shape) }
   return { shortage: shortageOf(candidates, bidders, batches, shape) }
 }
 
@@ -209,6 +216,7 @@ function gridOf(
   return {
     replicas,
     stages,
+    eager: shape.eager,
     cut,
     cells,
     nanoseconds: first + second,

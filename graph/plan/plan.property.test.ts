@@ -120,33 +120,41 @@ describe('the predicted time', () => {
         [8e10, 7],
         [8e10, 4000],
       ] as const) {
-        const busy = Math.ceil((1000 * 8e9) / rate)
+        const busy = Math.round((1000 * 8e9) / rate)
         const sends = Array.from({ length: stages - 1 }, (_, s) => [
-          { from: s, to: s + 1, pass: 'forward' as const, busy, latency },
-          { from: s + 1, to: s, pass: 'backward' as const, busy, latency },
+          { from: s, to: s + 1, pass: 'forward' as const, sending: busy, receiving: busy, latency },
+          { from: s + 1, to: s, pass: 'backward' as const, sending: busy, receiving: busy, latency },
         ]).flat()
         const pipeline = { stages: Array.from({ length: stages }, () => ({ forward, backward })), sends }
         for (const microBatches of [1, 2, 3, 5, 8, 24]) {
-          const time = cellTime(stage, { ...own, rate, latency }, { replicas: 1, stages, microBatches })
-          // A single stage is not on any link.
-          const alone = stages === 1 ? microBatches * (forward + backward) : pipelineOf(time)
-          expect(alone).toBe(walk(pipeline, microBatches))
+          for (const eager of [0, 1, 2]) {
+            const time = cellTime(stage, { ...own, rate, latency }, { replicas: 1, stages, microBatches, eager })
+            expect(pipelineOf(time)).toBe(walk({ ...pipeline, eager }, microBatches))
+          }
         }
       }
     }
   })
 
-  test.each(seeds(8))('is hardly ever less than that of the schedule, whatever the stages; seed %i', (seed) => {
-    const random = seededRandom(seed)
-    const link = { rate: random.pick([1e8, 1e9, 1e10]), latency: random.pick([0, 1000, 1_000_000]) }
-    const all = randomBidders(gpt, random, 4, 10 * MEMORY).map((bidder) => ({ ...bidder, ...link }))
-    for (const stages of [2, 3, 4]) {
-      for (const microBatches of [8, 24]) {
-        const { plan } = (microBatches === 8 ? planGpt : planMore)(all, { replicas: 1, stages })
-        const additions = (microBatches - 1) * Math.max(...plan.stages.map((one) => one.times(all[0]!.times).combine))
-        const walked = walk(pipelineOfPlan(gpt, plan), microBatches)
-        expect(pipelineOf(plan.slowest.time) / (walked + additions)).toBeGreaterThan(0.98)
+  test('is near to that of the schedule where stages and links differ', () => {
+    const ratios: number[] = []
+    for (let seed = 0; seed < 12; seed++) {
+      const all = randomBidders(gpt, seededRandom(seed), 5, 10 * MEMORY)
+      for (const [microBatches, plans] of [
+        [8, planGpt],
+        [24, planMore],
+      ] as const) {
+        for (const stages of [2, 3, 4]) {
+          const { plan } = plans(all, { replicas: 1, stages })
+          const combine = plan.cells.map(({ stage, bidder }) => plan.stages[stage]?.times(bidder.times).combine ?? 0)
+          const walked = walk(pipelineOfPlan(gpt, plan), microBatches) + (microBatches - 1) * Math.max(...combine)
+          ratios.push(pipelineOf(plan.slowest.time) / walked)
+        }
       }
     }
+    ratios.sort((a, b) => a - b)
+    expect(ratios[0]).toBeGreaterThan(0.8)
+    expect(ratios.at(-1)).toBeLessThan(1.4)
+    expect(Math.abs((ratios[ratios.length >> 1] as number) - 1)).toBeLessThan(0.05)
   })
 })

@@ -56,6 +56,20 @@ describe('planner', () => {
     expect(plan.nanoseconds).toBeLessThanOrEqual(replicas.nanoseconds)
   })
 
+  test('on links with a long way, stages run ahead, as far as memory allows', () => {
+    const far = bidders(gpt, 2, { latency: 200_000 })
+    const ahead = choose(far, { stages: 2 }).plan
+    expect(ahead.eager).toBeGreaterThan(0)
+    expect(choose(bidders(gpt, 2), { stages: 2 }).plan.eager).toBe(0)
+    const memory = Math.max(...ahead.cells.map((cell) => cell.memory)) - 1
+    const scarce = choose(
+      far.map((one) => ({ ...one, memory })),
+      { stages: 2 },
+    ).plan
+    expect(scarce.nanoseconds).toBeGreaterThan(ahead.nanoseconds)
+    for (const cell of scarce.cells) expect(cell.memory).toBeLessThanOrEqual(memory)
+  })
+
   test('a faster bidder takes more of the work, a slow one is left out', () => {
     const [a, b] = bidders(gpt, 2) as [Bidder, Bidder]
     const pair = choose([a, { ...b, times: timesFor(gpt, 3) }], { stages: 2 })

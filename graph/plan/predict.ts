@@ -11,6 +11,8 @@ export interface Shape {
   readonly stages: number
   /** Micro-batches of the replica that has most. */
   readonly microBatches: number
+  /** How far stages run ahead, as of `StagePlace` in proto/machines/stage.ts. */
+  readonly eager: number
 }
 
 /** Nanoseconds of one cell in a step. */
@@ -36,15 +38,18 @@ export const pipelineOf = ({ work, bubble, transfers }: CellTime): number => wor
 export const tailOf = ({ exchange, update }: CellTime): number => exchange + update
 
 /** Nanoseconds that bytes take on a bidder's link. */
-const onLink = ({ rate }: Bidder, bytes: number): number => Math.ceil((bytes * 8e9) / rate)
+const onLink = ({ rate }: Bidder, bytes: number): number => Math.round((bytes * 8e9) / rate)
 
 /**
- * Borders that a 1F1B schedule crosses, up and down, while everybody waits. A stage has as many micro-batches on their way
- * as there are stages from it on; so every S of them wait for S - 1 crossings, and the first for as many again.
+ * What a pipeline of equal stages waits for transfers, exactly: once until it is filled and emptied, and then whenever a stage
+ * has as many micro-batches on their way as it may. What it does ahead fills some of that time.
+ * @param slot of a micro-batch in each stage
+ * @param crossing of a border, up and down
  */
-export function crossingsOf({ stages, microBatches }: Shape): number {
+function waitsOf({ stages, microBatches, eager }: Shape, slot: number, crossing: number): number {
   const borders = stages - 1
-  return borders + Math.floor((borders * (microBatches - 1)) / stages)
+  const waits = Math.floor((borders * (microBatches - 1)) / (stages + eager * borders))
+  return borders * crossing + waits * Math.max(0, crossing - eager * slot)
 }
 
 /**
@@ -62,7 +67,7 @@ export function cellTime(stage: StageNeeds, bidder: Bidder, shape: Shape): CellT
     const bytes = Math.max(pass.received, pass.sent)
     return bytes > 0 ? bidder.latency + onLink(bidder, bytes) : 0
   }
-  const waits = crossingsOf(shape) * (crossing(forward) + crossing(backward))
+  const waits = waitsOf(shape, slot, crossing(forward) + crossing(backward))
   // log2 of a power of two.
   const exchanges = 31 - Math.clz32(replicas)
   return {

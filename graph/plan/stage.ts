@@ -2,7 +2,7 @@
 import { neededFor } from '../part.ts'
 import { updateResults } from '../partition/borders.ts'
 import type { Range } from '../partition/plan.ts'
-import { type StageRun, stageMemory } from '../partition/stage.ts'
+import { type StageMemory, type StageRun, stageMemory } from '../partition/stage.ts'
 import { elementsOf } from '../shape.ts'
 import type { Graph, Program } from '../types.ts'
 import type { Times } from './bidder.ts'
@@ -71,12 +71,13 @@ export function stageNeeds(program: Program, { plan }: Cut): readonly StageNeeds
     }
     // A stage of several has two graphs, one for each pass.
     const passRuns = plan.stages.length === 1 ? 1 : 2
-    const known = new Map<string, number>()
+    const known = new Map<string, StageMemory>()
     const memory = (run: StageRun): number => {
-      const key = [run.inFlight, run.threads, run.microBatches, run.lanes].join()
-      const bytes = known.get(key) ?? stageMemory(program, plan, s, run).total
-      known.set(key, bytes)
-      return bytes
+      const key = [run.threads, run.microBatches, run.lanes].join()
+      const one = known.get(key) ?? stageMemory(program, plan, s, { ...run, inFlight: 1 })
+      known.set(key, one)
+      // Only what waits grows with the micro-batches in flight.
+      return Math.max(one.total, one.state + one.intermediates + one.sums + run.inFlight * one.waiting)
     }
     return {
       parameters: stage.state

@@ -1,5 +1,5 @@
 /** For tests: bidders with times from the cost model, every plan there is, and a pipeline walked operation by operation. */
-import { type Pass, passesOf } from '#proto/machines/stage.ts'
+import { inFlightOf, type Pass, passesOf } from '#proto/machines/stage.ts'
 import type { SeededRandom } from '#proto/testing.ts'
 import { nodeCosts } from '../cost.ts'
 import type { Range } from '../partition/plan.ts'
@@ -53,18 +53,18 @@ export function leastOf(
 ): number {
   const microBatches = Math.ceil(batches.microBatches / replicas)
   let least = Number.POSITIVE_INFINITY
-  for (const cut of cutter(program)(stages)) {
+  for (const [cut, eager] of cutter(program)(stages).flatMap((one) => [0, 1, 2].map((e) => [one, e] as const))) {
     const needs = stageNeeds(program, cut)
     for (const placed of placements(all.length, replicas * stages)) {
       const cells = placed.map((b, i) => ({ bidder: all[b] as Bidder, s: i % stages }))
       const lanes = batches.lanes / replicas
       const fits = cells.every(({ bidder: { memory, threads }, s }) => {
-        const inFlight = Math.min(stages - s, microBatches)
+        const inFlight = inFlightOf({ stage: s, stages, eager }, microBatches)
         return (needs[s]?.memory({ inFlight, threads, microBatches, lanes }) ?? 0) <= memory
       })
       if (!fits) continue
       const times = cells.map(({ bidder, s }) =>
-        cellTime(needs[s] as (typeof needs)[number], bidder, { replicas, stages, microBatches }),
+        cellTime(needs[s] as (typeof needs)[number], bidder, { replicas, stages, microBatches, eager }),
       )
       least = Math.min(least, Math.max(...times.map(pipelineOf)) + Math.max(...times.map(tailOf)))
     }
@@ -80,14 +80,16 @@ export interface Pipeline {
     readonly to: number
     /** The receiver's pass that waits for it. */
     readonly pass: Pass
-    /** On the sender's link, one after the other, and then on the way. */
-    readonly busy: number
+    /** On the sender's link, one after the other; at the same time on the receiver's, for each sender; then on the way. */
+    readonly sending: number
+    readonly receiving: number
     readonly latency: number
   }[]
+  readonly eager: number
 }
 
 /** The first replica of a plan, without the additions of sums. */
-export function pipelineOfPlan(program: Program, { cut, cells, stages }: GridPlan): Pipeline {
+export function pipelineOfPlan(program: Program, { cut, cells, stages, eager }: GridPlan): Pipeline {
   const base = program.micro.inputs.length
   const bidderOf = (s: number): Bidder => (cells[s] as GridPlan['cells'][number]).bidder
   const nanoseconds = (s: number, ranges: readonly Range[]): number => {
@@ -98,8 +100,10 @@ export function pipelineOfPlan(program: Program, { cut, cells, stages }: GridPla
   for (const { from, to, pass, bytes } of cut.plan.transfers) {
     const [a, b] = [bidderOf(from), bidderOf(to)]
     const key = `${from} ${to} ${pass}`
-    const busy = (sends.get(key)?.busy ?? 0) + (8e9 * bytes) / Math.min(a.rate, b.rate)
-    sends.set(key, { from, to, pass, busy, latency: Math.max(a.latency, b.latency) })
+    const before = sends.get(key) ?? { sending: 0, receiving: 0 }
+    const sending = before.sending + (8e9 * bytes) / a.rate
+    const receiving = before.receiving + (8e9 * bytes) / b.rate
+    sends.set(key, { from, to, pass, sending, receiving, latency: Math.max(a.latency, b.latency) })
   }
   return {
     stages: cut.plan.stages.slice(0, stages.length).map(({ forward, backward }, s) => ({
@@ -107,6 +111,7 @@ export function pipelineOfPlan(program: Program, { cut, cells, stages }: GridPla
       backward: nanoseconds(s, backward),
     })),
     sends: [...sends.values()],
+    eager,
   }
 }
 
@@ -114,11 +119,12 @@ export function pipelineOfPlan(program: Program, { cut, cells, stages }: GridPla
  * Nanoseconds until the last gradient is there, found by walking the 1F1B schedule: an operation begins when the one before
  * it has ended and its tensors have arrived.
  */
-export function walk({ stages, sends }: Pipeline, batches: number): number {
+export function walk({ stages, sends, eager }: Pipeline, batches: number): number {
   const turns = Array.from({ length: batches }, (_, microBatch) => ({ microBatch, adds: 0 }))
-  const queues = stages.map((_, s) => passesOf({ stage: s, stages: stages.length, eager: 0 }, turns))
+  const queues = stages.map((_, s) => passesOf({ stage: s, stages: stages.length, eager }, turns))
   const free = queues.map(() => 0)
-  const link = queues.map(() => 0)
+  const up = queues.map(() => 0)
+  const down = new Map<string, number>()
   const arrived = new Map<string, number>()
   for (let moved = true; moved; ) {
     moved = false
@@ -133,11 +139,14 @@ export function walk({ stages, sends }: Pipeline, batches: number): number {
       moved = true
       const end = Math.max(free[s] as number, ...(times as number[])) + (stages[s]?.[pass] ?? 0)
       free[s] = end
-      for (const { from, to, pass: waiting, busy, latency } of sends) {
+      for (const { from, to, pass: waiting, sending, receiving, latency } of sends) {
         // What goes up was computed on the way up, what goes down on the way down.
         if (from !== s || pass !== (from < to ? 'forward' : 'backward')) continue
-        link[s] = Math.max(end, link[s] as number) + busy
-        arrived.set(`${from} ${to} ${waiting} ${index}`, (link[s] as number) + latency)
+        const start = Math.max(end, up[s] as number)
+        up[s] = start + sending
+        const received = Math.max(start, down.get(`${from} ${to}`) ?? 0) + receiving
+        down.set(`${from} ${to}`, received)
+        arrived.set(`${from} ${to} ${waiting} ${index}`, Math.max(up[s] as number, received) + latency)
       }
     }
   }
