@@ -11,6 +11,7 @@ import { whole } from '#app/client/options.ts'
 import { submitJob } from '#app/client/submit.ts'
 import { type NetworkResult, resultOf, summaryLines } from '#app/client/summary.ts'
 import { DEVNET_DEFAULTS, type Devnet, LIARS, type LiarRole, startDevnet } from '#app/devnet/devnet.ts'
+import { checkFolder } from '#app/devnet/folder.ts'
 import { supervised } from '#app/devnet/supervise.ts'
 import { EXIT, errorReport, exitCodeOf, printError } from '#app/exit.ts'
 import { interruptedCode, interruptible } from '#app/interrupt.ts'
@@ -52,6 +53,7 @@ async function run(options: Options, signal: AbortSignal): Promise<void> {
   const folder = options.keep ? resolve(options.keep) : await mkdtemp(join(tmpdir(), 'assay-'))
   let devnet: Devnet | undefined
   try {
+    await checkFolder(folder)
     await mkdir(folder, { recursive: true })
     const data = options.data ?? (options.job ? undefined : await ownText(folder))
     const job = await loadJob(options.job ?? DEFAULT_JOB, { dataPath: data, signal })

@@ -1,7 +1,9 @@
 /** `assay devnet`: a whole network on this machine, until Ctrl-C. */
-import type { Command } from 'commander'
+import { resolve } from 'node:path'
+import { type Command, Option } from 'commander'
 import { DEVNET_FOLDER, whole } from '#app/client/options.ts'
-import { DEVNET_DEFAULTS, type DevnetOptions, startDevnet } from '#app/devnet/devnet.ts'
+import { DEVNET_DEFAULTS, type DevnetOptions, LIARS, startDevnet } from '#app/devnet/devnet.ts'
+import { checkFolder } from '#app/devnet/folder.ts'
 import type { Member } from '#app/devnet/processes.ts'
 import { supervised } from '#app/devnet/supervise.ts'
 import { interruptible } from '#app/interrupt.ts'
@@ -14,6 +16,9 @@ export function define(command: Command): void {
     .option('--verifiers <n>', 'verifier processes', whole(1, 16), DEVNET_DEFAULTS.verifiers)
     .option('--whistleblowers <n>', 'whistleblower processes', whole(0, 16), DEVNET_DEFAULTS.whistleblowers)
     .option('--threads <n>', 'threads of each computing process', whole(1, 64), DEVNET_DEFAULTS.threads)
+    .addOption(
+      new Option('--liar <role>', 'let processes of this role cheat; a verifier together with a solver').choices(LIARS),
+    )
     .option('--no-respawn', 'leave processes that die dead, rather than start them again')
     .option('--json', 'print the network as one JSON line once it is up')
     .action((options: DevnetOptions & { json?: boolean }) => interruptible((signal) => run(options, signal)))
@@ -26,6 +31,7 @@ async function run(options: DevnetOptions & { json?: boolean }, signal: AbortSig
       `${paint(terminal, 'green', 'up')}  ${name.padEnd(16)} ${String(ready.account ?? ready.rpc ?? '')}\n`,
     )
   }
+  await checkFolder(resolve(options.folder))
   const devnet = await startDevnet(options, up, signal)
   terminal.write(`\nnetwork  ${devnet.networkFile}\nnext     npx assay submit examples/gpt.yaml\nstop     Ctrl-C\n`)
   if (options.json) process.stdout.write(`${JSON.stringify({ networkFile: devnet.networkFile, ...devnet.network })}\n`)

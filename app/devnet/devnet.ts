@@ -1,9 +1,9 @@
 /** A whole network on this machine: a chain and every role, each a process of its own, in one folder. */
-import { mkdir, readFile, rename, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { Wallet } from 'ethers'
-import { deriveAccounts, freePort, randomMnemonic } from '#contracts/anvil.ts'
+import { deriveAccounts } from '#contracts/anvil.ts'
 import { openChain } from '#contracts/chain.ts'
 import { deploy } from '#contracts/deploy.ts'
 import { peerIdOf } from '#net/identity.ts'
@@ -12,6 +12,7 @@ import { fail } from '#proto/errors.ts'
 import { PRESETS } from '#proto/presets.ts'
 import { identityOf, saveSecret } from '#runtime/keys.ts'
 import { type Network, parseNetwork } from '#runtime/network.ts'
+import { type Plan, planOf } from './folder.ts'
 import { type Member, ProcessGroup } from './processes.ts'
 
 export interface DevnetOptions {
@@ -36,13 +37,6 @@ export const DEVNET_DEFAULTS = { solvers: 2, verifiers: 2, whistleblowers: 1, th
  */
 export const LIARS = ['solver', 'verifier'] as const
 export type LiarRole = (typeof LIARS)[number]
-
-/** What is fixed for the life of a devnet folder. */
-interface Plan {
-  readonly mnemonic: string
-  /** Of the chain, of the coordinator's interface, and of each member's peer by its name. */
-  readonly ports: Readonly<Record<string, number>>
-}
 
 const CLI = fileURLToPath(new URL('../cli.ts', import.meta.url))
 const CHAIN = fileURLToPath(new URL('./chain.ts', import.meta.url))
@@ -149,34 +143,6 @@ function lieArgs(role: string, name: string, { liar, solvers }: DevnetOptions): 
   if (liar !== 'verifier') return []
   if (role === 'verifier') return ['--lie', 'accept']
   return role === 'whistleblower' ? ['--rate', '1'] : []
-}
-
-/** The folder's plan: kept from an earlier run, or made now, with a port for each of `names`. */
-async function planOf(folder: string, names: readonly string[]): Promise<Plan> {
-  const file = join(folder, 'devnet.json')
-  let kept: Plan | undefined
-  try {
-    kept = JSON.parse(await readFile(file, 'utf8')) as Plan
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') {
-      fail('bad-config', `${file} is not readable`, {
-        next: 'Choose another folder, or remove this one.',
-        cause: error,
-      })
-    }
-  }
-  const ports = { ...kept?.ports }
-  for (const name of names) {
-    while (ports[name] === undefined) {
-      const port = await freePort()
-      if (!Object.values(ports).includes(port)) ports[name] = port
-    }
-  }
-  const plan: Plan = { mnemonic: kept?.mnemonic ?? randomMnemonic(), ports }
-  // As a whole or not at all: the keys of the network hang on it.
-  await writeFile(`${file}.new`, `${JSON.stringify(plan, null, 2)}\n`, { mode: 0o600 })
-  await rename(`${file}.new`, file)
-  return plan
 }
 
 /** The network file: kept if it is of this chain, else written after deploying the contracts. */

@@ -98,7 +98,7 @@ export function playersOf({ seats, challengers }: Transcript, game: GameTranscri
 const LISTS: readonly Column[] = [
   { title: 'blocks' },
   { title: 'level' },
-  { title: 'what differs' },
+  { title: 'what differs', flexible: true },
   { title: 'rounds', align: 'right' },
   { title: 'gas', align: 'right' },
 ]
@@ -168,7 +168,7 @@ const MOVES: readonly Column[] = [
   { title: 'block' },
   { title: 'who' },
   { title: 'level' },
-  { title: 'move' },
+  { title: 'move', flexible: true },
   { title: 'gas', align: 'right' },
   { title: 'clocks', align: 'right' },
 ]
@@ -292,7 +292,7 @@ export function outcomeText(game: GameTranscript, called: (player: Player) => st
 const LEDGER: readonly Column[] = [
   { title: 'who' },
   { title: 'ether', align: 'right' },
-  { title: 'why' },
+  { title: 'why', flexible: true },
   { title: 'block', align: 'right' },
 ]
 

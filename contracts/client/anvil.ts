@@ -80,6 +80,13 @@ export async function freePort(): Promise<number> {
   }
 }
 
+/** Whether nobody listens on a port of this machine. */
+export const isFree = (port: number): Promise<boolean> =>
+  listenBriefly(port).then(
+    () => true,
+    () => false,
+  )
+
 /** Listens on a port, 0 for any, and gives it back at once. Rejects when somebody else listens there. */
 function listenBriefly(port: number): Promise<number> {
   return new Promise((resolve, reject) => {
