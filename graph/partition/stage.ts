@@ -74,8 +74,19 @@ export interface StageMemory {
 
 const bytesOf = (types: readonly TensorType[]): number => types.reduce((sum, type) => sum + tensorBytes(type), 0)
 
-/** Peak memory of a stage, predicted from its graphs. @throws bad-plan if the plan has no such stage */
-export function stageMemory(program: Program, plan: Plan, index: number, run: StageRun): StageMemory {
+/** What the memory of a stage is made of, however it is run: bytes. */
+export interface StageSizes extends Pick<StageMemory, 'state' | 'next'> {
+  /** Of one set of its sums. */
+  readonly sum: number
+  /** Of what waits of one micro-batch. */
+  readonly waiting: number
+  readonly intermediates: number
+  /** Scratch memory of one thread. */
+  readonly panel: number
+}
+
+/** Sizes of a stage, from its graphs. @throws bad-plan if the plan has no such stage */
+export function stageSizes(program: Program, plan: Plan, index: number): StageSizes {
   const { micro, state: ports, gradients, metrics } = program
   const parts = stageParts(program, plan, index)
   const stage = plan.stages[index] as Plan['stages'][number]
@@ -83,20 +94,35 @@ export function stageMemory(program: Program, plan: Plan, index: number, run: St
   const shared = (of: 'state' | 'sum'): number =>
     bytesOf(plan.shares.filter(({ to, kind }) => to === index && kind === of).map(({ type }) => type))
   const own = bytesOf(stage.state.map((i) => (ports[i] as Port).type))
-  const sum = bytesOf(stage.sums.map((i) => (sumPorts[i] as Port).type))
 
   const results = new Set(micro.outputs.map(({ value }) => value))
   const arrived = plan.transfers.filter(({ to }) => to === index).map(({ value }) => value)
   const left = [...parts.forward.results, ...parts.backward.results].filter((id) => !results.has(id))
   const fed = micro.inputs.slice(ports.length).map(({ type }) => type)
-  const waiting = run.inFlight * bytesOf([...[...arrived, ...left].map((id) => typeOf(micro, id)), ...fed])
 
   const graphs = Object.values<Part>({ ...parts }).map(({ graph }) => graph)
-  const scratch = (run.threads ?? 1) * Math.max(...graphs.map(panelBytes))
-  const intermediates = Math.max(...graphs.map(intermediateBytes)) + scratch
-  const state = own + shared('state')
-  const sums = sumsHeld(run) * sum
-  const next = own + shared('sum')
-  const total = state + intermediates + Math.max(sums + waiting, sum + next)
-  return { state, sums, waiting, next, intermediates, total }
+  return {
+    state: own + shared('state'),
+    next: own + shared('sum'),
+    sum: bytesOf(stage.sums.map((i) => (sumPorts[i] as Port).type)),
+    waiting: bytesOf([...[...arrived, ...left].map((id) => typeOf(micro, id)), ...fed]),
+    intermediates: Math.max(...graphs.map(intermediateBytes)),
+    panel: Math.max(...graphs.map(panelBytes)),
+  }
+}
+
+/** Peak memory of a stage of known sizes. */
+export function memoryOfSizes(
+  { state, next, sum, waiting, intermediates, panel }: StageSizes,
+  run: StageRun,
+): StageMemory {
+  const used = intermediates + (run.threads ?? 1) * panel
+  const [sums, held] = [sumsHeld(run) * sum, run.inFlight * waiting]
+  const total = state + used + Math.max(sums + held, sum + next)
+  return { state, sums, waiting: held, next, intermediates: used, total }
+}
+
+/** Peak memory of a stage, predicted from its graphs. @throws bad-plan if the plan has no such stage */
+export function stageMemory(program: Program, plan: Plan, index: number, run: StageRun): StageMemory {
+  return memoryOfSizes(stageSizes(program, plan, index), run)
 }

@@ -107,9 +107,10 @@ export type Planner = (bidders: readonly Bidder[], options?: PlanOptions) => Cho
 export function planner(program: Program, batches: Batches): Planner {
   checkPlan(batches.microBatches, batches.lanes, 1)
   const cut = cutter(program)
+  const needs = stageNeeds(program)
   const candidates = new Map<number, readonly Candidate[]>()
   const candidatesOf = (stages: number): readonly Candidate[] => {
-    const known = candidates.get(stages) ?? cut(stages).map((one) => ({ cut: one, stages: stageNeeds(program, one) }))
+    const known = candidates.get(stages) ?? cut(stages).map((one) => ({ cut: one, stages: needs(one) }))
     candidates.set(stages, known)
     return known
   }

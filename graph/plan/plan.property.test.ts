@@ -17,8 +17,8 @@ const mlp = buildProgram(PRESETS['mlp-tiny'])
 const BATCHES = { microBatches: 8, lanes: 4 }
 const WHOLE = { ...BATCHES, inFlight: 1, threads: 1 }
 /** What the whole program takes. */
-const MEMORY = stageNeeds(gpt, cutter(gpt)(1)[0] as never)[0]?.memory(WHOLE) as number
-const MLP_MEMORY = stageNeeds(mlp, cutter(mlp)(1)[0] as never)[0]?.memory(WHOLE) as number
+const MEMORY = stageNeeds(gpt)(cutter(gpt)(1)[0] as never)[0]?.memory(WHOLE) as number
+const MLP_MEMORY = stageNeeds(mlp)(cutter(mlp)(1)[0] as never)[0]?.memory(WHOLE) as number
 
 const planGpt = planner(gpt, BATCHES)
 /** With more micro-batches. */

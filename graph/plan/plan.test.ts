@@ -12,7 +12,7 @@ import { bidders, timesFor } from './testing.ts'
 const gpt = buildProgram(PRESETS['gpt-tiny'])
 const BATCHES = { microBatches: 8, lanes: 8 }
 const WHOLE = { ...BATCHES, inFlight: 1, threads: 1 }
-const needsOf = (stages: number): readonly StageNeeds[] => stageNeeds(gpt, cutter(gpt)(stages)[0] as never)
+const needsOf = (stages: number): readonly StageNeeds[] => stageNeeds(gpt)(cutter(gpt)(stages)[0] as never)
 const [whole] = needsOf(1) as [StageNeeds]
 const gridOf = ({ plan }: Choice): readonly number[] => [plan.replicas, plan.stages.length]
 const choose = planner(gpt, BATCHES)

@@ -1,8 +1,8 @@
 /** What a stage of a cut asks of whoever takes it: work, memory, bytes on its links. */
 import { neededFor } from '../part.ts'
 import { updateResults } from '../partition/borders.ts'
-import type { Range } from '../partition/plan.ts'
-import { type StageMemory, type StageRun, stageMemory } from '../partition/stage.ts'
+import type { Plan, Range } from '../partition/plan.ts'
+import { memoryOfSizes, type StageRun, type StageSizes, stageSizes } from '../partition/stage.ts'
 import { elementsOf } from '../shape.ts'
 import type { Graph, Program } from '../types.ts'
 import type { Times } from './bidder.ts'
@@ -23,18 +23,22 @@ export interface StageTimes {
   readonly update: number
 }
 
-export interface StageNeeds {
+/** What a stage needs by itself, wherever the others begin. */
+interface StageWork {
   readonly parameters: number
-  /** Of each micro-batch. */
-  readonly forward: Traffic
-  readonly backward: Traffic
-  /** Once a step: tensors that several stages need. */
-  readonly shared: Traffic
   /** Bytes of its sums. */
   readonly sums: number
   /** Bytes that an engine takes. */
   readonly memory: (run: StageRun) => number
   readonly times: (times: Times) => StageTimes
+}
+
+export interface StageNeeds extends StageWork {
+  /** Of each micro-batch. */
+  readonly forward: Traffic
+  readonly backward: Traffic
+  /** Once a step: tensors that several stages need. */
+  readonly shared: Traffic
 }
 
 const listed = (ranges: readonly Range[]): number[] =>
@@ -50,51 +54,61 @@ function once<K, V>(make: (key: K) => V): (key: K) => V {
   }
 }
 
-/** What each stage of a cut of a program needs. */
-export function stageNeeds(program: Program, { plan }: Cut): readonly StageNeeds[] {
-  const { micro, combine, update, state, gradients, metrics } = program
-  const sums = [...gradients, ...metrics]
-  const traffic = (carried: readonly { from: number; to: number; bytes: number }[], stage: number): Traffic => {
-    const of = (end: 'from' | 'to'): number =>
-      carried.reduce((sum, one) => (one[end] === stage ? sum + one.bytes : sum), 0)
-    return { received: of('to'), sent: of('from') }
+/** What the stages of a cut need. Cuts of a program share many stages: what one needs by itself is found once. */
+export function stageNeeds(program: Program): (cut: Cut) => readonly StageNeeds[] {
+  const known = new Map<string, StageWork>()
+  return ({ cuts, plan }) => {
+    const passes = {
+      forward: plan.transfers.filter(({ pass }) => pass === 'forward'),
+      backward: plan.transfers.filter(({ pass }) => pass === 'backward'),
+    }
+    return plan.stages.map((_, s) => {
+      const key = `${cuts[s - 1] ?? 'first'} ${cuts[s] ?? 'last'}`
+      const work = known.get(key) ?? workOf(program, plan, s)
+      known.set(key, work)
+      return {
+        ...work,
+        forward: trafficOf(passes.forward, s),
+        backward: trafficOf(passes.backward, s),
+        shared: trafficOf(plan.shares, s),
+      }
+    })
   }
-  const passOf = (pass: 'forward' | 'backward') => plan.transfers.filter((transfer) => transfer.pass === pass)
-  const passes = { forward: passOf('forward'), backward: passOf('backward') }
-  return plan.stages.map((stage, s) => {
-    const results = { combine: stage.sums, update: updateResults(program, stage.state, s === plan.stages.length - 1) }
-    const added = results.combine.map((i) => combine.outputs[i]?.value as number)
-    const nodes = {
-      micro: [...listed(stage.forward), ...listed(stage.backward)].map((id) => id - micro.inputs.length),
-      combine: neededIn(combine, added),
-      update: neededIn(update, results.update),
-    }
-    // A stage of several has two graphs, one for each pass.
-    const passRuns = plan.stages.length === 1 ? 1 : 2
-    const known = new Map<string, StageMemory>()
-    const memory = (run: StageRun): number => {
-      const key = [run.threads, run.microBatches, run.lanes].join()
-      const one = known.get(key) ?? stageMemory(program, plan, s, { ...run, inFlight: 1 })
-      known.set(key, one)
-      // Only what waits grows with the micro-batches in flight.
-      return Math.max(one.total, one.state + one.intermediates + one.sums + run.inFlight * one.waiting)
-    }
-    return {
-      parameters: stage.state
-        .filter((i) => i < gradients.length)
-        .reduce((sum, i) => sum + elementsOf(state[i]?.type.shape ?? []), 0),
-      forward: traffic(passes.forward, s),
-      backward: traffic(passes.backward, s),
-      shared: traffic(plan.shares, s),
-      sums: stage.sums.reduce((sum, i) => sum + 4 * elementsOf(sums[i]?.type.shape ?? []), 0),
-      memory,
-      times: once((times: Times): StageTimes => {
-        const of = (graph: 'micro' | 'combine' | 'update', runs: number): number =>
-          nodes[graph].reduce((sum, i) => sum + (times[graph][i] as number), runs * times.run)
-        return { micro: of('micro', passRuns), combine: of('combine', 1), update: of('update', 1) }
-      }),
-    }
-  })
+}
+
+function trafficOf(carried: readonly { from: number; to: number; bytes: number }[], stage: number): Traffic {
+  const of = (end: 'from' | 'to'): number =>
+    carried.reduce((sum, one) => (one[end] === stage ? sum + one.bytes : sum), 0)
+  return { received: of('to'), sent: of('from') }
+}
+
+function workOf(program: Program, plan: Plan, s: number): StageWork {
+  const { micro, combine, update, state, gradients, metrics } = program
+  const stage = plan.stages[s] as Plan['stages'][number]
+  const count = plan.stages.length
+  const added = stage.sums.map((i) => combine.outputs[i]?.value as number)
+  const nodes = {
+    micro: [...listed(stage.forward), ...listed(stage.backward)].map((id) => id - micro.inputs.length),
+    combine: neededIn(combine, added),
+    update: neededIn(update, updateResults(program, stage.state, s === count - 1)),
+  }
+  const sums = [...gradients, ...metrics]
+  const parameters = stage.state.filter((i) => i < gradients.length)
+  let sizes: StageSizes | undefined
+  return {
+    parameters: parameters.reduce((sum, i) => sum + elementsOf(state[i]?.type.shape ?? []), 0),
+    sums: stage.sums.reduce((sum, i) => sum + 4 * elementsOf(sums[i]?.type.shape ?? []), 0),
+    memory: (run) => {
+      sizes ??= stageSizes(program, plan, s)
+      return memoryOfSizes(sizes, run).total
+    },
+    times: once((times) => {
+      const of = (graph: 'micro' | 'combine' | 'update', runs: number): number =>
+        nodes[graph].reduce((sum, i) => sum + (times[graph][i] as number), runs * times.run)
+      // A stage of several has two graphs, one for each pass.
+      return { micro: of('micro', count === 1 ? 1 : 2), combine: of('combine', 1), update: of('update', 1) }
+    }),
+  }
 }
 
 const neededIn = (graph: Graph, results: readonly number[]): number[] =>

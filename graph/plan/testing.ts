@@ -52,9 +52,10 @@ export function leastOf(
   stages: number,
 ): number {
   const microBatches = Math.ceil(batches.microBatches / replicas)
+  const needsOf = stageNeeds(program)
   let least = Number.POSITIVE_INFINITY
   for (const [cut, eager] of cutter(program)(stages).flatMap((one) => [0, 1, 2].map((e) => [one, e] as const))) {
-    const needs = stageNeeds(program, cut)
+    const needs = needsOf(cut)
     for (const placed of placements(all.length, replicas * stages)) {
       const cells = placed.map((b, i) => ({ bidder: all[b] as Bidder, s: i % stages }))
       const lanes = batches.lanes / replicas
