@@ -27,14 +27,17 @@ test('sums that partners sent are kept until their steps are final, and go with 
       await writeFile(file, Uint8Array.of(step))
     }
     const kept = async (): Promise<number[]> => {
-      const found = await Promise.all([0, 3, 4, 11].map((step) => sums.read(job, 2, step, 1)))
-      return found.flatMap((bytes) => [...(bytes ?? [])])
+      const steps = [0, 3, 4, 11]
+      const found = await Promise.all(steps.map((step) => sums.find(job, 2, step, 1, 1)))
+      return steps.filter((_, i) => found[i] !== undefined)
     }
     await sums.update(at(0))
     expect(await kept()).toEqual([0, 3, 4, 11])
     await sums.update(at(1))
     expect(await kept()).toEqual([4, 11])
-    expect(await sums.read(job, 2, 4, 0)).toBeUndefined()
+    expect(await sums.find(job, 2, 4, 0, 1)).toBeUndefined()
+    // Not whole.
+    expect(await sums.find(job, 2, 4, 1, 2)).toBeUndefined()
     await sums.update(at(1, 'settled'))
     expect(await kept()).toEqual([])
     // Another process of the account, or the same one after a restart, finds nothing to do.

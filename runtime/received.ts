@@ -2,7 +2,7 @@
  * Sums that partners have sent, on disk until their steps are final: a claim that rests on a false one is true all the same, and
  * cannot be defended without it (docs/spec/pinpoint.md, What the rules rest on).
  */
-import { readdir, readFile, rm } from 'node:fs/promises'
+import { readdir, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fromHex, toHex } from '#proto/bytes.ts'
 import { firstNeededStep, type JobView, openDisputes } from '#proto/machines/job-view.ts'
@@ -23,9 +23,11 @@ export class ReceivedSums {
     return join(this.#folder, toHex(job), `${epoch}-${step}-${sum}.sum`)
   }
 
-  /** The sum, if it is here. */
-  async read(job: Uint8Array, epoch: number, step: number, sum: number): Promise<Uint8Array | undefined> {
-    return await readFile(this.file(job, epoch, step, sum)).catch(() => undefined)
+  /** The file of the sum, if it is here with all of its `size` bytes. */
+  async find(job: Uint8Array, epoch: number, step: number, sum: number, size: number): Promise<string | undefined> {
+    const file = this.file(job, epoch, step, sum)
+    const found = await stat(file).catch(() => undefined)
+    return found?.size === size ? file : undefined
   }
 
   /** Lets go of what nobody can accuse any more. */

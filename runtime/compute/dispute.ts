@@ -2,6 +2,7 @@
  * Disputed entries in the compute worker, which has the program, the data and the engine: what is true about them, and the moves
  * that follow from it. A liar's statement is the same with one false bit (docs/spec/pinpoint.md).
  */
+import { readFileSync } from 'node:fs'
 import type { Engine } from '#engine/types.ts'
 import { decodeNode } from '#graph/encode.ts'
 import type { Program } from '#graph/types.ts'
@@ -24,6 +25,7 @@ import type { EntrySource } from '#runtime/pinpoint/results.ts'
 import { type PhaseRunner, Runner } from '#runtime/pinpoint/runner.ts'
 import { EntryStatement } from '#runtime/pinpoint/statement.ts'
 import { ulpLie } from '#runtime/pinpoint/ulp.ts'
+import { listBytes } from '#runtime/tensors.ts'
 
 /** Claims that are kept at a time: one that is opened again is replayed again, and many may be accused at once. */
 const MAX_CLAIMS = 8
@@ -51,7 +53,8 @@ export interface ReceivedSum {
   readonly step: number
   /** Number among the sums of the step. */
   readonly sum: number
-  readonly bytes: Uint8Array
+  /** Its bytes, or the path of the file that holds them: it is read when a game needs it. */
+  readonly bytes: Uint8Array | string
 }
 
 /** A node of a list of a statement. */
@@ -125,8 +128,11 @@ export class Claims {
     const { spec, program, data, bytes } = this.#job
     const about = caseOf({ spec, program, bytes, entry, replicas })
     const source = { spec, program, data, entry, replicas, ...(before && { before }), ...(sumRoots && { sumRoots }) }
-    const find = (step: number, sum: number): Uint8Array | undefined =>
-      received.find((one) => one.step === step && one.sum === sum)?.bytes
+    const size = listBytes([...program.gradients, ...program.metrics])
+    const find = (step: number, sum: number): Uint8Array | undefined => {
+      const bytes = received.find((one) => one.step === step && one.sum === sum)?.bytes
+      return typeof bytes === 'string' ? readSum(bytes, size) : bytes
+    }
     const of = (of: EntrySource): Statement => new EntryStatement(of, this.#runnerOf(source, lie), KEPT_BYTES)
     const sent = received.length > 0 ? of({ ...source, received: find }) : undefined
     this.#keep(toHex(entryDigest(entry)), { about, own: of(source), sent })
@@ -228,6 +234,16 @@ class Answers implements Statement {
     const known = this.#served.get(nodeKey(node))
     if (known === undefined) this.missing.push(node)
     return known?.data ?? fail('unavailable', 'the asserter has not shown it')
+  }
+}
+
+/** A sum that is not there any more, or not whole, counts as one that never came. */
+function readSum(file: string, size: number): Uint8Array | undefined {
+  try {
+    const bytes = readFileSync(file)
+    return bytes.length === size ? bytes : undefined
+  } catch {
+    return undefined
   }
 }
 

@@ -109,8 +109,8 @@ export class Desk {
     if (!own) return found
     for (const { sum } of exchangesOf(entry.replica, slot.length)) {
       for (let step = entry.stepFrom; step < entry.stepTo; step++) {
-        const bytes = await this.#sources.store.received.read(entry.jobId, entry.epoch, step, sum)
-        if (bytes?.length === sumBytes) found.push({ step, sum, bytes })
+        const file = await this.#sources.store.received.find(entry.jobId, entry.epoch, step, sum, sumBytes)
+        if (file !== undefined) found.push({ step, sum, bytes: file })
       }
     }
     return found

@@ -1,4 +1,7 @@
 /** A liar's statement says exactly what its training has signed. */
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { afterAll, expect, test } from 'vitest'
 import { createEngine } from '#engine/index.ts'
 import type { PresetName } from '#graph/presets.ts'
@@ -94,8 +97,19 @@ test('what rests on a false sum of a partner is held to be true by whoever has w
   }
   const { spec, program, data, bytes } = job
   const claims = new Claims({ spec, program, data, bytes, engine })
-  claims.open({ entry, replicas: 2, received })
-  expect(await claims.holds(entryDigest(entry))).toBe(true)
+  const folder = await mkdtemp(join(tmpdir(), 'assay-ulp-'))
+  const kept: ReceivedSum[] = []
+  for (const [i, { bytes, ...name }] of received.entries()) {
+    kept.push({ ...name, bytes: join(folder, `${i}.sum`) })
+    await writeFile(join(folder, `${i}.sum`), bytes)
+  }
+  for (const sent of [received, kept]) {
+    claims.open({ entry, replicas: 2, received: sent })
+    expect(await claims.holds(entryDigest(entry))).toBe(true)
+  }
+  await rm(folder, { recursive: true })
+  claims.open({ entry, replicas: 2, received: kept })
+  expect(await claims.holds(entryDigest(entry))).toBe(false)
   claims.open({ entry, replicas: 2 })
   expect(await claims.holds(entryDigest(entry))).toBe(false)
 })
