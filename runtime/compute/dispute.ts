@@ -240,7 +240,7 @@ class Answers implements Statement {
 /** A sum that is not there any more, or not whole, counts as one that never came. */
 function readSum(file: string, size: number): Uint8Array | undefined {
   try {
-    const bytes = readFileSync(file)
+    const bytes = new Uint8Array(readFileSync(file))
     return bytes.length === size ? bytes : undefined
   } catch {
     return undefined
