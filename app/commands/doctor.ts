@@ -7,18 +7,26 @@ import type { Check, Status } from '#app/doctor/check.ts'
 import { describeSpeed, type EngineReport, examineEngines } from '#app/doctor/engines.ts'
 import { checkEngines, checkFma } from '#app/doctor/exactness.ts'
 import { checkHomes, isDevnetFile } from '#app/doctor/home.ts'
+import { INSTALLS, install } from '#app/doctor/install.ts'
 import { checkClock, checkDisk, checkMemory, checkNode, checkPorts } from '#app/doctor/machine.ts'
+import { examineTfjs } from '#app/doctor/tfjs.ts'
 import { EXIT } from '#app/exit.ts'
 import { paint, type Style, type Terminal, terminalOf } from '#app/terminal/terminal.ts'
 
 export function define(command: Command): void {
   networkOption(command)
     .option('--json', 'print one JSON object as the last line of the output; everything else goes to stderr')
-    .option('--engine', 'examine the engines alone: which are exact here, and how fast')
+    .option('--engine', 'examine the engines alone: which are exact here, how fast, and what TensorFlow.js has')
     .option('--full', 'with --engine: every conformance vector, not the few that each start runs')
     .option('--threads <n>', 'with --engine: threads of each engine', whole(1, 64), defaultThreads())
     .option('--homes <dir>', 'folder under which the processes of this machine keep theirs', '.assay')
-    .action(async (options: Options) => {
+    .option(
+      '--install <engine>',
+      `install an engine that is optional (${INSTALLS.join(', ')}), then examine the engines`,
+    )
+    .action(async (given: Options) => {
+      const options = given.install === undefined ? given : { ...given, engine: true }
+      if (given.install !== undefined) await install(given.install)
       const terminal = terminalOf(options.json ? process.stderr : process.stdout)
       const checks: Check[] = []
       const engines: EngineReport[] = []
@@ -41,6 +49,7 @@ const defaultThreads = (): number => Math.min(availableParallelism(), DEFAULT_TH
 
 interface Options {
   readonly engine?: boolean
+  readonly install?: string
   readonly full?: boolean
   readonly threads: number
   readonly network: string
@@ -49,8 +58,12 @@ interface Options {
 }
 
 async function* examine(options: Options): AsyncGenerator<{ check: Check; engine?: EngineReport }> {
-  if (options.engine) yield* examineEngines({ threads: options.threads, full: options.full ?? false })
-  else for await (const check of examineMachine(options)) yield { check }
+  if (options.engine) {
+    yield* examineEngines({ threads: options.threads, full: options.full ?? false })
+    for await (const check of examineTfjs()) yield { check }
+  } else {
+    for await (const check of examineMachine(options)) yield { check }
+  }
 }
 
 async function* examineMachine({ homes, network }: Options): AsyncGenerator<Check> {

@@ -13,6 +13,8 @@ export interface Started {
   readonly tf: Tf
   /** Whether it sums rows by index faster than the exact engine does. */
   readonly scatters: boolean
+  /** Whether results are there as soon as an operation returns. */
+  readonly prompt: boolean
   /** Versions, and the device where there is one, in a line. */
   readonly about: string
   /** Most bytes of one tensor. */
@@ -70,7 +72,13 @@ async function chosen(tf: Tf, backend: string, about: string, maxTensorBytes: nu
   await tf.ready()
   // The plain backend goes through all rows once for each index.
   const scatters = backend !== 'cpu' && kernels(tf, backend).has('UnsortedSegmentSum')
-  return { tf, scatters, about: `TensorFlow.js ${tf.version_core}${about}`, maxTensorBytes }
+  return {
+    tf,
+    scatters,
+    prompt: backend !== 'webgpu',
+    about: `TensorFlow.js ${tf.version_core}${about}`,
+    maxTensorBytes,
+  }
 }
 
 /** Names of a backend's operations. */

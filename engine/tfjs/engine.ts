@@ -218,8 +218,8 @@ export class TfjsEngine implements Engine {
       outputs: ids(outputs),
     }
     this.#touched.clear()
-    this.#call(request)
-    for (const buffer of outputs) buffer.fresh = false
+    const { read = [] } = this.#call(request)
+    for (const buffer of outputs) buffer.fresh = read.includes(buffer.id)
   }
 
   #own(buffer: Buffer): TfjsBuffer {

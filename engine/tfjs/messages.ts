@@ -41,8 +41,9 @@ export interface Usage {
   readonly peak: number
 }
 
+/** `read`: buffers whose words are up to date, of those that a run wrote. */
 export type Answer =
-  | { readonly ok: true; readonly usage: Usage; readonly kernel?: KernelReport }
+  | { readonly ok: true; readonly usage: Usage; readonly kernel?: KernelReport; readonly read?: readonly number[] }
   | { readonly ok: false; readonly code: ErrorCode; readonly message: string; readonly next?: string }
 
 /** How the nodes of a graph were divided. */

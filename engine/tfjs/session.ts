@@ -7,12 +7,16 @@ import { fail } from '#proto/errors.ts'
 import type { Buffer, Engine, Kernel } from '../types.ts'
 import type { Started } from './backends.ts'
 import { Executor } from './execute.ts'
-import type { BufferSpec, KernelReport, Request, Usage } from './messages.ts'
+import type { Answer, BufferSpec, KernelReport, Request, Usage } from './messages.ts'
 import type { HostPart, Plan } from './plan.ts'
 import { split } from './split.ts'
 import type { Tensor } from './tf.ts'
 
 const MIB = 2 ** 20
+/** Outputs of so many words are read at once where that takes no wait. */
+const FEW_WORDS = 16
+
+type Outcome = Omit<Extract<Answer, { ok: true }>, 'ok' | 'usage'>
 
 /** A tensor of the caller: its words, a tensor of the backend, or both; at least one of them is up to date. */
 interface Slot extends BufferSpec {
@@ -68,25 +72,27 @@ export class Session {
     return { bytes, peak: this.#peak }
   }
 
-  async handle(request: Request): Promise<KernelReport | undefined> {
+  /** What the answer to a request says besides. */
+  async handle(request: Request): Promise<Outcome> {
     switch (request.do) {
       case 'alloc':
         this.#slots.set(request.buffer.id, { ...request.buffer, fresh: true, tensor: undefined })
-        return
+        return {}
       case 'free':
         this.#slot(request.id).tensor?.dispose()
         this.#slots.delete(request.id)
-        return
+        return {}
       case 'read':
         await this.#read(this.#slot(request.id))
-        return
+        return {}
       case 'compile':
-        return this.#compile(request.id, request.graph)
+        return { kernel: this.#compile(request.id, request.graph) }
       case 'run': {
         for (const id of request.touched) this.#touch(this.#slot(id))
         const slots = (ids: readonly number[]): Slot[] => ids.map((id) => this.#slot(id))
-        await this.#run(this.#kernels.get(request.kernel)!, slots(request.inputs), slots(request.outputs))
-        return
+        const outputs = slots(request.outputs)
+        await this.#run(this.#kernels.get(request.kernel)!, slots(request.inputs), outputs)
+        return { read: outputs.filter(({ fresh }) => fresh).map(({ id }) => id) }
       }
     }
   }
@@ -189,6 +195,8 @@ export class Session {
       slot.tensor = results[i]!.tensor
       slot.fresh = slot.tensor === undefined
       if (results[i]!.words) slot.words.set(results[i]!.words)
+      // Metrics are asked for after every step.
+      if (this.#backend.prompt && slot.words.length <= FEW_WORDS) await this.#read(slot)
     }
   }
 

@@ -29,8 +29,8 @@ async function serve(): Promise<void> {
   let last: Promise<void> = Promise.resolve()
   const respond = async (request: Request): Promise<void> => {
     try {
-      const kernel = await session.handle(request)
-      answer({ ok: true, usage: session.usage(), ...(kernel && { kernel }) })
+      const outcome = await session.handle(request)
+      answer({ ok: true, usage: session.usage(), ...outcome })
     } catch (error) {
       answer(refusal(error))
     }

@@ -23,17 +23,19 @@ import { jsonOnly, report } from '../lib/figures.ts'
 import { honestEntries } from './entries.ts'
 import { jobs } from './jobs.ts'
 
-const USAGE = `npm run experiment -- reproduction-error [--data FOLDER] [--backends A,B] [--quick] [--seconds N] [--json]
+const USAGE = `npm run experiment -- reproduction-error [--data FOLDER] [--backends A,B] [--quick] [--rate P] [--seconds N] [--json]
 
   --data FOLDER    with MNIST's test set; without it the images are noise
   --backends A,B   cpu, wasm, webgpu, node; default: all that are installed (assay doctor --install tfjs)
-  --quick          100 honest entries at a rate of 10% instead of 1,000 at 2%, short entries alone
+  --quick          100 honest entries instead of 1,000, short entries alone
+  --rate P         of false positives that the thresholds state; default 0.05. The lower it is the more entries are profiled
   --seconds N      longest measurement of one engine at one length; fewer entries are measured where it ends; default 240
   --json           prints the JSON line alone`
 const values = commandLine(USAGE, {
   data: { type: 'string' },
   backends: { type: 'string', default: BACKENDS.join(',') },
   quick: { type: 'boolean' },
+  rate: { type: 'string', default: '0.05' },
   seconds: { type: 'string', default: '240' },
   json: { type: 'boolean' },
 })
@@ -43,10 +45,10 @@ const STEPS = 390
 const LENGTHS = values.quick ? [1, 10] : [1, 10, 100, 390]
 /** The length at which false positives are counted. */
 const TESTED = 10
-const LEVEL: Level = values.quick ? { rate: 0.1, confidence: 0.95 } : { rate: 0.02, confidence: 0.95 }
+const LEVEL: Level = { rate: Number(values.rate), confidence: 0.95 }
 const HONEST = values.quick ? 100 : 1000
 /** Entries at each other length. */
-const FEW = values.quick ? 16 : 32
+const FEW = 16
 /** Seeds of profiles and of the entries that are judged by them. */
 const [PROFILED, JUDGED] = [1000, 5000]
 /** No distance is so large: what a median is where nothing was measured. */
