@@ -42,6 +42,8 @@ export class StageTrainer {
   readonly #live = new Map<number, Map<number, Buffer>>()
   /** Sums that are not combined yet; the last is the newest. */
   readonly #sums: Sum[] = []
+  /** Buffers that passes have let go of, by type: the next pass takes them as they are, where the engine would clear them. */
+  readonly #spare = new Map<string, Buffer[]>()
 
   constructor(engine: Engine, program: Program, plan: Plan, index: number) {
     const parts = stageParts(program, plan, index)
@@ -127,7 +129,7 @@ export class StageTrainer {
     const { outputs } = this.#program.micro
     const sum = this.#distinct(this.stage.sums.map((index) => live.get(outputs[index]?.value as number)))
     const taken = new Set(sum)
-    for (const buffer of live.values()) if (!taken.has(buffer)) this.#engine.free(buffer)
+    for (const buffer of live.values()) if (!taken.has(buffer)) this.#spareOf(buffer.type).push(buffer)
     this.#live.delete(microBatch)
     this.#sums.push(sum)
   }
@@ -144,7 +146,7 @@ export class StageTrainer {
       (id) => (id < count ? at(left, id) : at(right, id - count)),
       (id) => place.get(id),
     )
-    for (const buffer of right) this.#engine.free(buffer)
+    for (const buffer of right) this.#spareOf(buffer.type).push(buffer)
     this.#sums.push(this.#distinct(this.stage.sums.map((index) => values.get(outputs[index]?.value as number))))
   }
 
@@ -187,6 +189,7 @@ export class StageTrainer {
   update(step: number): Float32Array {
     const { state, update } = this.#program
     const sum = this.#pop()
+    this.#dropSpare()
     const time = this.#hold({ dtype: 'u32', shape: [] }, Uint32Array.of(step))
     const values = this.#call(this.#parts.update, (id) => {
       if (id < state.length) return this.#state.get(id)
@@ -234,9 +237,7 @@ export class StageTrainer {
     into: (id: number) => Buffer | undefined = () => undefined,
   ): Map<number, Buffer> {
     const inputs = reads.map((id) => input(id) ?? fail('internal', `value ${id} of '${graph.name}' is not here`))
-    const outputs = results.map(
-      (id, i) => into(id) ?? this.#engine.alloc(typeOf(graph, graph.outputs[i]?.value as number)),
-    )
+    const outputs = results.map((id, i) => into(id) ?? this.#take(typeOf(graph, graph.outputs[i]?.value as number)))
     kernel.run(inputs, outputs)
     return new Map(results.map((id, i) => [id, outputs[i] as Buffer]))
   }
@@ -249,14 +250,32 @@ export class StageTrainer {
     }
     this.#live.clear()
     this.#free(this.#sums.splice(0).flat())
+    this.#dropSpare()
   }
 
   #free(buffers: Iterable<Buffer>): void {
     for (const buffer of buffers) this.#engine.free(buffer)
   }
 
+  #spareOf({ dtype, shape }: TensorType): Buffer[] {
+    const key = `${dtype} ${shape}`
+    const spare = this.#spare.get(key) ?? []
+    this.#spare.set(key, spare)
+    return spare
+  }
+
+  #take(type: TensorType): Buffer {
+    return this.#spareOf(type).pop() ?? this.#engine.alloc(type)
+  }
+
+  /** Gives the engine back what no pass holds: an update needs its place. */
+  #dropSpare(): void {
+    for (const spare of this.#spare.values()) this.#free(spare)
+    this.#spare.clear()
+  }
+
   #hold(type: TensorType, words: Words): Buffer {
-    const buffer = this.#engine.alloc(type)
+    const buffer = this.#take(type)
     buffer.words().set(words)
     return buffer
   }
