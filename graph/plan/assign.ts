@@ -26,29 +26,36 @@ export function assign(
   each: number,
   below = Number.POSITIVE_INFINITY,
 ): Assignment | null {
+  const least = { first: leastOf(offers, each, 'first'), second: leastOf(offers, each, 'second') }
   const all = offers.flat().filter((offer) => offer !== null)
-  const firsts = ascending(all.map(({ first }) => first))
-  const seconds = ascending(all.map(({ second }) => second))
-  const least = seconds[0] ?? 0
+  const wanted = all.filter(({ first }) => first >= least.first && first + least.second < below)
+  const firsts = ascending(wanted.map(({ first }) => first))
+  const seconds = ascending(all.map(({ second }) => second).filter((second) => second >= least.second))
+  const within = (first: number, second: number) => matching(offers, each, first, second)
+  const dearest = seconds.at(-1) as number
+  // Mostly there is no better one, and the loosest bounds tell.
+  if (firsts.length === 0 || !within(firsts.at(-1) as number, dearest)) return null
   let best: Assignment | null = null
   let cost = below
-  let j = seconds.length - 1
-  let i = lowest(firsts.length, (at) => matching(offers, each, firsts[at] as number, seconds[j] as number) !== null)
-  for (; i < firsts.length && (firsts[i] as number) + least < cost; i++) {
+  for (let i = lowest(firsts.length, (at) => within(firsts[at] as number, dearest) !== null); i < firsts.length; i++) {
     const first = firsts[i] as number
-    let taken = matching(offers, each, first, seconds[j] as number)
-    for (let lower = taken; lower !== null && j > 0; ) {
-      lower = matching(offers, each, first, seconds[j - 1] as number)
-      if (lower === null) break
-      taken = lower
-      j--
-    }
-    const second = seconds[j] as number
-    if (taken === null || first + second >= cost) continue
+    const better = lowest(seconds.length, (at) => first + (seconds[at] as number) >= cost)
+    if (better === 0) break
+    if (!within(first, seconds[better - 1] as number)) continue
+    const second = seconds[lowest(better, (at) => within(first, seconds[at] as number) !== null)] as number
+    const taken = within(first, second)
+    if (taken) best = { taken, first, second }
     cost = first + second
-    best = { taken, first, second }
   }
   return best
+}
+
+/** No assignment costs less: so much the dearest stage takes of its cheapest `each` bidders. Infinite if it has fewer. */
+function leastOf(offers: readonly (readonly Offer[])[], each: number, cost: 'first' | 'second'): number {
+  return offers.reduce((most, stage) => {
+    const costs = stage.flatMap((offer) => (offer ? [offer[cost]] : [])).sort((a, b) => a - b)
+    return Math.max(most, costs[each - 1] ?? Number.POSITIVE_INFINITY)
+  }, Number.NEGATIVE_INFINITY)
 }
 
 /** The lowest of `0 .. count-1` that is `ok`, as all above it are; `count` if none is. */
@@ -69,23 +76,23 @@ function matching(
   first: number,
   second: number,
 ): readonly (readonly number[])[] | null {
+  const allowed = offers.map((stage) =>
+    stage.flatMap((offer, bidder) => (offer && offer.first <= first && offer.second <= second ? [bidder] : [])),
+  )
+  if (allowed.some(({ length }) => length < each)) return null
   const stageOf: (number | undefined)[] = []
-  const can = (stage: number, bidder: number): boolean => {
-    const offer = offers[stage]?.[bidder]
-    return offer !== null && offer !== undefined && offer.first <= first && offer.second <= second
-  }
-  const bidders = offers[0]?.length ?? 0
-  const all = Array.from({ length: bidders }, (_, bidder) => bidder)
   const extend = (stage: number, seen: Set<number>): boolean => {
-    const free = all.find((bidder) => stageOf[bidder] === undefined && can(stage, bidder))
+    const own = allowed[stage] as readonly number[]
+    const free = own.find((bidder) => stageOf[bidder] === undefined)
     if (free !== undefined) {
       stageOf[free] = stage
       return true
     }
-    for (const bidder of all) {
-      const holder = stageOf[bidder]
-      if (holder === undefined || holder === stage || seen.has(bidder) || !can(stage, bidder)) continue
-      seen.add(bidder)
+    for (const bidder of own) {
+      const holder = stageOf[bidder] as number
+      if (holder === stage || seen.has(holder)) continue
+      // Any of its bidders will do for a stage that has found another one.
+      seen.add(holder)
       if (!extend(holder, seen)) continue
       stageOf[bidder] = stage
       return true
@@ -93,7 +100,7 @@ function matching(
     return false
   }
   for (let stage = 0; stage < offers.length; stage++) {
-    for (let n = 0; n < each; n++) if (!extend(stage, new Set())) return null
+    for (let n = 0; n < each; n++) if (!extend(stage, new Set([stage]))) return null
   }
   return offers.map((_, stage) => stageOf.flatMap((of, bidder) => (of === stage ? [bidder] : [])))
 }
