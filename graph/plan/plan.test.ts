@@ -81,6 +81,8 @@ describe('planner', () => {
     expect(of('b0')).toBeGreaterThan(2n * of('b1'))
     expect(gridOf(choose([a, { ...b, times: timesFor(gpt, 50) }]))).toEqual([1, 1])
     expect(choose([{ ...a, times: timesFor(gpt, 50) }, b]).plan.cells[0]?.bidder.name).toBe('b1')
+    const three = choose([{ ...a, name: 'a', times: timesFor(gpt, 1.001) }, a, b], { stages: 1, replicas: 1 })
+    expect(three.plan.cells[0]?.bidder.name).toBe('b0')
   })
 
   test('replicas and stages can be fixed', () => {
