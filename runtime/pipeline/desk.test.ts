@@ -1,7 +1,8 @@
 /** Cells of a pipeline between real peers: they train to the uncut root, sign what crosses, and refuse what is not as signed. */
 import { SigningKey } from 'ethers'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import { createEngine } from '#engine/index.ts'
+import type { Peer } from '#net/peer.ts'
 import { startPeer } from '#net/testing.ts'
 import { encodeBorderRequest, type SealedBorder, verifyBorder } from '#proto/border.ts'
 import { to0x, toHex } from '#proto/bytes.ts'
@@ -14,7 +15,9 @@ import { Calls, sharedBytes } from '#runtime/rpc.ts'
 import { listRoot, sliceList } from '#runtime/tensors.ts'
 import { tinyJob } from '#runtime/testing.ts'
 import { Trainer } from '#runtime/trainer.ts'
+import { type LinkOptions, openLink } from '../../experiments/lib/link.ts'
 import { BORDER_PROTOCOL, BorderDesk } from './desk.ts'
+import { type ReplayPorts, replayCell } from './replay.ts'
 import { type CellPorts, StageRunner } from './runner.ts'
 import type { StageMethods, StageOutline } from './worker.ts'
 
@@ -56,15 +59,26 @@ beforeAll(async () => {
 })
 afterAll(() => Promise.all([hashing.close(), ...threads.map(({ compute }) => compute.close())]))
 
+/** The address of a peer behind a link. */
+async function behind(peer: Peer, link: LinkOptions): Promise<string> {
+  const [address = ''] = peer.addresses()
+  const port = /tcp\/(\d+)/.exec(address)?.[1]
+  const { port: other, close } = await openLink(Number(port), link)
+  onTestFinished(close)
+  return address.replace(`tcp/${port}`, `tcp/${other}`)
+}
+
 type Change = (thread: Thread, ports: CellPorts) => Partial<CellPorts>
 
-/** Trains with every cell at a peer of its own. `change` gives a cell other ports. */
-async function train(own: readonly Thread[], change: Change = () => ({})) {
+/** Trains with every cell at a peer of its own, over `link` if there is one. `change` gives a cell other ports. */
+async function train(own: readonly Thread[], change: Change = () => ({}), link?: LinkOptions) {
   const replicas = own.length / STAGES
   const sealed: SealedBorder[][] = own.map(() => [])
   const keys = own.map((_, i) => new SigningKey(`0x${`${i + 1}`.repeat(64)}`))
   const peers = await Promise.all(own.map(() => startPeer()))
-  for (const peer of peers) for (const other of peers) if (peer !== other) await peer.connect(other.addresses())
+  for (const [i, peer] of peers.entries()) {
+    for (const other of peers.slice(i + 1)) await peer.connect(link ? [await behind(other, link)] : other.addresses())
+  }
   const refused: string[] = []
   const runners = await Promise.all(
     own.map(async (thread, i) => {
@@ -117,8 +131,26 @@ async function stateRoot(own: readonly Thread[]): Promise<string> {
 
 const replica = (r: number): Thread[] => threads.filter((thread) => thread.replica === r)
 
+/** Bundles and sums that came into stage 1 of replica 0 in the first test, and what both ends have signed. */
+const kept = new Map<string, Uint8Array>()
+const sums = new Map<number, Uint8Array>()
+let agreed: readonly SealedBorder[] = []
+
+/** What training the uncut program gives. */
+let root = ''
+
 test('two replicas of two stages train to the uncut root, and both ends of every border have signed the same', async () => {
-  const { errors, sealed, keys } = await train(threads)
+  const { errors, sealed, keys } = await train(threads, (cell, { fetchBundle, fetchSum }) => ({
+    fetchSum: async (name, partner, into, signal) => {
+      await fetchSum(name, partner, into, signal)
+      if (cell === threads[1]) sums.set(name.step, into.slice())
+    },
+    fetchBundle: async (name, into, signal) => {
+      await fetchBundle(name, into, signal)
+      if (cell === threads[1]) kept.set(`${name.kind} ${name.step} ${name.microBatch}`, into.slice())
+    },
+  }))
+  agreed = sealed[1] ?? []
   expect(errors).toEqual(['none', 'none', 'none', 'none'])
   const engine = await createEngine('wasm')
   const trainer = new Trainer(engine, program, spec, new Dataset(spec.data, bytes))
@@ -130,7 +162,7 @@ test('two replicas of two stages train to the uncut root, and both ends of every
   const state = new Uint8Array(trainer.stateBytes)
   trainer.readState(state)
   await engine.close()
-  const root = toHex(listRoot(program.state, state))
+  root = toHex(listRoot(program.state, state))
   expect(await stateRoot(replica(0))).toBe(root)
   expect(await stateRoot(replica(1))).toBe(root)
   for (const r of [0, 1]) {
@@ -145,6 +177,23 @@ test('two replicas of two stages train to the uncut root, and both ends of every
       verifyBorder(record, receiver, keyAddress(keys[2 * r + record.to] as SigningKey))
     }
   }
+})
+
+test.each([
+  [50, 100],
+  [500, 10],
+])('a link of %i Mbit/s and %i ms changes nothing but the time', async (mbit, latencyMs) => {
+  const start = performance.now()
+  const { errors } = await train(replica(0), undefined, {
+    bitsPerSecond: mbit * 1e6,
+    latencyMs,
+    jitterMs: 5,
+    seed: mbit,
+  })
+  expect(errors).toEqual(['none', 'none'])
+  expect(await stateRoot(replica(0))).toBe(root)
+  // Forward there and back, in every step.
+  expect(performance.now() - start).toBeGreaterThan(2 * STEPS * latencyMs)
 })
 
 describe('a mismatch is seen at once', () => {
@@ -177,6 +226,56 @@ describe('a mismatch is seen at once', () => {
     expect(refused).toContain('0 1 0')
     expect(sealed[1]?.filter(({ record }) => record.from === 0)).toEqual([])
   })
+})
+
+describe('a cell is verified alone', () => {
+  async function replay(change: Partial<ReplayPorts>) {
+    const [, { compute, outline }] = replica(0) as [Thread, Thread]
+    await compute.call('init', undefined)
+    // The sums of the other replica, which are signed elsewhere.
+    const fetchSum: ReplayPorts['fetchSum'] = async ({ step }, _, into) => into.set(sums.get(step) as Uint8Array)
+    const { microBatches, lanes } = spec
+    const place = { replica: 0, replicas: REPLICAS, stage: 1, stages: STAGES, eager: 0, microBatches, lanes }
+    return await replayCell(place, outline, [0, STEPS], {
+      ...{ compute, hashing, fetchSum },
+      fetchBundle: async (name, into) =>
+        into.set(kept.get(`${name.kind} ${name.step} ${name.microBatch}`) as Uint8Array),
+      signedRoot: ({ step, from, to }) =>
+        agreed.find(({ record }) => record.step === step && record.from === from && record.to === to)?.record.root,
+      ...change,
+    })
+  }
+
+  test('from what came in, against what is signed', async () => {
+    expect(await replay({})).toEqual({ foreign: [], forged: [] })
+  })
+
+  test('what it has signed and does not follow from what came in is a forgery of its own', async () => {
+    const signedRoot: ReplayPorts['signedRoot'] = ({ step, from, to }) => {
+      const { root } = (
+        agreed.find(({ record }) => record.step === step && record.from === from && record.to === to) as SealedBorder
+      ).record
+      return step === 1 && from === 1 ? root.map((byte) => byte ^ 1) : root
+    }
+    expect(await replay({ signedRoot })).toEqual({ foreign: [], forged: [{ step: 1, from: 1, to: 0 }] })
+  })
+
+  test('tensors of other roots than are signed say nothing about it', async () => {
+    const foreign: ReplayPorts['fetchBundle'] = async (name, into) => {
+      const other = name.kind === 'activation' && name.step === 2 ? 1 : name.step
+      into.set(kept.get(`${name.kind} ${other} ${name.microBatch}`) as Uint8Array)
+    }
+    expect(await replay({ fetchBundle: foreign })).toEqual({ foreign: [{ step: 2, from: 0, to: 1 }], forged: [] })
+  })
+})
+
+test('a cell that may not hold what its stage needs is refused', async () => {
+  const [{ compute, stage }] = replica(1) as [Thread]
+  const data = sharedBytes(bytes.length)
+  data.set(bytes)
+  const open = { job: encodeJob(spec), data, engine: 'wasm', threads: 1, stages: STAGES, stage } as const
+  await compute.call('open', { ...open, limit: 1 << 16 })
+  await expect(compute.call('init', undefined)).rejects.toMatchObject({ code: 'over-limit' })
 })
 
 test('nobody but the cell beside it gets anything, and malformed requests are faults', async () => {
