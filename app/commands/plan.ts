@@ -61,7 +61,11 @@ export function define(command: Command): void {
     )
     .option('--replicas <n>', 'only plans of so many replicas, a power of two', whole(1, 256))
     .option('--stages <n>', 'only plans of so many stages', whole(1, MAX_PLAN_STAGES))
-    .option('--memory <bytes>', 'of each bidder that states none: 512MiB, 2GiB', memory, process.availableMemory())
+    .addOption(
+      new Option('--memory <bytes>', 'of each bidder that states none: 512MiB, 2GiB')
+        .argParser(memory)
+        .default(process.availableMemory(), 'what is free here'),
+    )
     .option('--rate <mbit>', 'of its link in each direction, in Mbit/s', decimal(0.001, 1e7), 100)
     .option('--latency <ms>', 'of its link one way, in milliseconds', decimal(0, 60_000), 20)
     .option('--explain', 'say of every grid that was considered how long a step takes, and why it was not chosen')
