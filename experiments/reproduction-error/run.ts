@@ -48,7 +48,7 @@ const TESTED = 10
 const LEVEL: Level = { rate: Number(values.rate), confidence: 0.95 }
 const HONEST = values.quick ? 100 : 1000
 /** Entries at each other length. */
-const FEW = 16
+const FEW = 6
 /** Seeds of profiles and of the entries that are judged by them. */
 const [PROFILED, JUDGED] = [1000, 5000]
 /** No distance is so large: what a median is where nothing was measured. */
