@@ -233,19 +233,24 @@ export class TfjsEngine implements Engine {
     return bytes
   }
 
-  /** Asks the thread, and sleeps until it has answered. */
-  #call(request: Request): Extract<Answer, { ok: true }> {
-    if (this.#lost) return fail('worker-lost', `the thread of engine ${this.name} is gone`)
+  /** Sleeps until the thread has answered. Now and then a message comes a little later than the signal sent after it. */
+  #ask(request: Request): Answer {
     const before = Atomics.load(this.#signal, 0)
     this.#port.postMessage(request)
-    for (let second = 0; Atomics.wait(this.#signal, 0, before, 1000) === 'timed-out'; second++) {
-      if (second < this.#patience) continue
-      this.#lost = true
-      fail('timeout', `engine ${this.name} did not answer within ${this.#patience} s`, {
-        next: 'Give smaller micro-batches, or another backend: assay doctor --engine says which are here.',
-      })
+    for (let seconds = 0; seconds <= this.#patience; ) {
+      const received = receiveMessageOnPort(this.#port)
+      if (received) return received.message
+      if (Atomics.wait(this.#signal, 0, before, 1000) === 'timed-out') seconds++
     }
-    const answer = receiveMessageOnPort(this.#port)?.message as Answer
+    this.#lost = true
+    return fail('timeout', `engine ${this.name} did not answer within ${this.#patience} s`, {
+      next: 'Give smaller micro-batches, or another backend: assay doctor --engine says which are here.',
+    })
+  }
+
+  #call(request: Request): Extract<Answer, { ok: true }> {
+    if (this.#lost) return fail('worker-lost', `the thread of engine ${this.name} is gone`)
+    const answer = this.#ask(request)
     if (!answer.ok) throw raised(answer)
     this.#usage = answer.usage
     return answer
