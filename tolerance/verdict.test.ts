@@ -33,6 +33,16 @@ test('accepted up to tau, redone above it, slashed above tau_slash', () => {
   expect(judge(off((10.1 * 199) / 2 ** 14), limits)).toBe('slashed')
 })
 
+test('where honest hardware is noisy, doing nothing is still slashed', () => {
+  const noisy = limitsOf(
+    Array.from({ length: 200 }, (_, i) => off(i / 1000)),
+    LEVEL,
+  )
+  expect(noisy.slash).toBe(0.5)
+  expect(judge(off(-1), noisy)).toBe('slashed')
+  expect(() => limitsOf([...samples, off(0.5)], LEVEL)).toThrow('off by 0.5')
+})
+
 test('one odd word is redone, not slashed', () => {
   expect(off(20 / 1024, 1).relative.linf).toBeGreaterThan(largest)
   expect(judge(off(20 / 1024, 1), limits)).toBe('redone')
@@ -51,5 +61,5 @@ test('no update where one belongs is slashed, and so is one where none belongs',
 
 test('a profile that states nothing is refused', () => {
   expect(() => limitsOf(samples.slice(0, 2), LEVEL)).toThrow('too few')
-  expect(() => limitsOf([...samples, off(Number.NaN)], LEVEL)).toThrow('no finite distance')
+  expect(() => limitsOf([...samples, off(Number.NaN)], LEVEL)).toThrow('off by Infinity')
 })
