@@ -49,6 +49,7 @@ class Splitter {
   readonly #nodes: (Node | undefined)[]
   readonly #device: DeviceStep[] = []
   readonly #exact: boolean
+  readonly #added = new Map<string, number>()
 
   constructor(graph: Graph, abilities: Abilities) {
     this.#graph = graph
@@ -188,8 +189,12 @@ class Splitter {
     return this.#add('reshape', { shape: [...shape, 1] }, [valid])
   }
 
-  /** A new value of the exact engine. */
+  /** A value of the exact engine beside those of the graph; equal ones are one. */
   #add(op: string, attrs: unknown, inputs: readonly number[]): number {
+    const key = JSON.stringify([op, attrs, inputs])
+    const known = this.#added.get(key)
+    if (known !== undefined) return known
+    this.#added.set(key, this.#types.length)
     const type = primitive(op).infer(
       attrs,
       inputs.map((id) => this.#types[id]!),
