@@ -1,6 +1,7 @@
 /** One stage of a pipeline on an engine of its own: it holds no tensor of the program but those that its plan names. */
 import type { TensorType } from '#arith/types.ts'
 import type { Buffer, Engine, Kernel } from '#engine/types.ts'
+import { tensorBytes } from '#graph/memory.ts'
 import { type Part, typeOf } from '#graph/part.ts'
 import type { Plan, Stage } from '#graph/partition/plan.ts'
 import { stageParts } from '#graph/partition/stage.ts'
@@ -42,7 +43,7 @@ export class StageTrainer {
   readonly #live = new Map<number, Map<number, Buffer>>()
   /** Sums that are not combined yet; the last is the newest. */
   readonly #sums: Sum[] = []
-  /** Buffers that passes have let go of, by type: the next pass takes them as they are, where the engine would clear them. */
+  /** Buffers that nobody holds, by type: they are taken again as they are, where the engine would clear new ones. */
   readonly #spare = new Map<string, Buffer[]>()
 
   constructor(engine: Engine, program: Program, plan: Plan, index: number) {
@@ -129,7 +130,7 @@ export class StageTrainer {
     const { outputs } = this.#program.micro
     const sum = this.#distinct(this.stage.sums.map((index) => live.get(outputs[index]?.value as number)))
     const taken = new Set(sum)
-    for (const buffer of live.values()) if (!taken.has(buffer)) this.#spareOf(buffer.type).push(buffer)
+    this.#letGo([...live.values()].filter((buffer) => !taken.has(buffer)))
     this.#live.delete(microBatch)
     this.#sums.push(sum)
   }
@@ -146,7 +147,7 @@ export class StageTrainer {
       (id) => (id < count ? at(left, id) : at(right, id - count)),
       (id) => place.get(id),
     )
-    for (const buffer of right) this.#spareOf(buffer.type).push(buffer)
+    this.#letGo(right)
     this.#sums.push(this.#distinct(this.stage.sums.map((index) => values.get(outputs[index]?.value as number))))
   }
 
@@ -189,7 +190,6 @@ export class StageTrainer {
   update(step: number): Float32Array {
     const { state, update } = this.#program
     const sum = this.#pop()
-    this.#dropSpare()
     const time = this.#hold({ dtype: 'u32', shape: [] }, Uint32Array.of(step))
     const values = this.#call(this.#parts.update, (id) => {
       if (id < state.length) return this.#state.get(id)
@@ -200,7 +200,7 @@ export class StageTrainer {
       index >= this.#program.gradients.length ? [sum[i] as Buffer] : [],
     )
     const metrics = Uint32Array.from(own.map((buffer) => buffer.words()[0] as number))
-    this.#free([...sum, time, ...this.#foreign.values()])
+    this.#letGo([...sum, time, ...this.#foreign.values()])
     this.#foreign.clear()
     this.#adopt(update, values)
     return new Float32Array(metrics.buffer)
@@ -212,11 +212,11 @@ export class StageTrainer {
     const next = this.#distinct(state.map((i) => values.get(graph.outputs[i]?.value as number)))
     for (const [k, i] of state.entries()) {
       const old = this.#state.get(i)
-      if (old) this.#engine.free(old)
+      if (old) this.#letGo([old])
       this.#state.set(i, next[k] as Buffer)
     }
     const kept = new Set(next)
-    for (const buffer of values.values()) if (!kept.has(buffer)) this.#engine.free(buffer)
+    this.#letGo([...values.values()].filter((buffer) => !kept.has(buffer)))
   }
 
   /** The buffers, with a copy of any that comes again. */
@@ -250,28 +250,36 @@ export class StageTrainer {
     }
     this.#live.clear()
     this.#free(this.#sums.splice(0).flat())
-    this.#dropSpare()
+    for (const spare of this.#spare.values()) this.#free(spare)
+    this.#spare.clear()
   }
 
   #free(buffers: Iterable<Buffer>): void {
     for (const buffer of buffers) this.#engine.free(buffer)
   }
 
-  #spareOf({ dtype, shape }: TensorType): Buffer[] {
-    const key = `${dtype} ${shape}`
-    const spare = this.#spare.get(key) ?? []
-    this.#spare.set(key, spare)
-    return spare
+  #letGo(buffers: readonly Buffer[]): void {
+    for (const buffer of buffers) {
+      const key = spareKey(buffer.type)
+      const spare = this.#spare.get(key)
+      if (spare) spare.push(buffer)
+      else this.#spare.set(key, [buffer])
+    }
   }
 
+  /** A buffer of any content. What is spare of other types makes room for it: no more is held than was ever in use at once. */
   #take(type: TensorType): Buffer {
-    return this.#spareOf(type).pop() ?? this.#engine.alloc(type)
-  }
-
-  /** Gives the engine back what no pass holds: an update needs its place. */
-  #dropSpare(): void {
-    for (const spare of this.#spare.values()) this.#free(spare)
-    this.#spare.clear()
+    const same = this.#spare.get(spareKey(type))?.pop()
+    if (same) return same
+    let missing = tensorBytes(type)
+    for (const spare of this.#spare.values()) {
+      while (missing > 0 && spare.length > 0) {
+        const other = spare.pop() as Buffer
+        this.#engine.free(other)
+        missing -= tensorBytes(other.type)
+      }
+    }
+    return this.#engine.alloc(type)
   }
 
   #hold(type: TensorType, words: Words): Buffer {
@@ -292,6 +300,8 @@ export class StageTrainer {
     return this.#sums.pop() ?? fail('internal', 'there is no sum: run a micro-batch first')
   }
 }
+
+const spareKey = ({ dtype, shape }: TensorType): string => `${dtype} ${shape}`
 
 /** Of bytes that begin at a word. */
 export function wordsOf(bytes: Uint8Array): Words {
