@@ -24,7 +24,6 @@ with zipfile.ZipFile(sys.argv[1]) as wheel:
 `
 
 export const INSTALLS = ['tfjs', 'tfjs-node'] as const
-export type Install = (typeof INSTALLS)[number]
 
 /**
  * Installs an optional engine into its folder; what the tools print goes to stderr.
