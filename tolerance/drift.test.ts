@@ -153,6 +153,29 @@ describe('drift', () => {
     expect(alarmAfter(errors(3, 1, 2 * bias), 20, 4096, bias)).toBeLessThan(1000)
   })
 
+  test('who knows the seed hides a bias from it, and from no other', () => {
+    const words = 2000
+    const known = new SketchPlan(SEED, words)
+    // What each word adds to its sum is taken off another word of the same sum.
+    const bias = new Array<number>(words).fill(0)
+    const waiting = new Map<number, number>()
+    for (let i = 1; i < words; i++) {
+      const [sum, sign] = [known.place(i) & 63, known.place(i) & 128 ? -1 : 1]
+      const other = waiting.get(sum)
+      if (other === undefined) waiting.set(sum, i)
+      else {
+        bias[i] = sign / 2
+        bias[other] = known.place(other) & 128 ? 0.5 : -0.5
+        waiting.delete(sum)
+      }
+    }
+    const run = function* (plan: SketchPlan): Generator<Float64Array> {
+      for (;;) yield sketchOf(plan, bias)
+    }
+    expect(alarmAfter(run(known), 20, 200)).toBeUndefined()
+    expect(alarmAfter(run(new SketchPlan(sha256(SEED), words)), 20, 200)).toBeLessThan(50)
+  })
+
   test('few entries profile nothing', () => {
     const drift = new Drift()
     expect(drift.profiledBias(20)).toBe(Number.POSITIVE_INFINITY)

@@ -2,13 +2,14 @@
 import { sampleRate } from '#proto/draw.ts'
 import { type Deviation, deviation, MEASURES } from '#tolerance/distance.ts'
 import { Drift, SketchPlan } from '#tolerance/drift.ts'
+import { isExcess } from '#tolerance/excess.ts'
 import { selectEntries } from '#tolerance/selection.ts'
 import { judge, type Outcome } from '#tolerance/verdict.ts'
 import { type Claim, dueWork, type Setting, type Work } from './claim.ts'
 import type { Defences } from './defences.ts'
 import { looksInitial } from './initial.ts'
 import { HIDDEN, largestOf, RATE, STEPS } from './job.ts'
-import { DRIFT_BITS, distance, type Profile, sketchOf, words } from './profile.ts'
+import { BITS, distance, type Profile, sketchOf, words } from './profile.ts'
 import { hashOf } from './random.ts'
 
 /** Chance of an entry to be replayed, where that is random. */
@@ -16,7 +17,7 @@ export const SAMPLE_RATE = 0.25
 
 export interface Finding {
   /** What gave the solver away; undefined: nothing did. */
-  readonly caught: 'init' | 'length' | 'distance' | 'drift' | undefined
+  readonly caught: 'init' | 'length' | 'distance' | 'drift' | 'excess' | undefined
   readonly audited: number
   /** Entries between tau and tau_slash: computed anew, unpaid. */
   readonly redone: number
@@ -107,15 +108,17 @@ export function audit(evidence: Evidence, defences: Defences, seed: Uint8Array):
   const fixed = defences.has('length')
   if (fixed && claim.entries !== ground.shape.entries) return end('length')
 
+  const distances: number[] = []
   const drift = new Drift()
   const plan = new SketchPlan(seed, words(ground.exact))
-  const level = { bits: DRIFT_BITS, looks: claim.entries, bias: profile.bias }
+  const level = { bits: BITS, looks: claim.entries, bias: profile.bias }
   for (let from = 0; from < claim.entries; from += ground.entriesPerEpoch) {
     for (const i of evidence.chosen(from, seed, defences)) {
       const stated = claim.work(i)
       if (fixed && !fits(stated)) return end('length')
       const { state, off } = evidence.replay(i, stated, defences)
       audited++
+      distances.push(off.relative.l2)
       const outcome = verdict(off, profile, defences)
       if (outcome === 'slashed' || (outcome === 'redone' && !claim.resumes)) return end('distance')
       if (outcome === 'redone') redone++
@@ -125,5 +128,5 @@ export function audit(evidence: Evidence, defences: Defences, seed: Uint8Array):
       if (drift.alarm(level)) return end('drift')
     }
   }
-  return end(undefined)
+  return end(defences.has('excess') && isExcess(distances, profile.usual, BITS) ? 'excess' : undefined)
 }

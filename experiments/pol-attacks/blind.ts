@@ -2,7 +2,7 @@
 import { Drift, SketchPlan } from '#tolerance/drift.ts'
 import { directionOf } from './attacks/steer.ts'
 import { dueWork, type Setting } from './claim.ts'
-import { DRIFT_BITS, distance, sketchOf, words } from './profile.ts'
+import { BITS, distance, sketchOf, words } from './profile.ts'
 import { hashOf } from './random.ts'
 
 /** Entries after which one stops looking. */
@@ -23,7 +23,7 @@ export function entriesToDetect(
   )
   const plan = new SketchPlan(hashOf('blind', random()), words(ground.exact))
   const drift = new Drift()
-  const level = { bits: DRIFT_BITS, looks: most, bias: profile.bias }
+  const level = { bits: BITS, looks: most, bias: profile.bias }
   let before = course.start
   for (let entry = 0; entry < most; entry++) {
     // Seeds go on without end; training starts anew where the job would be over.

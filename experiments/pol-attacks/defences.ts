@@ -9,9 +9,20 @@
  * - `relative`: distances are shares of the update (absolute)
  * - `random`: random entries are replayed, and the largest update of each epoch (the four largest)
  * - `drift`: the errors of the replayed entries must not add up (each stands alone)
+ * - `excess`: no more of them may be unusual than honest work explains (any number)
  * - `deposit`: who is caught loses a stake (tries again)
  */
-export const DEFENCES = ['init', 'order', 'length', 'replay', 'relative', 'random', 'drift', 'deposit'] as const
+export const DEFENCES = [
+  'init',
+  'order',
+  'length',
+  'replay',
+  'relative',
+  'random',
+  'drift',
+  'excess',
+  'deposit',
+] as const
 export type Defence = (typeof DEFENCES)[number]
 export type Defences = ReadonlySet<Defence>
 

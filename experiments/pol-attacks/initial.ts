@@ -1,4 +1,4 @@
-/** Whether weights look as if nobody had trained them: the statistical test of Jia et al. 2021, section V. */
+/** Whether weights look as if nobody had trained them: a statistical test, as plain proof of learning has. */
 
 /** Kolmogorov and Smirnov's statistic of words against a uniform distribution from -bound to bound. */
 function statistic(words: Float32Array, bound: number): number {

@@ -45,11 +45,13 @@ describe('attacks', () => {
     ['infinitesimal', 0.1, 'relative'],
     ['infinitesimal', 0.1, 'length'],
     ['blindfold-top-q', 0.5, 'random'],
+    ['top-q-conforming', 0.5, 'random'],
     ['interpolation', 0.3, 'random'],
     ['stale', 0.6, 'random'],
     ['less-data', 0.3, 'order'],
     ['index-swapping', 1, 'order'],
     ['substitution', 1, 'order'],
+    ['little-less-data', 0.97, 'order'],
   ])('%s, at %d of the cost, breaks plain proof of learning; %s alone stops it', (name, cost, defence) => {
     const one = tryOf(scene, name, 1)
     expect(one.succeeds(NONE)).toBe(true)
@@ -58,10 +60,12 @@ describe('attacks', () => {
     expect(one.succeeds(ALL)).toBe(false)
   })
 
-  test('a bias just under the threshold passes every distance, and drift finds it', () => {
+  test('a bias just under the threshold passes every distance; drift finds it, and so does excess', () => {
     const one = tryOf(scene, 'bias', 1)
-    expect(one.succeeds(new Set([...ALL].filter((defence) => defence !== 'drift')))).toBe(true)
-    expect(one.succeeds(ALL)).toBe(false)
+    const but = (...left: Defence[]) => new Set([...ALL].filter((defence) => !left.includes(defence)))
+    expect(one.succeeds(but('drift', 'excess'))).toBe(true)
+    expect(one.succeeds(but('excess'))).toBe(false)
+    expect(one.succeeds(but('drift'))).toBe(false)
   })
 
   test('rare cheating pays until it costs a deposit', () => {

@@ -1,6 +1,7 @@
 /** Profiling: how far honest hardware lies from the exact replay, and from the replay of another verifier's hardware. */
 import { type Deviation, deviation } from '#tolerance/distance.ts'
 import { Drift, ErrorSketch, SketchPlan } from '#tolerance/drift.ts'
+import { type Usual, usualOf } from '#tolerance/excess.ts'
 import type { Level } from '#tolerance/threshold.ts'
 import { type Limits, limitsOf } from '#tolerance/verdict.ts'
 import { Chain, dueWork } from './claim.ts'
@@ -20,6 +21,7 @@ export interface Profile {
   /** Largest absolute l2 distance; ten times of it is lost stake where distances are absolute. */
   readonly largest: number
   readonly baseline: Baseline
+  readonly usual: Usual
   /** Bias of honest hardware that is let pass, of the update. */
   readonly bias: number
   /** Root of the mean square of the relative l2 distance. */
@@ -31,8 +33,10 @@ export interface Profile {
 /** Above the largest distance that was seen: plain proof of learning must accept honest solvers too. */
 const MARGIN = 3
 /** The chance of an alarm in an honest run is 2^-20, and of a bias profiled too low 2^-10. */
-export const DRIFT_BITS = 20
+export const BITS = 20
 const PROFILE_BITS = 10
+/** One honest entry in ten is unusual. */
+const UNUSUAL = 0.1
 
 export const words = (machine: Machine): number => machine.sizes.reduce((sum, size) => sum + size, 0)
 
@@ -84,6 +88,7 @@ export function profileOf(ground: Ground, { level, runs } = profileLevel(ground.
     limits: limitsOf(exact, level),
     largest: most(exact, 'absolute'),
     baseline: { absolute: MARGIN * most(other, 'absolute'), relative: MARGIN * most(other, 'relative') },
+    usual: usualOf(exact, UNUSUAL, level.confidence),
     bias: drift.profiledBias(PROFILE_BITS),
     noise: Math.sqrt(exact.reduce((sum, { relative }) => sum + relative.l2 ** 2, 0) / exact.length),
     reference: distance(ends[0]!, ends[1]!),

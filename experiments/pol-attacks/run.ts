@@ -118,7 +118,7 @@ try {
     show(row)
     for (let index = 1; index <= tries; index++) if (tryOf(scene, name, index).succeeds(ALL)) successes++
   }
-  const entriesToDetectBias = blindZone(scene, values.quick ? 1 : 5)
+  const entriesToDetectBias = blindZone(scene, values.quick ? 1 : 3)
   report({
     name: 'pol-attacks',
     figures: {
@@ -132,6 +132,7 @@ try {
       tau: tau.relative.l2.value,
       slash,
       noise: profile.noise,
+      usual: profile.usual.value,
       allowedBias: profile.bias,
       plainThreshold: profile.baseline.absolute,
       referenceDistance: profile.reference,

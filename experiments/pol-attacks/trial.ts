@@ -11,12 +11,12 @@ import { hashOf, randomOf } from './random.ts'
 
 /** Attempts of an attacker that loses nothing when it is caught. */
 const ATTEMPTS = 10
-/** A claim with more entries redone than this share of the audited ones is not paid well enough to be a success. */
+/** A claim with more of the audited entries redone than this must at least have cost less than it loses. */
 const MOST_REDONE = 0.1
 
 /** Jobs of a campaign of rare cheating, each with one stale entry. */
 const JOBS = 200
-/** Pay of entries that are lost when one is caught: at least the reward over the sampling rate, and that of a window of four, twice. */
+/** Pay of entries that is lost when one is caught: the larger of the pay over the sampling rate and twice that of a window of four. */
 const DEPOSIT = Math.max(1 / SAMPLE_RATE, 8)
 
 export const RARE = 'stale-rare'
@@ -54,7 +54,10 @@ function single(scene: Scene, { name, make }: Attack, index: number): Try {
       const attempts = defences.has('deposit') ? 1 : ATTEMPTS
       for (let attempt = 0; attempt < attempts; attempt++) {
         const { caught, audited, redone } = audit(evidence, defences, hashOf(scene.seed, name, index, attempt))
-        if (caught === undefined && redone <= MOST_REDONE * audited) return true
+        // Redone entries are unpaid, among those that were looked at; a solver that saves less than that gains nothing.
+        const unpaid = redone / evidence.claim.entries
+        const worse = redone > MOST_REDONE * audited && unpaid >= 1 - evidence.claim.cost()
+        if (caught === undefined && !worse) return true
         // Where nothing is random a second attempt ends as the first.
         if (!defences.has('random') || caught === 'init' || caught === 'length') return false
       }

@@ -45,22 +45,22 @@ export const stale =
     }
   }
 
-/** Parts of a batch, of which one is computed. */
-const PARTS = 4
-
 /**
- * Learning on less data: a quarter of each batch, which stands for the rest of it. Where the solver names the records it
- * names them four times, and does not lie.
+ * Learning on less data: some of each batch, over and over, stand for the rest of it. Where the solver names the records it
+ * names these, and does not lie.
+ * @param used records of a batch that are computed, a divisor of it or all but a few
  */
-export function lessData({ ground, course }: Setting): Claim {
-  const quarter = (step: number): number[] => course.indices(step).slice(0, BATCH / PARTS)
-  const work = (i: number) => ({
-    batches: Array.from({ length: STEPS }, (_, j) => {
-      const indices = quarter(i * STEPS + j)
-      return batchOf(ground.table, Array.from({ length: PARTS }, () => indices).flat())
-    }),
-    rate: RATE,
-  })
-  const chain = new Chain(course.start, (before, i) => ground.fast.run(before, work(i).batches, RATE))
-  return { entries: ground.shape.entries, resumes: true, state: (i) => chain.at(i), work, cost: () => 1 / PARTS }
-}
+export const lessData =
+  (used: number) =>
+  ({ ground, course }: Setting): Claim => {
+    const indices = (step: number): number[] => {
+      const all = course.indices(step)
+      return all.map((_, i) => all[i % used]!)
+    }
+    const work = (i: number) => ({
+      batches: Array.from({ length: STEPS }, (_, j) => batchOf(ground.table, indices(i * STEPS + j))),
+      rate: RATE,
+    })
+    const chain = new Chain(course.start, (before, i) => ground.fast.run(before, work(i).batches, RATE))
+    return { entries: ground.shape.entries, resumes: true, state: (i) => chain.at(i), work, cost: () => used / BATCH }
+  }

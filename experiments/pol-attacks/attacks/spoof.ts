@@ -14,7 +14,7 @@ const someStart = ({ ground, random }: Setting): Float32Array =>
   ground.exact.init(BigInt(Math.floor(2 ** 32 * random())))
 
 /**
- * Infinitesimal updates (Fang et al. 2023, section V-A): a line from any initial state to the stolen weights in steps below the
+ * Infinitesimal updates (Fang et al. 2023): a line from any initial state to the stolen weights in steps below the
  * threshold, at a learning rate near zero. The replay goes nowhere, and so do the claimed updates.
  */
 export function infinitesimal(setting: Setting): Claim {
@@ -31,23 +31,33 @@ export function infinitesimal(setting: Setting): Claim {
 }
 
 /**
- * Blindfold top-Q (Fang et al. 2023, section V-B): in every epoch exactly as many honest updates as are looked at, at a
+ * Blindfold top-Q (Fang et al. 2023): in every epoch exactly as many honest updates as are looked at, at a
  * learning rate that makes them the largest; a line to the stolen weights in between.
  */
-export function blindfold(setting: Setting): Claim {
+export const blindfold = (setting: Setting): Claim => topQ(setting, someStart(setting), RATE_MOST)
+
+/** The same within the job: from its own initial state, at its own rate, which nothing but chance looks behind. */
+export const conforming = (setting: Setting): Claim => topQ(setting, setting.course.start, 1)
+
+/** Times the job's learning rate, at most. */
+const RATE_MOST = 1000
+
+function topQ(setting: Setting, start: Float32Array, most: number): Claim {
   const { ground, course, stolen } = setting
   const { entries } = ground.shape
   const isReal = (i: number): boolean => i % ground.entriesPerEpoch < largestOf(ground)
   const all = Array.from({ length: entries }, (_, i) => i)
   const invented = all.filter((i) => !isReal(i))
   const rates = new Map<number, number>()
-  const chain = new Chain(someStart(setting), (from, i) => {
+  const chain = new Chain(start, (from, i) => {
     const left = invented.filter((other) => other >= i).length
     if (!isReal(i)) return between(from, stolen, 1 / left)
-    // A trial at the job's rate says what rate makes the update half as long again as one on the line.
     const { batches } = dueWork(course, i)
+    if (most === 1) return ground.fast.run(from, batches, RATE)
+    // A trial at the job's rate says what rate makes the update half as long again as one on the line.
     const trial = distance(from, ground.fast.run(from, batches, RATE))
-    const rate = Math.fround(RATE * Math.max(1, (1.5 * distance(from, stolen)) / left / trial))
+    const wanted = (1.5 * distance(from, stolen)) / left / trial
+    const rate = Math.fround(RATE * Math.min(most, Math.max(1, wanted)))
     rates.set(i, rate)
     return ground.fast.run(from, batches, rate)
   })
@@ -56,7 +66,8 @@ export function blindfold(setting: Setting): Claim {
     resumes: false,
     state: (i) => chain.at(i),
     work: (i) => ({ ...dueWork(course, i), rate: rates.get(i) ?? RATE }),
-    cost: () => (2 * (entries - invented.length) * STEPS + invented.length * LINE_COST) / due(setting),
+    cost: () =>
+      ((most === 1 ? 1 : 2) * (entries - invented.length) * STEPS + invented.length * LINE_COST) / due(setting),
   }
 }
 
