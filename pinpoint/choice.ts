@@ -121,6 +121,9 @@ export function chooseExport(claim: Claim, from: Position, index: number, eviden
 function chooseField({ entry, schedule }: Shown, from: Position, n: number): Position {
   const { end: of } = itemExport(schedule, n)
   if (of === 'rootAfter' || of === 'rootBefore') return end(from, of, from.count + n)
-  if (of === 'sum') return results(from, of, entry.lanesRoot, sumCount(schedule))
+  if (of === 'sum') {
+    check(schedule.sums > 0, 'bad-input', 'one replica exchanges no sums')
+    return results(from, of, entry.lanesRoot, sumCount(schedule))
+  }
   return results(from, of, entry.metricsRoot, schedule.steps)
 }

@@ -4,6 +4,7 @@ import type { Entry } from '#proto/entry.ts'
 import type { Hash } from '#proto/ids.ts'
 import { hashTree } from '#proto/merkle.ts'
 import { seededRandom } from '#proto/testing.ts'
+import { chooseExport, firstPosition } from './choice.ts'
 import { itemExport, sumCount } from './schedule.ts'
 import { type Lies, smallJob, smallText, World, type WorldOptions } from './testing.ts'
 import { duel, honestChoice } from './testing-duel.ts'
@@ -94,12 +95,20 @@ test('an entry that is not what its own items say', () => {
   const entry = (change: Partial<Entry>): Lies => ({ entry: change })
   expect(refuted(entry({ rootAfter: LIE }))).toBe('rootAfter')
   expect(refuted(entry({ rootBefore: LIE }))).toBe('rootBefore')
-  expect(refuted({ sums: wrong(1) })).toBe('sum')
   expect(refuted({ metrics: each(1, wrong(2)) })).toBe('metric')
   const later: WorldOptions = { stepFrom: 2, stepTo: 3, before: truth.result(truth.schedule.count - 1) }
   const honest = new World(job, later)
-  expect(refuted({ sums: wrong(0) }, later, honest)).toBe('sum')
   expect(refuted({ metrics: each(0, wrong(0)) }, later, honest)).toBe('metric')
+  const second: WorldOptions = { ...TWO, replica: 1, replicas: 2 }
+  for (const leaf of [0, 1, 2, 3]) expect(refuted({ sums: wrong(leaf) }, second, new World(job, second))).toBe('sum')
+})
+
+test('one replica has no sums to choose', () => {
+  const world = new World(job, TWO)
+  const claim = world.claim()
+  const evidence = { entry: world.entry(), facts: world.facts }
+  const first = firstPosition(claim, evidence)
+  expect(() => chooseExport(claim, first, first.count + 2, evidence)).toThrow('exchanges no sums')
 })
 
 test('an input that is not the state before the entry', () => {

@@ -117,7 +117,7 @@ function stepItems(
   }
   for (const { into, from } of plan.adds) sums.set(into, push({ kind: 'add', left: sum(into), right: sum(from) }))
   const own = sum(plan.result)
-  const sumItems = new Map([[sumNumber(replica, replicas, replicas), own]])
+  const sumItems = new Map(replicas > 1 ? [[sumNumber(replica, replicas, replicas), own]] : [])
   let held = own
   for (const { level, lower, sum } of plan.exchanges) {
     const inbound = push({ kind: 'inbound', sum })
@@ -162,7 +162,7 @@ export function itemAt(schedule: Schedule, index: number): Item {
   }
 }
 
-/** Sums under `lanesRoot`. */
+/** Sums under `lanesRoot`: none with one replica. */
 export const sumCount = (schedule: Schedule): number => schedule.steps * schedule.sums
 
 /** Which of them an inbound item is. */

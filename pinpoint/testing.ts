@@ -330,7 +330,7 @@ export class World {
       stepTo: this.stepTo,
       rootBefore: stepFrom === 0 ? hashTree(this.leaves(0)) : hashTree(this.beforeRoots()),
       rootAfter: hashTree(this.leaves(this.schedule.count - 1)),
-      lanesRoot: hashTree(this.sumRoots()),
+      lanesRoot: this.schedule.sums === 0 ? new Uint8Array(32) : hashTree(this.sumRoots()),
       metricsRoot: hashTree(this.metricRoots()),
       solver: new Uint8Array(20).fill(1 + this.replica),
     }

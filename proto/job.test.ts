@@ -127,6 +127,7 @@ describe('a job', () => {
     ['lanes that are no power of two', { lanes: 3 }],
     ['more replicas than lanes', { replicas: 8 }],
     ['too many entries in a window', { entriesPerWindow: 33 }],
+    ['more sums behind an entry than a message takes', { entrySteps: 8193 }],
     ['an open depth', { depth: 0 }],
     ['heads that do not divide', { model: { type: 'gpt', width: 32, layers: 2, heads: 3, context: 16, dropout: 0 } }],
     ['another context', { model: { type: 'gpt', width: 32, layers: 2, heads: 2, context: 8, dropout: 0 } }],

@@ -22,7 +22,7 @@ import {
 import { check } from '#proto/errors.ts'
 import { sha256 } from '#proto/hash.ts'
 import type { Hash } from '#proto/ids.ts'
-import { checkPlan, defaultLanes, MAX_LANES, MAX_MICRO_BATCHES } from '#proto/lanes.ts'
+import { checkPlan, defaultLanes, MAX_LANES, MAX_MICRO_BATCHES, sumsPerStep } from '#proto/lanes.ts'
 import { MAX_RECORDS } from '#proto/permutation.ts'
 
 export const JOB_VERSION = 1
@@ -39,6 +39,8 @@ export const MAX_PROGRAM_NODES = 16_384
 export const MAX_DATA_BYTES = 2 ** 40
 /** Global record positions are u32 inside the step graph. */
 const MAX_POSITIONS = 2 ** 32
+/** Sums, or rows of metrics, behind an entry: what a solver shows of it fits a message. */
+const MAX_ENTRY_ROOTS = 16_384
 const MAX_SIZE = 65_536
 const JOB_MAGIC = ascii('assay/spec/1')
 
@@ -200,6 +202,11 @@ export function validateJob(spec: JobSpec): void {
   }
   const entries = spec.entriesPerWindow * spec.replicas
   rule(entries <= MAX_WINDOW_ENTRIES, `a window of ${entries} entries is above ${MAX_WINDOW_ENTRIES}`)
+  const roots = spec.entrySteps * Math.max(1, sumsPerStep(spec.replicas))
+  rule(
+    roots <= MAX_ENTRY_ROOTS,
+    `an entry of ${roots} sums and metrics is above ${MAX_ENTRY_ROOTS}: use fewer entrySteps`,
+  )
   rule(
     spec.steps * spec.batch <= MAX_POSITIONS,
     `${spec.steps} steps of ${spec.batch} records are above 2^32 positions`,

@@ -120,8 +120,8 @@ export function exchangesOf(replica: number, replicas: number): Exchange[] {
   return exchanges
 }
 
-/** Sums of one step: all that replicas exchange; with one replica its own. */
-export const sumsPerStep = (replicas: number): number => Math.max(1, 2 * replicas - 2)
+/** Sums of one step: all that replicas exchange. */
+export const sumsPerStep = (replicas: number): number => 2 * replicas - 2
 
 /** Number among the sums of a step of the one that `replica` holds once `width` sums are left of those of all replicas. */
 export const sumNumber = (replica: number, width: number, replicas: number): number =>

@@ -34,11 +34,14 @@ test('what nobody needs any more when its turn comes is not replayed', async () 
 })
 
 test('evidence that is not shown yet is waited for as long as there is time: without it the wrong one may be accused', async () => {
-  const hidden = { evidence: () => Promise.resolve(undefined) } as unknown as ContentStore
+  const hidden = {
+    evidence: () => Promise.resolve(undefined),
+    keptEvidence: () => undefined,
+  } as unknown as ContentStore
   const announcer = { peerOf: () => undefined } as unknown as Announcer
   const auditor = new Auditor(hidden, announcer, new AbortController().signal, log)
   const other = new Uint8Array(32).fill(1)
-  const replayed = { rootBefore: root, rootAfter: other, sumRoots: [[other]], metricRoots: [root], activations: [] }
+  const replayed = { rootBefore: root, rootAfter: other, sumRoots: [], metricRoots: [root], activations: [] }
   const compute = { call: (method: string) => Promise.resolve(method === 'replay' ? replayed : undefined) }
   const session = { jobId: '0x', stateBytes: 4, compute } as unknown as JobSession
   const solver = new Uint8Array(20)

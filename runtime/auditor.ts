@@ -74,7 +74,7 @@ export class Auditor {
       return { judgement: { accept: true }, activation }
     }
     // Only a rejection needs to know who was wrong first.
-    const evidence = await slotEvidence(this.#sources, slot, (window.entries[index] as EntryView).entryHash)
+    const evidence = await slotEvidence(this.#sources, slot)
     if (!evidence && patient?.()) fail('unavailable', 'no solver of the slot shows its evidence yet')
     const judgement = judge(replayed, entry, slot.length, evidence)
     if (judgement.accept) return { judgement, activation }

@@ -1,5 +1,6 @@
 /** What an audit or a dispute of an entry needs from others: the state that it starts from, and what its slot claims in detail. */
 import type { Entry } from '#proto/entry.ts'
+import { fail } from '#proto/errors.ts'
 import { addressText } from '#proto/ids.ts'
 import type { EntryView } from '#proto/machines/job-view.ts'
 import type { Announcer } from '#runtime/announcer.ts'
@@ -36,20 +37,35 @@ export async function stateBefore(
   return shared
 }
 
+/** How long all solvers of a slot may take to show what it claims, in milliseconds. */
+const EVIDENCE_MS = 10_000
+
 /**
- * Evidence of a slot: its entries claim the same, so whose is shown makes no difference. Undefined if nobody shows any.
+ * Evidence of a slot: its entries claim the same, so whose is shown makes no difference. What is kept here comes first; else all
+ * are asked at once, and the first answer that fits is taken. Undefined if nobody shows any in time.
  * @param slot all entries of the slot, by replica
- * @param first the entry whose evidence is looked for before that of the others
  */
 export async function slotEvidence(
   { store, announcer, signal }: Sources,
   slot: readonly EntryView[],
-  first: string,
 ): Promise<Evidence | undefined> {
-  const order = [...slot].sort((a, b) => Number(b.entryHash === first) - Number(a.entryHash === first))
-  for (const view of order) {
-    const found = await store.evidence(view.entryHash, view.entry, slot.length, peersOf(announcer, [view]), signal)
-    if (found) return found
+  for (const { entryHash, entry } of slot) {
+    const kept = store.keptEvidence(entryHash, entry, slot.length)
+    if (kept) return kept
   }
-  return undefined
+  const found = new AbortController()
+  const ended = AbortSignal.any([signal, found.signal, AbortSignal.timeout(EVIDENCE_MS)])
+  const asks = slot.map(async (view) => {
+    const from = peersOf(announcer, [view])
+    const evidence = await store.evidence(view.entryHash, view.entry, slot.length, from, ended)
+    return evidence ?? fail('unavailable', 'nobody shows it')
+  })
+  try {
+    return await Promise.any(asks)
+  } catch {
+    signal.throwIfAborted()
+    return undefined
+  } finally {
+    found.abort()
+  }
 }

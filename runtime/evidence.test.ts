@@ -21,7 +21,10 @@ test('own evidence is found where nobody serves it, another entry’s is not', a
   try {
     const store = await ContentStore.open(folder, peer, database)
     const metric = Float32Array.of(1)
-    const evidence = { sumRoots: [new Uint8Array(32).fill(1)], metrics: [new Uint8Array(metric.buffer)] }
+    const evidence = {
+      sumRoots: [new Uint8Array(32).fill(1), new Uint8Array(32).fill(2)],
+      metrics: [new Uint8Array(metric.buffer)],
+    }
     const port = { name: '', type: { dtype: 'f32', shape: [] } } as const
     const entry: Entry = {
       jobId: new Uint8Array(32),
@@ -39,11 +42,12 @@ test('own evidence is found where nobody serves it, another entry’s is not', a
     const hash = entryDigest(entry)
     store.keepEvidence(hash, evidence)
     const { signal } = new AbortController()
-    expect(await store.evidence(toHex(hash), entry, 1, [], signal)).toEqual(evidence)
-    // The root of two sums is a hash as a sum is.
-    expect(await store.evidence(toHex(hash), entry, 2, [], signal)).toBeUndefined()
+    expect(await store.evidence(toHex(hash), entry, 2, [], signal)).toEqual(evidence)
+    // Of other numbers of replicas it is none.
+    for (const replicas of [1, 4])
+      expect(await store.evidence(toHex(hash), entry, replicas, [], signal)).toBeUndefined()
     const other = { ...entry, lanesRoot: new Uint8Array(32) }
-    expect(await store.evidence(toHex(hash), other, 1, [], signal)).toBeUndefined()
+    expect(await store.evidence(toHex(hash), other, 2, [], signal)).toBeUndefined()
   } finally {
     database.close()
     await rm(folder, { recursive: true })

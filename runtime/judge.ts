@@ -16,9 +16,9 @@ export interface Evidence {
 
 export type Judgement = { readonly accept: true } | { readonly accept: false; readonly against: number }
 
-/** Root of the sums of a slot: `lanesRoot` of its entries. */
+/** Root of the sums of a slot: `lanesRoot` of its entries. One replica exchanges none: zero. */
 export function lanesRoot(sumRoots: readonly Uint8Array[]): Uint8Array {
-  return hashTree([...sumRoots])
+  return sumRoots.length === 0 ? new Uint8Array(32) : hashTree([...sumRoots])
 }
 
 const SCALAR = { dtype: 'f32', shape: [] } as const
@@ -43,6 +43,15 @@ export function evidenceMatches(entry: Entry, replicas: number, evidence: Eviden
     bytesEqual(lanesRoot(evidence.sumRoots), entry.lanesRoot) &&
     bytesEqual(reportedRoot(evidence.metrics), entry.metricsRoot)
   )
+}
+
+/** Whether anything that somebody has sent, or kept, is evidence that belongs to an entry. */
+export function isEvidence(entry: Entry, replicas: number, value: unknown): value is Evidence {
+  const { sumRoots, metrics } = (value ?? {}) as { sumRoots?: unknown; metrics?: unknown }
+  if (!Array.isArray(sumRoots) || !Array.isArray(metrics)) return false
+  if (!sumRoots.every((root) => root instanceof Uint8Array && root.length === 32)) return false
+  if (!metrics.every((row) => row instanceof Uint8Array && row.length % 4 === 0)) return false
+  return evidenceMatches(entry, replicas, { sumRoots, metrics })
 }
 
 /**

@@ -16,7 +16,7 @@ import { sha256 } from '#proto/hash.ts'
 import { type JobSpec, MAX_DATA_BYTES, MAX_JOB_BYTES } from '#proto/job.ts'
 import { type CheckpointRecord, Checkpoints, manifestMatches, type StateManifest } from '#runtime/checkpoints.ts'
 import type { Database } from '#runtime/database.ts'
-import { type Evidence, evidenceMatches } from '#runtime/judge.ts'
+import { type Evidence, isEvidence } from '#runtime/judge.ts'
 import { ReceivedSums } from '#runtime/received.ts'
 import type { Holding } from '#runtime/retention.ts'
 import { sharedBytes } from '#runtime/rpc.ts'
@@ -268,6 +268,13 @@ export class ContentStore {
     return bytes
   }
 
+  /** The evidence of an entry that is kept here. */
+  keptEvidence(entryHash: string, entry: Entry, replicas: number): Evidence | undefined {
+    const kept = this.#database.object(OBJECTS.evidence, fromHex(entryHash, 32))
+    const value: unknown = kept && decodeObject(kept)
+    return isEvidence(entry, replicas, value) ? value : undefined
+  }
+
   /** The evidence of an entry, one of `replicas` of its slot; undefined if nobody shows any that matches it. */
   async evidence(
     entryHash: string,
@@ -276,24 +283,13 @@ export class ContentStore {
     from: readonly string[],
     signal: AbortSignal,
   ): Promise<Evidence | undefined> {
-    const verify = (value: unknown): value is Evidence => {
-      const roots = (value as Evidence | null)?.sumRoots
-      const metrics = (value as Evidence | null)?.metrics
-      const shaped =
-        Array.isArray(roots) &&
-        roots.every((root) => root instanceof Uint8Array && root.length === 32) &&
-        Array.isArray(metrics) &&
-        metrics.every((row) => row instanceof Uint8Array && row.length % 4 === 0)
-      return shaped && evidenceMatches(entry, replicas, value as Evidence)
-    }
-    const key = fromHex(entryHash, 32)
     // Who defends its own entry may be the only one who can show it.
-    const kept = this.#database.object(OBJECTS.evidence, key)
-    const own: unknown = kept && decodeObject(kept)
-    if (verify(own)) return own
+    const own = this.keptEvidence(entryHash, entry, replicas)
+    if (own) return own
+    const key = fromHex(entryHash, 32)
     try {
       return await fetchObject(this.#peer, this.#providers(from), OBJECTS.evidence, key, {
-        verify,
+        verify: (value): value is Evidence => isEvidence(entry, replicas, value),
         signal,
         timeoutMs: OBJECT_MS,
       })

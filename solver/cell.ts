@@ -14,7 +14,7 @@ import { hashTree } from '#proto/merkle.ts'
 import type { Schedule } from '#proto/windows.ts'
 import type { ComputeMethods } from '#runtime/compute/worker.ts'
 import type { HashingMethods } from '#runtime/hashing/worker.ts'
-import type { Evidence } from '#runtime/judge.ts'
+import { type Evidence, lanesRoot } from '#runtime/judge.ts'
 import type { Calls } from '#runtime/rpc.ts'
 import { type Lease, SharedPool } from '#runtime/shared-pool.ts'
 import { metricsRoot } from '#runtime/tensors.ts'
@@ -84,6 +84,11 @@ interface SlotWork {
   readonly metrics: Float32Array[]
 }
 
+/** A partial sum for a partner, and the roots of what it was joined from: whatever becomes of its slot. */
+interface Offer extends PartialSum {
+  readonly roots: readonly Promise<Uint8Array>[]
+}
+
 /** A partial sum that a partner asks for. */
 export interface OfferedSum {
   readonly lease: Lease
@@ -109,8 +114,8 @@ export class CellRunner {
   /** The current partial sum, as the machine's `combine` and `offer` mean it. */
   #current: PartialSum | undefined
   #received: Received | undefined
-  readonly #offers = new Map<string, PartialSum>()
-  readonly #awaited = new Map<string, ((sum: PartialSum | undefined) => void)[]>()
+  readonly #offers = new Map<string, Offer>()
+  readonly #awaited = new Map<string, ((sum: Offer | undefined) => void)[]>()
   readonly #slots = new Map<string, SlotWork>()
   /** Sums that are being fetched: `retry` starts no second transfer. */
   readonly #asking = new Set<string>()
@@ -154,9 +159,10 @@ export class CellRunner {
 
   /** Whether this cell will never offer a sum (again): it let go of it, started behind it, or is in a later plan epoch. */
   isPast(name: SumName): boolean {
-    if (this.#offers.has(offerKey(name)) || name.epoch > this.#epoch()) return false
     const state = this.#state
-    if (name.epoch < this.#epoch() || state.phase === 'idle' || state.phase === 'stopped') return true
+    if (this.#offers.has(offerKey(name)) || state.phase === 'idle') return false
+    if (state.phase === 'stopped') return name.epoch <= state.epoch
+    if (name.epoch !== state.plan.epoch) return name.epoch < state.plan.epoch
     return name.step < (state.phase === 'loading' ? state.plan.fromStep : state.step)
   }
 
@@ -170,7 +176,7 @@ export class CellRunner {
     if (!sum) return undefined
     sum.lease.retain()
     try {
-      const [, ...roots] = await Promise.all([sum.ready, ...this.#rootsWithin(name)])
+      const [, ...roots] = await Promise.all([sum.ready, ...sum.roots])
       return { lease: sum.lease, roots }
     } catch {
       sum.lease.release()
@@ -178,7 +184,7 @@ export class CellRunner {
     }
   }
 
-  #awaitOffer(key: string, timeoutMs: number): Promise<PartialSum | undefined> {
+  #awaitOffer(key: string, timeoutMs: number): Promise<Offer | undefined> {
     return new Promise((resolve) => {
       const waiting = this.#awaited.get(key) ?? []
       this.#awaited.set(key, waiting)
@@ -187,7 +193,7 @@ export class CellRunner {
         if (waiting.length === 0 && this.#awaited.get(key) === waiting) this.#awaited.delete(key)
         resolve(undefined)
       }, timeoutMs)
-      const done = (sum: PartialSum | undefined): void => {
+      const done = (sum: Offer | undefined): void => {
         clearTimeout(timer)
         resolve(sum)
       }
@@ -286,16 +292,20 @@ export class CellRunner {
     }
   }
 
-  async #sum(epoch: number, step: number, replica: number, replicas: number): Promise<CellEvent> {
+  async #sum(epoch: number, step: number, replica: number, replicas: number): Promise<CellEvent | undefined> {
     const { compute, tamper } = this.#ports
     const lease = this.#sums.take()
     const began = performance.now()
     await compute.call('sum', { step, replica, replicas, into: lease.bytes })
     this.#sumMs = performance.now() - began
+    if (epoch !== this.#epoch()) {
+      lease.release()
+      return undefined
+    }
     if (tamper?.(step, lease.bytes)) await compute.call('setSum', lease.bytes)
     this.#current?.lease.release()
     this.#current = { lease, ready: Promise.resolve() }
-    this.#takeDown(epoch, step, sumNumber(replica, replicas, replicas), this.#hashSum(lease))
+    if (replicas > 1) this.#takeDown(epoch, step, sumNumber(replica, replicas, replicas), this.#hashSum(lease))
     return { type: 'localSumReady', epoch, step }
   }
 
@@ -342,8 +352,8 @@ export class CellRunner {
   }
 
   #offer(name: SumName): void {
-    const sum = this.#current
-    if (!sum) return
+    if (!this.#current) return
+    const sum: Offer = { ...this.#current, roots: this.#rootsWithin(name) }
     sum.lease.retain()
     const key = offerKey(name)
     this.#offers.set(key, sum)
@@ -400,8 +410,8 @@ export class CellRunner {
     const lease = this.#sums.take()
     const own = this.#current
     const { replicas } = this.#plan()
-    const roots = this.#sumsBehind(name.step, index, of, replicas)
-    const computed = compute.call('sum', { step: name.step, replica: index, replicas: of, into: lease.bytes })
+    const roots: Promise<Uint8Array>[] = []
+    const computed = this.#computeSum(name.step, [index, of], replicas, lease, roots)
     // The engine's current sum is now the partner's: the very next call brings this cell's own back, so that whatever is
     // asked of the engine meanwhile (the partner's sum may come after all, or a new plan) finds it.
     const restored = own && compute.call('setSum', own.lease.bytes)
@@ -409,17 +419,46 @@ export class CellRunner {
     return this.#arrived(name, { lease, roots }, lease)
   }
 
-  /** Roots of the sums that the one of `index` of `of` replicas is joined from, each of them computed. */
-  #sumsBehind(step: number, index: number, of: number, replicas: number): Promise<Uint8Array>[] {
-    const roots: Promise<Uint8Array>[] = []
-    for (let width = replicas; width > of && this.#options.proofs !== false; width /= 2) {
-      for (let replica = index; replica < width; replica += of) {
-        const lease = this.#sums.take()
-        const computed = this.#ports.compute.call('sum', { step, replica, replicas: width, into: lease.bytes })
-        roots.push(this.#hashSum(lease, computed).finally(() => lease.release()))
-      }
+  /**
+   * Computes the sum of `index` of `of` replicas into `into`: that of each replica behind it, joined level by level. The calls to
+   * the engine are made at once, in their order.
+   * @param roots takes the roots of what it is joined from, ascending
+   */
+  #computeSum(
+    step: number,
+    [index, of]: readonly [number, number],
+    replicas: number,
+    into: Lease,
+    roots: Promise<Uint8Array>[],
+  ): Promise<unknown> {
+    const { compute } = this.#ports
+    if (this.#options.proofs === false || of === replicas) {
+      return compute.call('sum', { step, replica: index, replicas: of, into: into.bytes })
     }
-    return roots
+    let sums = Array.from({ length: replicas / of }, (_, i) => {
+      const lease = this.#sums.take()
+      const ready = compute.call('sum', { step, replica: index + i * of, replicas, into: lease.bytes })
+      return { lease, ready: ready as Promise<unknown> }
+    })
+    for (;;) {
+      for (const { lease, ready } of sums) roots.push(this.#hashSum(lease, ready))
+      const half = sums.length / 2
+      const joined = sums.slice(0, half).map(({ lease }, i) => {
+        const target = half === 1 ? into : this.#sums.take()
+        const other = sums[i + half] as PartialSum
+        const set = compute.call('setSum', lease.bytes)
+        const join = compute.call('join', { other: other.lease.bytes, lower: false, into: target.bytes })
+        const ready: Promise<unknown> = Promise.all([set, join])
+        const release = (): void => {
+          lease.release()
+          other.lease.release()
+        }
+        ready.then(release, release)
+        return { lease: target, ready }
+      })
+      if (half === 1) return (joined[0] as PartialSum).ready
+      sums = joined
+    }
   }
 
   /** Keeps a partner's sum for `combine` if the machine still waits for it. */
@@ -489,7 +528,7 @@ export class CellRunner {
         Promise.all(work.sumRoots),
       ])
       const metricRoots = work.metrics.map((row) => metricsRoot(this.#options.metricPorts, row))
-      const roots = { rootAfter, lanesRoot: hashTree(sumRoots), metricsRoot: hashTree(metricRoots) }
+      const roots = { rootAfter, lanesRoot: lanesRoot(sumRoots), metricsRoot: hashTree(metricRoots) }
       return { type: 'slotRooted', epoch, slot, roots }
     } finally {
       lease.release()

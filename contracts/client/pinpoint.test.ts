@@ -39,7 +39,6 @@ const port = (name: string): number => micro.inputs.findIndex((input) => input.n
 const LIES: readonly (readonly [End, Lies])[] = [
   ['rootAfter', { entry: { rootAfter: LIE } }],
   ['rootBefore', { entry: { rootBefore: LIE } }],
-  ['sum', { sums: (hashes) => void hashes.splice(1, 1, LIE) }],
   ['metric', { metrics: (leaf, hashes) => void (leaf === 1 && hashes.splice(2, 1, LIE)) }],
   ['export', { leaves: (i, hashes) => void (i === MICRO && hashes.splice(2, 1, LIE)) }],
   ['input', changed(truth.schedule.count - 1, 1)],

@@ -46,6 +46,7 @@ library Windows {
             if (root == 0 && firstSlot == 0 && i == 0) root = e.rootBefore;
             if (e.rootBefore != root) revert IAssay.WrongEntry(i, "rootBefore");
             if (replica > 0) checkAgreement(e, entries[i - 1], i);
+            if (cells.length == 1 && e.lanesRoot != 0) revert IAssay.WrongEntry(i, "lanesRoot");
             bytes32 digest = Hashes.entry(e);
             if (Hashes.signer(digest, signatures[i]) != e.solver) revert IAssay.BadSignature(i);
             window.state[entryKey(epoch, uint16(i))].entryHash = digest;
@@ -140,7 +141,7 @@ library Windows {
         if (e.stepTo != to) revert IAssay.WrongEntry(i, "stepTo");
     }
 
-    /// @dev Replicas that have exchanged their sums have the same ones, and claim what follows from them.
+    /// @dev Replicas that have exchanged their sums have the same ones, and claim what follows from them. A replica alone exchanges none.
     function checkAgreement(IAssay.Entry calldata e, IAssay.Entry calldata other, uint256 i) private pure {
         if (e.rootAfter != other.rootAfter) revert IAssay.WrongEntry(i, "rootAfter");
         if (e.lanesRoot != other.lanesRoot) revert IAssay.WrongEntry(i, "lanesRoot");

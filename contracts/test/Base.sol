@@ -196,7 +196,7 @@ abstract contract Base {
             e.stepTo = e.stepFrom + t.entrySteps < t.steps ? e.stepFrom + t.entrySteps : t.steps;
             e.rootBefore = root;
             e.rootAfter = rootAt(e.stepTo, lie);
-            e.lanesRoot = keccak256(abi.encode("lanes", e.stepTo, lie));
+            if (cells.length > 1) e.lanesRoot = keccak256(abi.encode("lanes", e.stepTo, lie));
             e.metricsRoot = "metrics";
             e.solver = cells[e.replica];
             signatures[i] = sign(e);

@@ -299,16 +299,15 @@ contract PinpointEndsTest is PinpointBase {
         }
     }
 
-    /// @dev An entry of one step and one replica commits to its sum itself: there is nothing to show.
-    function test_an_only_sum() public {
-        for (uint256 lie = 0; lie < 2; lie++) {
-            fresh();
-            Shape memory p = small();
-            (p.stepTo, p.replica, p.replicas, p.items) = (1, 0, 1, 9);
-            build(p);
-            setEntry("before", "after", lie == 0 ? bytes32("item") : bytes32("x"), "metrics");
-            itemExport(2, 0, IPinpoint.End.Sum, proof(statement[ITEMS].open(7), new bytes[](0)), lie == 0);
-        }
+    function test_one_replica_has_no_sums() public {
+        Shape memory p = small();
+        (p.stepTo, p.replica, p.replicas, p.items) = (1, 0, 1, 9);
+        build(p);
+        setEntry("before", "after", 0, "metrics");
+        bytes32 gameId = accuse(challenger);
+        post(gameId);
+        refused(challenger, abi.encodeWithSelector(IPinpoint.OutOfRange.selector, 11));
+        pinpoint.choose(gameId, 11, new bytes[](0), evidence());
     }
 
     /// @dev Item `item` must be sum `leaf` under `lanesRoot`.

@@ -57,6 +57,7 @@ export async function groundOf(
 export async function entryOf(statement: Statement, schedule: Schedule, base: Entry): Promise<Entry> {
   const item = (index: number): Promise<Hash> => statement.preimage({ level: 'items' }, 0, index)
   const root = async (of: 'sum' | 'metric'): Promise<Hash> => {
+    if (of === 'sum' && schedule.sums === 0) return new Uint8Array(32)
     const list: List = { level: 'results', of }
     const height = rootHeight('results', of === 'sum' ? sumCount(schedule) : schedule.steps)
     return hashOf(list, height, await statement.preimage(list, height, 0))

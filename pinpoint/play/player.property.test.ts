@@ -50,7 +50,9 @@ const spoil = (hashes: Hash[], random: SeededRandom): void => {
 
 /** A lie somewhere; what follows from a value follows from the lie. */
 function lieIn(truth: World, random: SeededRandom): Lies {
-  const kind = random.pick(['value', 'value', 'leaves', 'sums', 'metrics', 'trace', 'root'] as const)
+  // One replica has no sums.
+  const sums = truth.schedule.sums > 0
+  const kind = random.pick(['value', 'value', 'leaves', sums ? 'sums' : 'metrics', 'metrics', 'trace', 'root'] as const)
   const all = Array.from({ length: truth.schedule.count }, (_, i) => i)
   // An inbound sum is the result of no phase.
   const item = random.pick(kind === 'leaves' ? all : all.filter((i) => truth.item(i).kind !== 'inbound'))
@@ -60,7 +62,12 @@ function lieIn(truth: World, random: SeededRandom): Lies {
     (i) => sumItem(schedule, i) !== undefined,
   )
   // Whether `rootBefore` is what the entry before it ends in is not for a game to decide.
-  const fields = ['rootAfter', 'lanesRoot', 'metricsRoot', ...(truth.schedule.first === 1 ? ['rootBefore'] : [])]
+  const fields = [
+    'rootAfter',
+    ...(sums ? ['lanesRoot'] : []),
+    'metricsRoot',
+    ...(truth.schedule.first === 1 ? ['rootBefore'] : []),
+  ]
   switch (kind) {
     case 'leaves':
       return {

@@ -41,7 +41,7 @@ function randomLie(toy: Toy, random: SeededRandom): Lie {
   const item = random.below(toy.schedule.count)
   switch (random.pick(['entry', 'item', 'value', 'value', 'trace', 'trace'] as const)) {
     case 'entry':
-      return { at: 'entry', field: random.pick(['rootAfter', 'sum', 'metric'] as const) }
+      return { at: 'entry', field: random.pick(['rootAfter', 'metric'] as const) }
     case 'item':
       return { at: 'item', item, leaf: random.below(2) }
     case 'value': {

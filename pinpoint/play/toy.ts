@@ -10,7 +10,7 @@ import { DTYPE_CODE, hashTree, tensorRoot } from '#proto/merkle.ts'
 import type { Claim } from '../claim.ts'
 import { factsHash } from '../facts.ts'
 import { inputRule } from '../inputs.ts'
-import { type GraphName, graphOf, itemAt, ownSumItem, totalItem } from '../schedule.ts'
+import { type GraphName, graphOf, itemAt, totalItem } from '../schedule.ts'
 import { elementCount } from '../tree.ts'
 import type { List, Statement } from '../types.ts'
 import type { Case } from './context.ts'
@@ -20,7 +20,7 @@ import { type Run, VirtualTree } from './virtual.ts'
 
 /** Where a statement is false. What follows from a false word is false too. */
 export type Lie =
-  | { readonly at: 'entry'; readonly field: 'rootAfter' | 'sum' | 'metric' }
+  | { readonly at: 'entry'; readonly field: 'rootAfter' | 'metric' }
   /** A leaf of an item, whose values are true. */
   | { readonly at: 'item'; readonly item: number; readonly leaf: number }
   /** A word of a value whose trace, if it has one, is true. */
@@ -55,7 +55,8 @@ export class Toy extends ToyJob {
       ...{ jobId: new Uint8Array(32), epoch: 1, replica: 0, window: 0, stepFrom: 1, stepTo: 2 },
       rootBefore: hashTree(this.#leaves(0)),
       rootAfter: lie?.at === 'entry' && lie.field === 'rootAfter' ? OTHER : after,
-      lanesRoot: root({ level: 'results', of: 'sum' }),
+      // One replica exchanges no sums.
+      lanesRoot: new Uint8Array(32),
       metricsRoot: root({ level: 'results', of: 'metric' }),
       solver: new Uint8Array(20),
     }
@@ -102,9 +103,8 @@ export class Toy extends ToyJob {
       case 'results': {
         if (list.of !== 'export') {
           if (lie?.at === 'entry' && lie.field === list.of) return VirtualTree.ofHashes(1, runs([0, OTHER]))
-          const item = list.of === 'sum' ? ownSumItem(schedule, 0) : totalItem(schedule, 0)
-          const hash = list.of === 'sum' ? this.#itemHash(item, lie) : (this.#itemLeaves(item, lie)[LEAVES - 1] as Hash)
-          return VirtualTree.ofHashes(1, runs([0, hash]))
+          const metric = this.#itemLeaves(totalItem(schedule, 0), lie)[LEAVES - 1] as Hash
+          return VirtualTree.ofHashes(1, runs([0, metric]))
         }
         const [first, second] = this.#itemLeaves(list.item, lie)
         return VirtualTree.ofHashes(LEAVES, runs([0, first as Hash], [1, second as Hash]))

@@ -13,11 +13,12 @@ import { assert, challenge, type Decision, holds } from '#pinpoint/play/player.t
 import { graphOf, itemAt } from '#pinpoint/schedule.ts'
 import { tensorHeader } from '#pinpoint/tree.ts'
 import type { Facts, List, Player, Position, Statement } from '#pinpoint/types.ts'
-import { toHex } from '#proto/bytes.ts'
+import { bytesEqual, toHex } from '#proto/bytes.ts'
 import { type Entry, entryDigest } from '#proto/entry.ts'
 import { check, fail } from '#proto/errors.ts'
 import type { Hash } from '#proto/ids.ts'
 import type { JobSpec } from '#proto/job.ts'
+import { sumsPerStep } from '#proto/lanes.ts'
 import type { Dataset } from '#runtime/dataset.ts'
 import { caseOf } from '#runtime/pinpoint/case.ts'
 import { type Lie, LyingRunner } from '#runtime/pinpoint/lie.ts'
@@ -25,7 +26,7 @@ import type { EntrySource } from '#runtime/pinpoint/results.ts'
 import { type PhaseRunner, Runner } from '#runtime/pinpoint/runner.ts'
 import { EntryStatement } from '#runtime/pinpoint/statement.ts'
 import { ulpLie } from '#runtime/pinpoint/ulp.ts'
-import { listBytes } from '#runtime/tensors.ts'
+import { listBytes, listRoot } from '#runtime/tensors.ts'
 
 /** Claims that are kept at a time: one that is opened again is replayed again, and many may be accused at once. */
 const MAX_CLAIMS = 8
@@ -106,9 +107,7 @@ export interface OpenJob {
 
 interface Open {
   readonly about: Case
-  own: Statement
-  /** What rests on the sums that partners sent, until it is known whether it is needed. */
-  sent: Statement | undefined
+  readonly own: Statement
 }
 
 /** The disputed entries of one job. */
@@ -128,26 +127,20 @@ export class Claims {
     const { spec, program, data, bytes } = this.#job
     const about = caseOf({ spec, program, bytes, entry, replicas })
     const source = { spec, program, data, entry, replicas, ...(before && { before }), ...(sumRoots && { sumRoots }) }
-    const size = listBytes([...program.gradients, ...program.metrics])
+    const ports = [...program.gradients, ...program.metrics]
+    const size = listBytes(ports)
+    const sums = sumsPerStep(replicas)
+    // A sum that was sent need not be one that was used: after a restart another one may have come, or none.
     const find = (step: number, sum: number): Uint8Array | undefined => {
-      const bytes = received.find((one) => one.step === step && one.sum === sum)?.bytes
-      return typeof bytes === 'string' ? readSum(bytes, size) : bytes
+      const sent = received.find((one) => one.step === step && one.sum === sum)?.bytes
+      const bytes = typeof sent === 'string' ? readSum(sent, size) : sent
+      const claimed = sumRoots?.[(step - entry.stepFrom) * sums + sum]
+      const used = claimed === undefined || (bytes && bytesEqual(listRoot(ports, bytes), claimed))
+      return used ? bytes : undefined
     }
-    const of = (of: EntrySource): Statement => new EntryStatement(of, this.#runnerOf(source, lie), KEPT_BYTES)
-    const sent = received.length > 0 ? of({ ...source, received: find }) : undefined
-    this.#keep(toHex(entryDigest(entry)), { about, own: of(source), sent })
+    const statement = new EntryStatement({ ...source, received: find }, this.#runnerOf(source, lie), KEPT_BYTES)
+    this.#keep(toHex(entryDigest(entry)), { about, own: statement })
     return { facts: about.facts }
-  }
-
-  /** A sum that was sent need not be one that was used: it counts where the entry is not true without it. */
-  async #settled(entry: Hash): Promise<Open> {
-    const claim = this.#of(entry)
-    const { about, own, sent } = claim
-    if (sent === undefined) return claim
-    const trueOf = (own: Statement): Promise<boolean> => holds({ about, own, trees: treesOf(own) })
-    if (!(await trueOf(own)) && (await trueOf(sent))) claim.own = sent
-    claim.sent = undefined
-    return claim
   }
 
   /** Lets go of a claim. */
@@ -157,13 +150,13 @@ export class Claims {
 
   /** Whether the entry is what the statement says. @throws not-found unless it is open */
   async holds(entry: Hash): Promise<boolean> {
-    const { about, own } = await this.#settled(entry)
+    const { about, own } = this.#of(entry)
     return holds({ about, own, trees: treesOf(own) })
   }
 
   /** A player's move at a position. @throws not-found unless the claim is open */
   async decide({ entry, side, position, posted, served }: DecideRequest): Promise<Decided> {
-    const { about, own } = await this.#settled(entry)
+    const { about, own } = this.#of(entry)
     if (side === 'asserter') {
       return { decision: await assert({ about, own, trees: treesOf(own) }, complete(about, position)), missing: [] }
     }
@@ -180,7 +173,7 @@ export class Claims {
    * @throws not-found unless the claim is open; bad-input for what no game that has come so far needs, or is not there
    */
   async preimage({ entry, path, list, height, index }: PreimageRequest): Promise<Uint8Array> {
-    const { about, own } = await this.#settled(entry)
+    const { about, own } = this.#of(entry)
     check(isOnPath(about, path, list), 'bad-input', `no game has come to these ${list.level}`)
     return await own.preimage(list, height, index)
   }

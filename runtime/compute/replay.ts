@@ -67,11 +67,11 @@ export function replayStep(trainer: Trainer, step: number, replicas: number): Ui
 
 /**
  * Joins the sums of all replicas along the halving tree; the result becomes the trainer's current sum.
- * @param visit called with every sum of the step, by number
+ * @param visit called with every sum of the step, by number; with none if there is one replica
  */
 export function joinSums(trainer: Trainer, sums: readonly Uint8Array[], visit?: (sum: Uint8Array) => void): void {
   const values = [...sums]
-  for (const sum of sums) visit?.(sum)
+  if (sums.length > 1) for (const sum of sums) visit?.(sum)
   for (let level = sums.length / 2; level >= 1; level /= 2) {
     for (let replica = 0; replica < level; replica++) {
       trainer.writeSum(values[replica] as Uint8Array)

@@ -1,6 +1,5 @@
 /** A disputed entry before the compute worker: opened there when it is first asked about, and anew wherever the worker was lost. */
 import type { Facts } from '#pinpoint/types.ts'
-import { toHex } from '#proto/bytes.ts'
 import { type Entry, entryDigest } from '#proto/entry.ts'
 import { isAssayError } from '#proto/errors.ts'
 import type { Hash } from '#proto/ids.ts'
@@ -116,18 +115,12 @@ export class Desk {
     return found
   }
 
-  /** What is under `lanesRoot`, where some of it is no item of the entry. */
-  async #sumRoots(): Promise<readonly Hash[] | undefined> {
-    const { slot } = this.disputed
-    if (slot.length <= 2) return undefined
-    return (await slotEvidence(this.#sources, slot, toHex(this.digest)))?.sumRoots
-  }
-
   async #bring(session: JobSession): Promise<Facts> {
     const { entry, slot, lie } = this.disputed
     const before = entry.stepFrom === 0 ? undefined : await stateBefore(this.#sources, session, entry, slot)
     const received = await this.#received(session)
-    const sumRoots = await this.#sumRoots()
+    // What is under `lanesRoot`: which sums of those that came were used, and what others have joined.
+    const sumRoots = slot.length > 1 ? (await slotEvidence(this.#sources, slot))?.sumRoots : undefined
     const known = { ...(before && { before }), ...(sumRoots && { sumRoots }), ...(lie && { lie }) }
     const claim = { entry, replicas: slot.length, received, ...known }
     return (await session.compute.call('openClaim', claim)).facts

@@ -2,6 +2,7 @@
 import { toHex } from '#proto/bytes.ts'
 import type { Entry } from '#proto/entry.ts'
 import { hashTree } from '#proto/merkle.ts'
+import { lanesRoot } from '#runtime/judge.ts'
 import { listRoot, metricsRoot } from '#runtime/tensors.ts'
 import type { TrainerLike } from '#test/sim/symbolic.ts'
 
@@ -37,7 +38,7 @@ export class BareRun {
     const honest = {
       rootBefore: this.roots[entry.stepFrom] as Uint8Array,
       rootAfter: this.roots[entry.stepTo] as Uint8Array,
-      lanesRoot: hashTree(steps.flatMap((step) => this.#sumRootsOf(step, replicas))),
+      lanesRoot: lanesRoot(steps.flatMap((step) => this.#sumRootsOf(step, replicas))),
       metricsRoot: hashTree(steps.map((step) => this.#metricRoots[step] as Uint8Array)),
     }
     for (const [name, root] of Object.entries(honest)) {
@@ -49,7 +50,7 @@ export class BareRun {
   /** Roots of all sums of a step (docs/spec/protocol.md, Lanes). */
   #sumRootsOf(step: number, replicas: number): Uint8Array[] {
     const roots: Uint8Array[] = []
-    for (let width = replicas; width > 1 || roots.length === 0; width /= 2) {
+    for (let width = replicas; width > 1; width /= 2) {
       for (let i = 0; i < width; i++) roots.push(this.#sumRoot(step, i, width))
     }
     return roots

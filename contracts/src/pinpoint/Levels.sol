@@ -53,7 +53,9 @@ library Levels {
             if (n == 0) return end(g, IPinpoint.End.RootAfter, choice);
             n -= Schedule.first(c);
             if (n == 0) return end(g, IPinpoint.End.RootBefore, choice);
-            if (n == 1) return results(g, IPinpoint.End.Sum, c.entry.lanesRoot, Schedule.sumCount(c));
+            if (n == 1 && c.replicas > 1) {
+                return results(g, IPinpoint.End.Sum, c.entry.lanesRoot, Schedule.sumCount(c));
+            }
             if (n == 2) return results(g, IPinpoint.End.Metric, c.entry.metricsRoot, Schedule.steps(c));
             revert IPinpoint.OutOfRange(choice);
         }

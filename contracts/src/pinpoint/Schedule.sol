@@ -80,7 +80,7 @@ library Schedule {
     }
 
     function sumsPerStep(uint256 replicas) private pure returns (uint256) {
-        return replicas == 1 ? 1 : 2 * replicas - 2;
+        return 2 * replicas - 2;
     }
 
     /// @return e How often a replica exchanges in a step: the binary logarithm of their number.

@@ -161,6 +161,14 @@ export class PeerOf {
 
   #store() {
     const { disk } = this
+    const fitting = (entry: Entry, replicas: number, bytes: Uint8Array): Evidence | undefined => {
+      const evidence = disk.decode(bytes)
+      return evidenceMatches(entry, replicas, evidence) ? evidence : undefined
+    }
+    const keptEvidence = (hash: string, entry: Entry, replicas: number): Evidence | undefined => {
+      const kept = disk.evidence.get(toHex(fromHex(hash, 32)))
+      return kept && fitting(entry, replicas, kept.bytes)
+    }
     return {
       checkpoints: { file: (_job: Uint8Array, epoch: number, step: number) => `${epoch}-${step}` },
       received: { file: () => undefined, update: () => Promise.resolve() },
@@ -172,15 +180,10 @@ export class PeerOf {
         disk.states.get(toHex(root)) ??
         (await this.#find('state', root, (bytes) => bytes)) ??
         fail('unavailable', 'nobody serves the state'),
-      evidence: async (hash: string, entry: Entry, replicas: number) => {
-        const key = fromHex(hash, 32)
-        const accept = (bytes: Uint8Array): Evidence | undefined => {
-          const evidence = disk.decode(bytes)
-          return evidenceMatches(entry, replicas, evidence) ? evidence : undefined
-        }
-        const kept = disk.evidence.get(toHex(key))
-        return (kept && accept(kept.bytes)) ?? (await this.#find('evidence', key, accept))
-      },
+      keptEvidence,
+      evidence: async (hash: string, entry: Entry, replicas: number) =>
+        keptEvidence(hash, entry, replicas) ??
+        (await this.#find('evidence', fromHex(hash, 32), (bytes) => fitting(entry, replicas, bytes))),
     }
   }
 }
