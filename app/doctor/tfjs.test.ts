@@ -1,10 +1,12 @@
 import { expect, it } from 'vitest'
+import type { Check } from '#app/doctor/check.ts'
 import { install } from '#app/doctor/install.ts'
 import { examineTfjs } from '#app/doctor/tfjs.ts'
 import { BACKENDS } from '#engine/tfjs/backends.ts'
 
 it('says of each backend of TensorFlow.js that it stays near the definition, or what is missing', async () => {
-  const checks = await Array.fromAsync(examineTfjs())
+  const checks: Check[] = []
+  for await (const check of examineTfjs()) checks.push(check)
   expect(checks.map(({ name }) => name)).toEqual(BACKENDS.map((backend) => `tfjs ${backend}`))
   for (const { status, detail, next } of checks) {
     if (status === 'ok') expect(detail).toMatch(/^TensorFlow\.js \d+\.\d+\.\d+.* of the update, .*not exact/)

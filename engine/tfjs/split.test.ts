@@ -49,7 +49,7 @@ describe.each(Object.entries(PRESETS))('%s', (_, spec) => {
       const plan = split(graph, ABLE)
       expect(waits(plan)).toEqual([])
       follow(graph, plan)
-      expect(new Set(waits(split(graph, { scatters: false }))).difference(new Set(['scatterAdd'])).size).toBe(0)
+      for (const op of waits(split(graph, { scatters: false }))) expect(op).toBe('scatterAdd')
     }
   })
 

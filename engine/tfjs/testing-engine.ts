@@ -33,8 +33,9 @@ export function checkEngines(exact: Engine, engines: readonly TfjsEngine[]): voi
 }
 
 function checkEngine(exact: Engine, engine: TfjsEngine): void {
-  // WebGPU promises nothing of NaN, infinities and subnormals, of which these are full.
-  const tame = suites.filter(({ name }) => engine.name !== 'tfjs-webgpu' || !name.startsWith('map'))
+  // Those of maps are full of subnormals, which libtensorflow flushes, and of NaN, of which WebGPU promises nothing.
+  const plain = ['tfjs-cpu', 'tfjs-wasm'].includes(engine.name)
+  const tame = suites.filter(({ name }) => plain || !name.startsWith('map'))
   test.each(tame)('$name: integers to the bit, floats near', (suite) => {
     compare(vectorsOf(exact, suite), vectorsOf(engine, suite))
   })
