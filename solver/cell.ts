@@ -1,7 +1,7 @@
 /** Performs the actions of one cell: drives the engine, hashes beside it, exchanges sums, signs entries. */
 import type { Port } from '#graph/types.ts'
 import { AssayError, fail, isAssayError } from '#proto/errors.ts'
-import { sumNumber, sumsPerStep, sumsWithin } from '#proto/lanes.ts'
+import { sumNumber, sumsWithin } from '#proto/lanes.ts'
 import {
   type CellAction,
   type CellEvent,
@@ -18,13 +18,8 @@ import { type Evidence, lanesRoot } from '#runtime/judge.ts'
 import type { Calls } from '#runtime/rpc.ts'
 import { type Lease, SharedPool } from '#runtime/shared-pool.ts'
 import { metricsRoot } from '#runtime/tensors.ts'
-
-/** Names a partial sum: what a partner asks for. */
-export interface SumName {
-  readonly epoch: number
-  readonly step: number
-  readonly level: number
-}
+import { type Offer, type OfferedSum, Offers, type PartialSum, type SumName } from './offers.ts'
+import { Slots } from './slots.ts'
 
 export type SignAction = CellAction & { readonly type: 'signEntry' }
 
@@ -71,31 +66,6 @@ const ZERO = new Uint8Array(32)
 /** How often what may have been lost is asked for again, in milliseconds. */
 const RETRY_MS = 2_000
 
-/** A partial sum, and when the engine has filled it. */
-interface PartialSum {
-  readonly lease: Lease
-  readonly ready: Promise<unknown>
-}
-
-/** What a slot has collected before it is rooted. */
-interface SlotWork {
-  /** Of all sums of its steps, by number, the steps one after the other. */
-  readonly sumRoots: Promise<Uint8Array>[]
-  readonly metrics: Float32Array[]
-}
-
-/** A partial sum for a partner, and the roots of what it was joined from: whatever becomes of its slot. */
-interface Offer extends PartialSum {
-  readonly roots: readonly Promise<Uint8Array>[]
-}
-
-/** A partial sum that a partner asks for. */
-export interface OfferedSum {
-  readonly lease: Lease
-  /** Roots of the sums that it was joined from, ascending. */
-  readonly roots: readonly Uint8Array[]
-}
-
 /** A partner's partial sum, and the roots of what it was joined from. */
 interface Received {
   readonly lease: Lease
@@ -114,9 +84,8 @@ export class CellRunner {
   /** The current partial sum, as the machine's `combine` and `offer` mean it. */
   #current: PartialSum | undefined
   #received: Received | undefined
-  readonly #offers = new Map<string, Offer>()
-  readonly #awaited = new Map<string, ((sum: Offer | undefined) => void)[]>()
-  readonly #slots = new Map<string, SlotWork>()
+  readonly #offers = new Offers()
+  readonly #slots: Slots
   /** Sums that are being fetched: `retry` starts no second transfer. */
   readonly #asking = new Set<string>()
   readonly #retry: NodeJS.Timeout
@@ -127,6 +96,7 @@ export class CellRunner {
     this.#ports = ports
     this.#sums = new SharedPool(options.sumBytes)
     this.#states = new SharedPool(options.stateBytes)
+    this.#slots = new Slots(options.job.entrySteps)
     this.#retry = setInterval(() => this.send({ type: 'retry' }), RETRY_MS)
     this.#retry.unref()
   }
@@ -160,7 +130,7 @@ export class CellRunner {
   /** Whether this cell will never offer a sum (again): it let go of it, started behind it, or is in a later plan epoch. */
   isPast(name: SumName): boolean {
     const state = this.#state
-    if (this.#offers.has(offerKey(name)) || state.phase === 'idle') return false
+    if (this.#offers.has(name) || state.phase === 'idle') return false
     if (state.phase === 'stopped') return name.epoch <= state.epoch
     if (name.epoch !== state.plan.epoch) return name.epoch < state.plan.epoch
     return name.step < (state.phase === 'loading' ? state.plan.fromStep : state.step)
@@ -172,33 +142,7 @@ export class CellRunner {
    */
   async offered(name: SumName, timeoutMs: number): Promise<OfferedSum | undefined> {
     if (this.isPast(name)) return undefined
-    const sum = this.#offers.get(offerKey(name)) ?? (await this.#awaitOffer(offerKey(name), timeoutMs))
-    if (!sum) return undefined
-    sum.lease.retain()
-    try {
-      const [, ...roots] = await Promise.all([sum.ready, ...sum.roots])
-      return { lease: sum.lease, roots }
-    } catch {
-      sum.lease.release()
-      return undefined
-    }
-  }
-
-  #awaitOffer(key: string, timeoutMs: number): Promise<Offer | undefined> {
-    return new Promise((resolve) => {
-      const waiting = this.#awaited.get(key) ?? []
-      this.#awaited.set(key, waiting)
-      const timer = setTimeout(() => {
-        waiting.splice(waiting.indexOf(done), 1)
-        if (waiting.length === 0 && this.#awaited.get(key) === waiting) this.#awaited.delete(key)
-        resolve(undefined)
-      }, timeoutMs)
-      const done = (sum: Offer | undefined): void => {
-        clearTimeout(timer)
-        resolve(sum)
-      }
-      waiting.push(done)
-    })
+    return await this.#offers.get(name, timeoutMs)
   }
 
   /** Hands an event to the machine and performs what it answers. */
@@ -249,7 +193,7 @@ export class CellRunner {
         this.#offer({ epoch, step: action.step, level: action.level })
         break
       case 'release':
-        this.#releaseTo(action.step)
+        this.#offers.releaseTo(action.step)
         break
       case 'request':
         run(this.#request({ epoch, step: action.step, level: action.level }, action.partner))
@@ -322,62 +266,30 @@ export class CellRunner {
   /** Takes down the root of a sum of a step. */
   #takeDown(epoch: number, step: number, sum: number, root: Uint8Array | Promise<Uint8Array>): void {
     if (this.#options.proofs === false) return
-    const coming = Promise.resolve(root)
-    coming.catch(() => {})
-    const { sumRoots } = this.#slot(epoch, Math.floor(step / this.#options.job.entrySteps))
-    sumRoots[this.#place(step, sum)] = coming
-  }
-
-  /** Where the root of a sum of a step stands in its slot. */
-  #place(step: number, sum: number): number {
-    return (step % this.#options.job.entrySteps) * sumsPerStep(this.#plan().replicas) + sum
+    this.#slots.put({ epoch, step }, this.#plan().replicas, sum, root)
   }
 
   /** Of the sums that one's own of a level was joined from, ascending. */
   #rootsWithin({ epoch, step, level }: SumName): Promise<Uint8Array>[] {
     if (this.#options.proofs === false) return []
     const { replica, replicas } = this.#plan()
-    const { sumRoots } = this.#slot(epoch, Math.floor(step / this.#options.job.entrySteps))
-    return sumsWithin(replica, 2 * level, replicas).map((sum) => {
-      const root = sumRoots[this.#place(step, sum)]
-      return root ?? fail('internal', `sum ${sum} of step ${step} is not here`)
-    })
-  }
-
-  #slot(epoch: number, slot: number): SlotWork {
-    const key = `${epoch}:${slot}`
-    const work = this.#slots.get(key) ?? { sumRoots: [], metrics: [] }
-    this.#slots.set(key, work)
-    return work
+    return this.#slots.roots({ epoch, step }, replicas, sumsWithin(replica, 2 * level, replicas))
   }
 
   #offer(name: SumName): void {
     if (!this.#current) return
-    const sum: Offer = { ...this.#current, roots: this.#rootsWithin(name) }
-    sum.lease.retain()
-    const key = offerKey(name)
-    this.#offers.set(key, sum)
-    for (const waiting of this.#awaited.get(key) ?? []) waiting(sum)
-    this.#awaited.delete(key)
-  }
-
-  #releaseTo(step: number): void {
-    for (const [key, { lease }] of this.#offers) {
-      if (Number(key.split(':')[1]) > step) continue
-      this.#offers.delete(key)
-      lease.release()
-    }
+    const offer: Offer = { ...this.#current, roots: this.#rootsWithin(name) }
+    offer.lease.retain()
+    this.#offers.put(name, offer)
   }
 
   #dropOffers(): void {
-    this.#releaseTo(Number.POSITIVE_INFINITY)
-    for (const waiting of this.#awaited.values()) for (const done of waiting) done(undefined)
-    this.#awaited.clear()
+    this.#offers.drop()
     this.#slots.clear()
   }
 
   async #request(name: SumName, partner: number): Promise<CellEvent | undefined> {
-    const key = offerKey(name)
+    const key = `${name.epoch}:${name.step}:${name.level}`
     if (this.#asking.has(key)) return undefined
     this.#asking.add(key)
     try {
@@ -508,8 +420,7 @@ export class CellRunner {
     const metrics = await this.#ports.compute.call('update', step)
     this.#ports.onStep(step, metrics)
     if (this.#options.proofs !== false) {
-      const slot = this.#slot(epoch, Math.floor(step / this.#options.job.entrySteps))
-      slot.metrics.push(metrics)
+      this.#slots.of({ epoch, step }).metrics.push(metrics)
     }
     return { type: 'stepApplied', epoch, step }
   }
@@ -519,7 +430,7 @@ export class CellRunner {
       return { type: 'slotRooted', epoch, slot, roots: { rootAfter: ZERO, lanesRoot: ZERO, metricsRoot: ZERO } }
     }
     const { compute, hashing } = this.#ports
-    const work = this.#slot(epoch, slot)
+    const work = this.#slots.of({ epoch, step: step - 1 })
     const lease = this.#states.take()
     try {
       await compute.call('state', lease.bytes)
@@ -553,9 +464,7 @@ export class CellRunner {
   }
 
   async #sign(action: SignAction): Promise<undefined> {
-    const key = `${action.epoch}:${Math.floor(action.stepFrom / this.#options.job.entrySteps)}`
-    const work = this.#slots.get(key)
-    this.#slots.delete(key)
+    const work = this.#slots.take({ epoch: action.epoch, step: action.stepFrom })
     if (!work || this.#options.proofs === false) return undefined
     const sumRoots = await Promise.all(work.sumRoots)
     const metrics = work.metrics.map((row) => new Uint8Array(row.buffer, row.byteOffset, row.byteLength))
@@ -566,8 +475,4 @@ export class CellRunner {
   #patiently<T>(work: () => Promise<T>): Promise<T> {
     return this.#ports.patiently ? this.#ports.patiently(work) : work()
   }
-}
-
-function offerKey({ epoch, step, level }: SumName): string {
-  return `${epoch}:${step}:${level}`
 }

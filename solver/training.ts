@@ -11,8 +11,9 @@ import type { Evidence } from '#runtime/judge.ts'
 import type { RoleNode } from '#runtime/node.ts'
 import { whileDiskFails } from '#runtime/patience.ts'
 import type { JobSession, Workers } from '#runtime/session.ts'
-import { CellRunner, type SignAction, type SumName } from './cell.ts'
+import { CellRunner, type SignAction } from './cell.ts'
 import type { Lie } from './lies.ts'
+import type { SumName } from './offers.ts'
 import { agreedStates, earlierPoints, type StartingPoint, startingPoints } from './resume.ts'
 
 /** How long a partner's sum is waited for before the cell computes it itself, in milliseconds. */

@@ -16,7 +16,8 @@ import { identityOf } from '#runtime/keys.ts'
 import { programOf } from '#runtime/program.ts'
 import { Calls, sharedBytes } from '#runtime/rpc.ts'
 import { ContentStore } from '#runtime/store.ts'
-import { type CellPorts, CellRunner, type SumName } from '#solver/cell.ts'
+import { type CellPorts, CellRunner } from '#solver/cell.ts'
+import type { SumName } from '#solver/offers.ts'
 
 export type Order =
   /** Open a job as replica `index`. */
