@@ -157,6 +157,13 @@ try {
       speedupOfTwoThreads: perRound((at) => at('thread1') / at('threads2')),
       // Passes of equal length on a processor each.
       idealSpeedup: (STAGES * microBatches) / (microBatches + STAGES - 1),
+      // As if every stage had a processor and transfers were hidden: from the processor time of passes.
+      speedupOfPasses: median(
+        (passSeconds['stages2'] ?? []).map((pass, i) => {
+          const filled = (pass * (microBatches + STAGES - 1)) / microBatches
+          return (passSeconds['thread1']?.[i] as number) / filled
+        }),
+      ),
       // Of all processes and threads: what transfers, roots and signatures cost.
       cpuRatio: median((cpuSeconds['stages2'] ?? []).map((cpu, i) => cpu / (cpuSeconds['thread1']?.[i] as number))),
       secondsThread1: median(seconds['thread1'] ?? []),

@@ -1,7 +1,8 @@
 /** Stages of a plan as graphs that engines run, and the memory that they take. */
 import type { TensorType } from '#arith/types.ts'
 import { fail } from '#proto/errors.ts'
-import { intermediateBytes, type MemoryPlan, panelBytes, sumsHeld, tensorBytes } from '../memory.ts'
+import { turnsOf } from '#proto/machines/stage.ts'
+import { intermediateBytes, type MemoryPlan, panelBytes, tensorBytes } from '../memory.ts'
 import { neededFor, type Part, partOf, typeOf } from '../part.ts'
 import type { Graph, Port, Program } from '../types.ts'
 import { updateResults } from './borders.ts'
@@ -117,9 +118,23 @@ export function memoryOfSizes(
   run: StageRun,
 ): StageMemory {
   const used = intermediates + (run.threads ?? 1) * panel
-  const [sums, held] = [sumsHeld(run) * sum, run.inFlight * waiting]
-  const total = state + used + Math.max(sums + held, sum + next)
-  return { state, sums, waiting: held, next, intermediates: used, total }
+  const moments = backwardMoments(run).map(({ sums, inFlight }) => ({ sums: sums * sum, waiting: inFlight * waiting }))
+  const worst = moments.reduce((most, one) => (one.sums + one.waiting > most.sums + most.waiting ? one : most))
+  const total = state + used + Math.max(worst.sums + worst.waiting, sum + next)
+  return { state, ...worst, next, intermediates: used, total }
+}
+
+/**
+ * For each backward pass, after which less is held: how many sums there are with its own, and how many micro-batches are
+ * in flight. Sums grow while the last micro-batches come back.
+ */
+function backwardMoments({ microBatches, lanes, inFlight }: StageRun): { sums: number; inFlight: number }[] {
+  let held = 0
+  return turnsOf(0, microBatches, lanes, 1).map(({ adds }, k) => {
+    const sums = held + 1
+    held = sums - adds
+    return { sums, inFlight: Math.min(inFlight, microBatches - k) }
+  })
 }
 
 /** Peak memory of a stage, predicted from its graphs. @throws bad-plan if the plan has no such stage */
