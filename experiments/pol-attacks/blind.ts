@@ -6,7 +6,7 @@ import { BITS, distance, sketchOf, words } from './profile.ts'
 import { hashOf } from './random.ts'
 
 /** Entries after which one stops looking. */
-const MOST = 4096
+export const MOST = 4096
 
 /**
  * A solver on honest hardware adds to each entry `bias` times the update, always the same way, and every entry is replayed.

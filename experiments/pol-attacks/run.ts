@@ -8,7 +8,7 @@ import { jsonOnly, report } from '../lib/figures.ts'
 import { ATTACKS } from './attacks/index.ts'
 import { stale } from './attacks/lazy.ts'
 import { audit, Evidence } from './audit.ts'
-import { entriesToDetect } from './blind.ts'
+import { entriesToDetect, MOST } from './blind.ts'
 import { tableOf } from './data.ts'
 import { ALL, DEFENCES } from './defences.ts'
 import { Course, FULL, type Ground, groundOf, QUICK } from './job.ts'
@@ -38,7 +38,7 @@ const values = commandLine(USAGE, {
 })
 
 /** Strengths of a bias, of tau. */
-const BIASES = [1, 0.5, 0.25, 0.125, 0.0625, 0.03125]
+const BIASES = Array.from({ length: 9 }, (_, i) => 2 ** -i)
 /** Attacks that take a minute a try are tried a fifth as often without defences. */
 const SLOW = new Set(ATTACKS.filter(({ slow }) => slow).map(({ name }) => name))
 const tries = Number(values.tries ?? (values.quick ? 5 : 200))
@@ -84,7 +84,8 @@ function blindZone(scene: Scene, runs: number) {
       return entriesToDetect({ ...scene, course, random: randomOf('blind', ofTau, index) }, ofTau * tau)
     })
     const entries = found.sort((a, b) => a - b)[Math.floor(runs / 2)]!
-    say(`a bias of ${ofTau} tau (${(ofTau * tau).toPrecision(3)} of the update): seen after ${entries} replays`)
+    const seen = entries > MOST ? `not seen in ${MOST} replays` : `seen after ${entries} replays`
+    say(`a bias of 1/${1 / ofTau} tau, ${(ofTau * tau).toPrecision(3)} of the update: ${seen}`)
     return { ofTau, ofUpdate: ofTau * tau, entries }
   })
 }
