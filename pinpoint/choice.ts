@@ -66,7 +66,10 @@ export function chooseItem(claim: Claim, from: Position, index: number, is: Hash
 function chooseResult(claim: Claim, from: Position, evidence: Evidence): Position {
   const index = chosen(from, 'item')
   const all = shown(claim, evidence)
-  if (itemAt(all.schedule, index).kind === 'inbound') return end(from, 'inbound', index)
+  // What was received follows from the sums that all entries of the slot claim.
+  if (itemAt(all.schedule, index).kind === 'inbound') {
+    return results(from, 'sum', all.entry.lanesRoot, sumCount(all.schedule))
+  }
   const { graph } = phaseAt(all, index)
   return list(from, 'values', graph.inputs + graph.nodes)
 }
@@ -89,12 +92,14 @@ function chooseElement(claim: Claim, from: Position, evidence: Evidence): Positi
   return list(from, 'trace', count)
 }
 
-/** Of the sums, those that are items of the entry: another one may be false though the entry is true. */
+/** Of the sums the asserter answers for those that are items of its entry: who names another one has nothing against it. */
 function chooseCommitted(claim: Claim, from: Position, index: number, evidence: Evidence): Position {
   const of = from.end ?? fail('wrong-state', 'results lead to an end')
-  const known = of !== 'sum' || sumItem(shown(claim, evidence).schedule, index) !== undefined
-  check(known, 'bad-input', `sum ${index} is no item of the entry`)
-  return end(from, of, index)
+  if (of !== 'sum') return end(from, of, index)
+  const { schedule } = shown(claim, evidence)
+  const item = sumItem(schedule, index)
+  if (item === undefined) return { ...end(from, of, index), winner: 'asserter' }
+  return end(from, itemAt(schedule, item).kind === 'inbound' ? 'inbound' : of, index)
 }
 
 /**

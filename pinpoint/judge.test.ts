@@ -100,7 +100,9 @@ test('an entry that is not what its own items say', () => {
   const honest = new World(job, later)
   expect(refuted({ metrics: each(0, wrong(0)) }, later, honest)).toBe('metric')
   const second: WorldOptions = { ...TWO, replica: 1, replicas: 2 }
-  for (const leaf of [0, 1, 2, 3]) expect(refuted({ sums: wrong(leaf) }, second, new World(job, second))).toBe('sum')
+  // Its own sums, and those that it has received.
+  for (const leaf of [1, 3]) expect(refuted({ sums: wrong(leaf) }, second, new World(job, second))).toBe('sum')
+  for (const leaf of [0, 2]) expect(refuted({ sums: wrong(leaf) }, second, new World(job, second))).toBe('inbound')
 })
 
 test('one replica has no sums to choose', () => {
@@ -124,7 +126,7 @@ test('a sum that was received, but is not the one that the entry claims', () => 
     const inbound = honest.schedule.first + honest.schedule.step.findIndex(({ kind }) => kind === 'inbound')
     const sums = (hashes: Hash[]): void => void hashes.splice(0, hashes.length, ...honest.sumRoots())
     expect(refuted({ leaves: each(inbound, wrong(0)), sums }, options, honest)).toBe('inbound')
-    // Claimed as it was sent, it is for the replica that sent it to answer for.
+    // Claimed as it was sent, it is for the replica that sent it to answer for, to which the challenger is passed on.
     const deceived = new World(job, { ...options, lies: { leaves: each(inbound, wrong(0)) } })
     expect(duel(deceived, (position) => honestChoice(honest, deceived, position), true, honest).winner).toBe('asserter')
   }
@@ -167,7 +169,8 @@ test('an honest asserter survives every choice', () => {
     const { first, step } = asserter.schedule
     for (let item = 0; item < first + step.length; item++) {
       if (asserter.item(item).kind === 'inbound') {
-        survives(asserter, () => item)
+        const sums = sumCount(asserter.schedule)
+        for (let leaf = 0; leaf < sums; leaf++) survives(asserter, ({ level }) => (level === 'items' ? item : leaf))
         continue
       }
       const graph = asserter.graph(item)

@@ -8,7 +8,7 @@ import { hashTree } from '#proto/merkle.ts'
 import { type Claim, chosen, type PhaseOf, phaseAt, type Shown, shown } from './claim.ts'
 import { formulaWord, inputRule, resultLeaves, sumLeaves } from './inputs.ts'
 import { nodeAt } from './node.ts'
-import { itemAt, sumCount, sumItem, sumLeaf, totalItem } from './schedule.ts'
+import { sumCount, sumItem, totalItem } from './schedule.ts'
 import { openHash, openTensorWord, openWordAt } from './tree.ts'
 import type { Evidence, Opening, Player, Position } from './types.ts'
 
@@ -30,11 +30,10 @@ function holds(claim: Claim, position: Position, evidence: Evidence): boolean {
     case 'rootBefore':
       return rootHolds(shown(claim, evidence), position, openingsOf(evidence))
     case 'sum':
+    case 'inbound':
       return sumHolds(shown(claim, evidence), position, openingsOf(evidence))
     case 'metric':
       return metricHolds(shown(claim, evidence), position, openingsOf(evidence))
-    case 'inbound':
-      return inboundHolds(shown(claim, evidence), position, openingsOf(evidence))
     case 'input':
       return inputHolds(shown(claim, evidence), position, openingsOf(evidence))
     case 'export':
@@ -73,6 +72,7 @@ function rootHolds({ entry, schedule }: Shown, position: Position, openings: rea
   return bytesEqual(item, after ? entry.rootAfter : entry.rootBefore)
 }
 
+/** A sum that the entry commits to: its own, or one that it has received. */
 function sumHolds({ entry, schedule }: Shown, position: Position, openings: readonly Opening[]): boolean {
   const next = inOrder(openings, 2)
   const index = sumItem(schedule, position.index) ?? fail('wrong-state', 'the sum is no item of the entry')
@@ -86,15 +86,6 @@ function metricHolds({ entry, facts, schedule }: Shown, position: Position, open
   const total = openHash(root(position, 'items'), schedule.count, totalItem(schedule, position.index), next())
   const leaves = Array.from({ length: metrics }, (_, j) => openHash(total, sumLeaves(facts), gradients + j, next()))
   return bytesEqual(hashTree(leaves), openHash(entry.metricsRoot, schedule.steps, position.index, next()))
-}
-
-/** An inbound sum: one that the entry commits to, as the entry of who sent it does. */
-function inboundHolds({ entry, schedule }: Shown, position: Position, openings: readonly Opening[]): boolean {
-  const item = itemAt(schedule, chosen(position, 'item'))
-  if (item.kind !== 'inbound') fail('wrong-state', 'the item is no inbound sum')
-  const next = inOrder(openings, 1)
-  const sum = openHash(entry.lanesRoot, sumCount(schedule), sumLeaf(schedule, item), next())
-  return position.itemHash !== undefined && bytesEqual(sum, position.itemHash)
 }
 
 /** A linked input: a leaf of an earlier result. */

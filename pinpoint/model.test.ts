@@ -6,7 +6,7 @@ import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { explore } from './testing-explore.ts'
 import { type ExploredGame, exploreGames } from './testing-model.ts'
-import { claims, honestAsserter, honestChallenger, liars, little, truth } from './testing-scenarios.ts'
+import { claims, honestAsserter, honestChallenger, liars, little, quarter, truth } from './testing-scenarios.ts'
 import { exploreSeats, type Scenario, type Times } from './testing-seats.ts'
 
 const seen = new Set<string>()
@@ -27,6 +27,13 @@ test('an honest challenger against an asserter that answers anything', () => {
 test('an honest asserter against a challenger that names anything', () => {
   const explored = exploreGames({ ...honestAsserter, choices: little, delays: 'last' })
   expect(report('honest asserter', [explored])).toBeGreaterThan(500)
+})
+
+test('an honest replica of four against a challenger that names any sum', () => {
+  const choices = ({ level, count }: Parameters<typeof little>[0]): number[] =>
+    level === 'items' ? [count + 2] : Array.from({ length: count }, (_, index) => index)
+  const explored = exploreGames({ ...honestAsserter, claim: quarter, truth: quarter, worlds: [quarter], choices })
+  expect(report('four replicas', [explored])).toBeGreaterThan(10)
 })
 
 test('two players that do anything, with all their time', () => {
@@ -54,10 +61,10 @@ test('the page lists the moves that were seen, and no others', () => {
     (to as string).split('; ').map((one) => `${at}, ${turn}, ${move}: ${one}`),
   )
   const kinds = [...seen].map((text) => {
-    const [, from, turn, move, level, next] = /^(\w+) (\w+), (\w+): (\w+) (\w+)$/.exec(text) as unknown as string[]
-    const over = from === level && next !== turn && (move === 'prove' || move === 'time')
+    const parts = /^(\w+) (\w+), (\w+): (\w+) (\w+) (over|on)$/.exec(text) as unknown as string[]
+    const [, from, turn, move, level, next, over] = parts
     const place = level === 'end' ? 'end' : level === from ? 'same list' : 'next list'
-    return `${from === 'end' ? 'end' : 'list'}, ${turn}, ${move}: ${over || move === 'prove' ? `won by the ${next}` : `${place}, ${next}`}`
+    return `${from === 'end' ? 'end' : 'list'}, ${turn}, ${move}: ${over === 'over' ? `won by the ${next}` : `${place}, ${next}`}`
   })
   expect(listed.sort()).toEqual([...new Set(kinds)].sort())
 })

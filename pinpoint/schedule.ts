@@ -2,7 +2,7 @@
 import type { Entry } from '#proto/entry.ts'
 import { check } from '#proto/errors.ts'
 import { laneTree, microBatchesOfLane, sumNumber, sumsPerStep } from '#proto/lanes.ts'
-import type { Facts } from './types.ts'
+import type { Facts, Position } from './types.ts'
 
 /** Most items of an entry: the contract counts them in 32 bits. */
 const MAX_ITEMS = 2 ** 32 - 1
@@ -168,6 +168,16 @@ export const sumCount = (schedule: Schedule): number => schedule.steps * schedul
 /** Which of them an inbound item is. */
 export const sumLeaf = (schedule: Schedule, item: Extract<Item, { kind: 'inbound' }>): number =>
   (item.step - schedule.stepFrom) * schedule.sums + item.sum
+
+/**
+ * Among the sums, that which a game has come from by the choice of an inbound item: under `lanesRoot` it may be another one, and right, but
+ * then it is not the item. A challenger goes to it, unless one before it is wrong already. Undefined in any other list.
+ */
+export function doubtedSum(schedule: Schedule, { level, end, item }: Position): number | undefined {
+  if (level !== 'results' || end !== 'sum' || item === undefined) return undefined
+  const chosen = itemAt(schedule, item)
+  return chosen.kind === 'inbound' ? sumLeaf(schedule, chosen) : undefined
+}
 
 /** The item that is sum `leaf` under `lanesRoot`; undefined for one that others have joined among themselves. */
 export function sumItem(schedule: Schedule, leaf: number): number | undefined {

@@ -6,7 +6,7 @@ import { holdsWords, rootHeight } from './choice.ts'
 import { exportBytes } from './facts.ts'
 import { apply, type Game, open, type Played } from './game.ts'
 import { dataElement, inputRule } from './inputs.ts'
-import { itemExport, sumItem, sumLeaf, totalItem } from './schedule.ts'
+import { doubtedSum, itemExport, sumItem, totalItem } from './schedule.ts'
 import { openingOf, openingOfBytes, openingOfTensor, openingOfWord, type World } from './testing.ts'
 import type { End, Evidence, Move, OpenedWord, Opening, Player, Position } from './types.ts'
 
@@ -69,7 +69,8 @@ const differs = (a: Uint8Array | number | undefined, b: Uint8Array | number | un
 /** What an honest challenger names: the first item under the node that differs, else the export that does. */
 export function honestChoice(truth: World, asserter: World, position: Position): number {
   const [mine, theirs] = [listOf(truth, position), listOf(asserter, position)]
-  for (let i = firstUnder(position); i < position.count; i++) if (differs(mine[i], theirs[i])) return i
+  const doubted = doubtedSum(truth.schedule, position)
+  for (let i = firstUnder(position); i < position.count; i++) if (i === doubted || differs(mine[i], theirs[i])) return i
   if (position.level !== 'items') return position.count
   const [claimed, own] = [asserter.entry(), truth.entry()]
   for (let n = 0; n < truth.schedule.exports; n++) {
@@ -92,6 +93,7 @@ export function proofOf(world: World, position: Position): Evidence {
     case 'rootBefore':
       return { ...base, openings: [items(0)] }
     case 'sum':
+    case 'inbound':
       return { ...base, openings: [items(sumItem(schedule, index) as number), openingOf(world.sumRoots(), index)] }
     case 'metric': {
       const total = totalItem(schedule, index)
@@ -99,11 +101,6 @@ export function proofOf(world: World, position: Position): Evidence {
         openingOf(world.leaves(total), facts.gradients + j),
       )
       return { ...base, openings: [items(total), ...metrics, openingOf(world.metricRoots(), index)] }
-    }
-    case 'inbound': {
-      const at = world.item(item)
-      const leaf = at.kind === 'inbound' ? sumLeaf(schedule, at) : 0
-      return { ...base, openings: [openingOf(world.sumRoots(), leaf)] }
     }
     case 'input': {
       const rule = inputRule(facts, world.item(item), value)

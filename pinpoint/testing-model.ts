@@ -97,7 +97,9 @@ export function exploreGames(model: GameModel): ExploredGame {
   const transitions = new Set<string>()
 
   const side = (game: number, player: Player) => (player === 'asserter' ? model.asserter : model.challengers[game])
-  const places = ({ position }: Game): string => `${position.level} ${position.winner ?? position.turn}`
+  const places = ({ position }: Game): string => `${position.level} ${position.turn}`
+  const leadsTo = ({ position }: Game): string =>
+    `${position.level} ${position.winner ?? position.turn} ${position.winner ? 'over' : 'on'}`
 
   const move = (state: State, i: number, player: Player, what: Move, now: number): State[] => {
     const before = state.games[i] as Game
@@ -107,7 +109,7 @@ export function exploreGames(model: GameModel): ExploredGame {
         const { node, level, height } = game.position
         if (node !== undefined && (height > 0 || holdsWords(level))) shown.set(toHex(node), what.data)
       }
-      transitions.add(`${places(before)}, ${what.kind}: ${places(game)}`)
+      transitions.add(`${places(before)}, ${what.kind}: ${leadsTo(game)}`)
       return [{ games: state.games.with(i, game), posts }]
     } catch (error) {
       if (isAssayError(error)) return []
@@ -160,7 +162,7 @@ export function exploreGames(model: GameModel): ExploredGame {
       const made = moves.flatMap(([player, what]) => times.flatMap((now) => move(state, i, player, what, now)))
       if (!free) return made
       const over = expire(game, deadline(game) + 1)
-      transitions.add(`${places(game)}, time: ${places(over)}`)
+      transitions.add(`${places(game)}, time: ${leadsTo(over)}`)
       return [...made, { ...state, games: state.games.with(i, over) }]
     })
     return [...new Map(after.map((one) => [keyOf(one), one])).values()]

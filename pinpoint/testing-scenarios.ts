@@ -35,6 +35,11 @@ export const worldOf = (lies: Lies, options: WorldOptions = { stepTo: 1 }): Worl
 
 export const truth = worldOf({})
 
+/** An entry of one of four replicas, some of whose sums are none of its own. */
+export const quarter = new World(smallJob({ batch: 4, microBatches: 4, lanes: 4 }), {
+  ...{ stepTo: 1, replica: 1, replicas: 4 },
+})
+
 const lie: Lies = { value: wrongValue(looped) }
 
 /** What an asserter may answer from. */
@@ -54,7 +59,6 @@ export const claims: readonly World[] = [
   worldOf(lie),
   worldOf({ leaves: wrongLeaf(2, 1) }),
   worldOf({ entry: { rootAfter: new Uint8Array(32).fill(9) } }),
-  worldOf({ sums: (sums) => void sums.splice(0, 1, new Uint8Array(32)) }),
   worldOf({ metrics: (_, metrics) => void metrics.splice(1, 1, new Uint8Array(32)) }),
 ]
 

@@ -59,7 +59,8 @@ export function isEvidence(entry: Entry, replicas: number, value: unknown): valu
  *
  * After the first wrong sum every later state differs, so only the first sum that differs tells who lied: whoever has joined it, or
  * summed it up from its own lanes, did not compute what it claims, and the others computed honestly on what they were sent.
- * @param evidence that of any entry of the slot; undefined: nobody shows it, so all of them hide a lie
+ * @param evidence that of any entry of the slot; undefined: nobody shows it, so all of them hide a lie. Whose sum is wrong is then told by
+ *   the game about this entry, which passes its accuser on (docs/spec/pinpoint.md, Seats)
  */
 export function judge(replayed: Replayed, entry: Entry, replicas: number, evidence: Evidence | undefined): Judgement {
   const honest =

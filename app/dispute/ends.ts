@@ -93,11 +93,10 @@ function comparedBy({ end, open, index, item = 0, value = 0, element = 0 }: Endp
     case 'rootBefore':
       return ['the initial state, item 0', "the entry's rootBefore"]
     case 'sum':
+    case 'inbound':
       return [`${numbered(sumItem)}, ${sum(index)}`, 'what lanesRoot says of it']
     case 'metric':
       return [`the metrics in ${numbered(totalItem)}, the total`, `what metricsRoot says of ${step(index)}`]
-    case 'inbound':
-      return ['what lanesRoot says of the sum', `item ${item}`]
     case 'input':
       return [
         open === undefined ? 'its source' : inputText(open.facts, itemAt(open.schedule, item), value),

@@ -5,10 +5,12 @@ import { gameIdOf } from '#contracts/pinpoint.ts'
 import { holdsWords } from '#pinpoint/choice.ts'
 import type { Claim } from '#pinpoint/claim.ts'
 import { apply, expire, type Game, open as openGame, type Posts } from '#pinpoint/game.ts'
+import { sumItem } from '#pinpoint/schedule.ts'
 import type { Evidence, Move, Opening, Player, Position } from '#pinpoint/types.ts'
 import { fromHex, to0x } from '#proto/bytes.ts'
 import { fail } from '#proto/errors.ts'
 import { ARITY, HASH_BYTES, leafHash } from '#proto/hash.ts'
+import { joinerOf } from '#proto/lanes.ts'
 import type { Hex } from '#proto/terms.ts'
 import { type Call, callsOf, openOf } from './calls.ts'
 import { type Difference, Differs, differenceAt, same } from './difference.ts'
@@ -139,6 +141,9 @@ class Replayer {
         return
       case 'Compared':
         this.#prove(event)
+        return
+      case 'Passed':
+        this.#pass(event)
         return
       case 'Decided':
         this.#decide(event)
@@ -306,7 +311,8 @@ class Replayer {
     const compared = this.#compared?.gameId === event.gameId ? this.#compared.winner : undefined
     const over = play.game.position.winner !== undefined
     if (event.decision === 'Proof') same('who has won', winner, compared)
-    else if (event.decision === 'Concession') this.#concede(event, over, winner)
+    else if (event.decision === 'Concession' && over) same('who has won', winner, play.game.position.winner)
+    else if (event.decision === 'Concession') this.#concede(event, winner)
     else if (!play.lost) {
       play.game = expire(play.game, event.blockNumber)
       same('who has won', winner, play.game.position.winner)
@@ -317,9 +323,21 @@ class Replayer {
     this.#decided++
   }
 
+  /** The challenger has named a sum that the asserter did not compute. */
+  #pass({ gameId, challenger, replica }: Placed<'Passed'>): void {
+    const { game, lost } = this.#play(gameId)
+    if (lost) return
+    const { end, index, winner } = game.position
+    const { entry, schedule } = this.#open
+    const passes =
+      winner === 'asserter' && (end === 'inbound' || (end === 'sum' && sumItem(schedule, index) === undefined))
+    same('whether the challenger is passed on', true, passes)
+    same('whom it passes', challenger, this.#playersOf(gameId).challenger)
+    same('to whom', replica, joinerOf(index % schedule.sums, entry.replica, this.#record.opened.replicas))
+  }
+
   /** Who gives up has lost. */
-  #concede({ gameId, transactionHash }: Placed<'Decided'>, over: boolean, winner: Player): void {
-    same('whether the game was over', false, over)
+  #concede({ gameId, transactionHash }: Placed<'Decided'>, winner: Player): void {
     const sent = this.#record.sent.get(transactionHash)
     if (sent === undefined || sent.to !== this.#record.arbiter) return
     const { seat, challenger } = this.#playersOf(gameId)

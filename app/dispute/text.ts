@@ -98,7 +98,7 @@ export function playersOf({ seats, challengers }: Transcript, game: GameTranscri
 const LISTS: readonly Column[] = [
   { title: 'blocks' },
   { title: 'level' },
-  { title: 'what differs', flexible: true },
+  { title: 'what differs' },
   { title: 'rounds', align: 'right' },
   { title: 'gas', align: 'right' },
 ]
@@ -168,7 +168,7 @@ const MOVES: readonly Column[] = [
   { title: 'block' },
   { title: 'who' },
   { title: 'level' },
-  { title: 'move', flexible: true },
+  { title: 'move' },
   { title: 'gas', align: 'right' },
   { title: 'clocks', align: 'right' },
 ]
@@ -292,7 +292,7 @@ export function outcomeText(game: GameTranscript, called: (player: Player) => st
 const LEDGER: readonly Column[] = [
   { title: 'who' },
   { title: 'ether', align: 'right' },
-  { title: 'why', flexible: true },
+  { title: 'why' },
   { title: 'block', align: 'right' },
 ]
 

@@ -60,6 +60,8 @@ export class Books {
   #finalWindows = 0
   /** Index of a rejection that was just revealed: the accusation that follows rests on it. */
   #rejection: number | undefined
+  /** Accusers that were just passed on, with the rejections behind it: their accusations follow, and take no bond. */
+  readonly #onward = new Map<Hex, readonly number[]>()
 
   /** Takes in one event that is no ledger line; returns the movements that belong to it, in order. */
   take(event: PlacedEvent): readonly Row[] {
@@ -245,7 +247,9 @@ export class Books {
   #accuse(event: Extract<PlacedEvent, { name: 'Challenged' }>): void {
     const rejection = this.#rejection
     this.#rejection = undefined
-    if (rejection === undefined) {
+    const onward = this.#onward.get(event.accuser)
+    this.#onward.delete(event.accuser)
+    if (rejection === undefined && onward === undefined) {
       this.vault.log(event, event.accuser, -this.#t.challengeBond, 'Bond')
       this.vault.bonds += this.#t.challengeBond
     }
@@ -257,6 +261,7 @@ export class Books {
       this.#entry(event.window, index).disputed = true
       this.vault.seat(solver).accused++
     }
+    for (const index of onward ?? []) dispute.rejections.add(index)
     if (rejection !== undefined) dispute.rejections.add(rejection)
   }
 
@@ -301,6 +306,14 @@ export class Books {
   #uphold(dispute: DisputeBook, { accusers, deserted }: Resolved, live: boolean): void {
     const place = placeOf(dispute)
     const entry = entryOf(dispute)
+    for (const { account, passage } of accusers) {
+      if (passage !== 'Onward') continue
+      const rejections = rejectionsOf(dispute).filter(([, { verifier }]) => verifier === account)
+      this.#onward.set(
+        account,
+        rejections.map(([index]) => index),
+      )
+    }
     let lost = this.#settleAccusers(dispute, accusers)
     if (deserted) {
       lost += this.#forfeit(dispute)
@@ -310,8 +323,8 @@ export class Books {
     this.vault.credit(place, deserted ? entry.verifier : dispute.solver, lost / 2n, 'Compensation')
     this.#releaseClaim(dispute, live)
     if (!live) return
-    for (const index of dispute.rejections) {
-      const rejecting = dispute.window.entries[index] as EntryBook
+    for (const [, rejecting] of rejectionsOf(dispute)) {
+      if (passed(accusers, rejecting.verifier)) continue
       Object.assign(rejecting, { committed: false, rejected: false, settled: true })
     }
   }
@@ -331,26 +344,29 @@ export class Books {
     if (entry.accepted) this.vault.release(placeOf(dispute), entry.verifier, this.#t.verdictStake)
   }
 
-  /** Bonds, then verdict stakes: returns what accusers that have lost lose; the others have theirs back. */
+  /**
+   * Bonds, then verdict stakes: returns what accusers that have lost lose; the others have theirs back, but for those that accuse
+   * another entry from now on.
+   */
   #settleAccusers(dispute: DisputeBook, accusers: Accusers): bigint {
     const place = placeOf(dispute)
     const { challengeBond, verdictStake } = this.#t
     let taken = 0n
-    for (const { account, bonded, lost } of accusers) {
-      if (!bonded) continue
+    for (const { account, bonded, lost, passage } of accusers) {
+      if (!bonded || passage === 'Onward') continue
       this.vault.bonds -= challengeBond
-      if (lost) {
+      if (lost && passage === 'None') {
         taken += challengeBond
         this.vault.log(place, account, -challengeBond, 'Forfeit')
       } else {
         this.vault.credit(place, account, challengeBond, 'BondReturn')
       }
     }
-    for (const index of [...dispute.rejections].sort((a, b) => a - b)) {
-      const { verifier } = dispute.window.entries[index] as EntryBook
+    for (const [, { verifier }] of rejectionsOf(dispute)) {
+      if (passed(accusers, verifier)) continue
       this.vault.release(place, verifier, verdictStake)
-      if (accusers.find(({ account }) => account === verifier)?.lost === true)
-        taken += this.vault.slash(place, verifier, verdictStake)
+      const { lost, passage } = accusers.find(({ account }) => account === verifier) ?? {}
+      if (lost === true && passage === 'None') taken += this.vault.slash(place, verifier, verdictStake)
     }
     return taken
   }
@@ -412,4 +428,14 @@ function placeOf({ window, index }: DisputeBook): Place {
 
 function entryOf({ window, index }: DisputeBook): EntryBook {
   return window.entries[index] as EntryBook
+}
+
+/** Rejections that a dispute rests on, ascending. */
+function rejectionsOf({ window, rejections }: DisputeBook): [number, EntryBook][] {
+  return [...window.entries.entries()].filter(([index]) => rejections.has(index))
+}
+
+/** Whether an account accuses another entry from now on. */
+function passed(accusers: Accusers, account: Hex): boolean {
+  return accusers.some((one) => one.account === account && one.passage === 'Onward')
 }

@@ -93,8 +93,12 @@ export function checkTiming(history: History, job: JobView): Outcome {
   const findings = new Findings()
   const { verdictPeriod, revealPeriod, challengePeriod } = job.terms
   const since = new Map<string, { block: number; challengesUntil: number }>()
+  /** Accusers that a ruling has just passed on to another entry: in time if they were so at first. */
+  const passed = new Set<Hex>()
   let count = 0
   for (const event of history.events) {
+    if (event.name === 'DisputeResolved')
+      for (const { account, passage } of event.accusers) if (passage === 'Onward') passed.add(account)
     if (!('window' in event) || !('epoch' in event)) continue
     const key = `${event.window}:${event.epoch}`
     const times = since.get(key) ?? { block: 0, challengesUntil: 0 }
@@ -117,9 +121,11 @@ export function checkTiming(history: History, job: JobView): Outcome {
         findings.same(place, 'the end of its challenges', event.challengesUntil, event.blockNumber + challengePeriod)
         since.set(key, { ...times, challengesUntil: event.challengesUntil })
         break
-      case 'Challenged':
-        if (times.challengesUntil > 0) late(times.challengesUntil)
+      case 'Challenged': {
+        const onward = passed.delete(event.accuser)
+        if (times.challengesUntil > 0 && !onward) late(times.challengesUntil)
         break
+      }
       case 'WindowFinal':
         findings.expect(
           times.challengesUntil > 0 && event.blockNumber > times.challengesUntil,

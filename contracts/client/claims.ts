@@ -16,7 +16,7 @@ type EventName = ContractEvent['name']
 export type Placed<N extends EventName> = Extract<ContractEvent, { name: N }> & EventPlace
 
 const OF_CLAIMS = ['AcceptorAdded', 'ChallengerJoined', 'SeatTaken', 'SeatLost'] as const
-const OF_GAMES = ['Posted', 'Chosen', 'Compared', 'Decided'] as const
+const OF_GAMES = ['Posted', 'Chosen', 'Compared', 'Passed', 'Decided'] as const
 
 /** What is said of a claim, or of a game of it. */
 export type ClaimEvent = Placed<(typeof OF_CLAIMS)[number] | (typeof OF_GAMES)[number]>

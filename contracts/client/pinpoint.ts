@@ -153,9 +153,10 @@ type Place = 'item' | 'itemHash' | 'value' | 'valueRoot' | 'element' | 'elementW
 type Chosen = Pick<Position, Place>
 
 /** What a choice has added to the place in question: nothing, unless it reached an item. */
-function placeIn({ level, choice, next, end, node, word }: ChosenEvent): Chosen {
+function placeIn({ level, choice, next, end, node, word }: ChosenEvent, items: Hex): Chosen {
   if (next === level) return {}
-  if (level === 'Items' && (next === 'Values' || end === 'Inbound'))
+  // An inbound sum leads to the results, as exports do, which are chosen at the root of the items.
+  if (level === 'Items' && (next === 'Values' || (next === 'Results' && node !== items)))
     return { item: choice, itemHash: fromHex(node, 32) }
   if (level === 'Values' && (next === 'Words' || end === 'Input'))
     return { value: choice, valueRoot: fromHex(node, 32) }
@@ -219,15 +220,16 @@ export class PinpointReader {
    * @param headerOf the preimage of the tensor root of a value, by item and value, without its tree root: it follows from the program
    */
   async positionOf(gameId: Hex, fromBlock: number, headerOf: HeaderOf): Promise<Position> {
-    const [view, history] = await Promise.all([this.gameOf(gameId), this.historyOf(gameId, fromBlock)])
-    const places = history.flatMap((event) => (event.name === 'Chosen' ? [placeIn(event)] : []))
+    const history = await this.historyOf(gameId, fromBlock)
+    const [view, top] = await Promise.all([this.gameOf(gameId), this.rootOf(gameId, 'Items')])
+    const places = history.flatMap((event) => (event.name === 'Chosen' ? [placeIn(event, top)] : []))
     const chosen: Chosen = Object.assign({}, ...places)
     const { item, value, element } = chosen
     const root = async (level: Level): Promise<Uint8Array | undefined> => {
       const found = await this.rootOf(gameId, level, item, value, element)
       return BigInt(found) === 0n ? undefined : fromHex(found, 32)
     }
-    const items = await root('Items')
+    const items = BigInt(top) === 0n ? undefined : fromHex(top, 32)
     const values = item === undefined ? undefined : await root('Values')
     const trace = element === undefined ? undefined : await root('Trace')
     const level = lower(view.level)
@@ -246,7 +248,7 @@ export class PinpointReader {
 
   /** What has happened in a game, in order: a game can be rebuilt from it. */
   historyOf(gameId: Hex, fromBlock: number): Promise<readonly ChainEvent[]> {
-    return this.events(fromBlock, ['Posted', 'Chosen', 'Compared', 'Decided'], [gameId])
+    return this.events(fromBlock, ['Posted', 'Chosen', 'Compared', 'Passed', 'Decided'], [gameId])
   }
 
   /** What a seat has posted, in all of its games. */

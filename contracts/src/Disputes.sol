@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.37;
 
+import {Accusations} from "./Accusations.sol";
 import {Hashes} from "./Hashes.sol";
 import {IArbiter} from "./IArbiter.sol";
 import {IAssay} from "./IAssay.sol";
 import {Plan} from "./Plan.sol";
 import {
-    Accuser,
     Dispute,
     EntryState,
     GAME_GAS,
@@ -40,79 +40,7 @@ library Disputes {
         // A verified window may become final after the deadline, so it can be challenged until then.
         if (window.challengesUntil == 0 && blockNow() > job.deadline) revert IAssay.TooLate(job.deadline);
         s.debit(Vault.Place(jobId, w, index), msg.sender, job.terms.challengeBond, IAssay.Reason.Bond);
-        accuse(s, arbiter, jobId, w, index, NO_INDEX);
-    }
-
-    /// @dev Opens the dispute over an entry of a committed window, or joins it. `verdict` is the entry whose rejection is
-    /// the accusation; NO_INDEX for a bonded challenge.
-    function accuse(State storage s, IArbiter arbiter, bytes32 jobId, uint32 w, uint16 index, uint16 verdict) internal {
-        Job storage job = s.jobs[jobId];
-        Window storage window = job.windows[w];
-        EntryState storage entry = window.state[entryKey(window.epoch, index)];
-        bytes32 entryHash = entry.entryHash;
-        Dispute storage d = s.disputes[entryHash];
-        if (d.jobId == 0) (d.jobId, d.epoch, d.window, d.index) = (jobId, window.epoch, w, index);
-        if (!d.open) start(job, window, entry, d);
-        join(arbiter, d, entryHash, verdict);
-        arbiter.open(accusationOf(job, entry, d), msg.sender);
-        emit IAssay.Challenged(jobId, entryHash, msg.sender, d.solver, w, d.epoch, index);
-    }
-
-    /// @dev Also of a claim that was upheld against others, who have been settled with.
-    function start(Job storage job, Window storage window, EntryState storage entry, Dispute storage d) private {
-        address[] storage cells = job.cells[d.epoch];
-        d.solver = cells[d.index % cells.length];
-        d.open = true;
-        d.ruling = IArbiter.Ruling.Pending;
-        d.rejections = 0;
-        delete d.accusers;
-        entry.disputed = true;
-        window.openDisputes++;
-        job.openDisputes++;
-        job.seats[d.solver].accused++;
-    }
-
-    function join(IArbiter arbiter, Dispute storage d, bytes32 entryHash, uint16 verdict) private {
-        bool bonded = verdict == NO_INDEX;
-        bool known = accuses(d, msg.sender);
-        if (bonded) {
-            // A solver that played itself would have lost on either side.
-            bool out = known || msg.sender == d.solver || arbiter.lost(address(this), entryHash, msg.sender);
-            if (out || d.accusers.length >= MAX_CHALLENGERS) revert IAssay.CannotAccuse(entryHash, msg.sender);
-            if (arbiter.ruling(address(this), entryHash) == IArbiter.Ruling.Refuted) {
-                revert IAssay.RulingDue(entryHash);
-            }
-        }
-        if (!known) d.accusers.push(Accuser(msg.sender, bonded));
-        if (!bonded) d.rejections |= uint64(1) << verdict;
-    }
-
-    function accusationOf(Job storage job, EntryState storage entry, Dispute storage d)
-        private
-        view
-        returns (IArbiter.Accusation memory a)
-    {
-        (a.entryHash, a.jobId, a.factsHash) = (entry.entryHash, d.jobId, job.terms.factsHash);
-        (a.solver, a.responsePeriod) = (d.solver, job.terms.responsePeriod);
-        a.replicas = uint16(job.cells[d.epoch].length);
-        if (!entry.accepted) return a;
-        a.acceptors = new address[](1);
-        a.acceptors[0] = entry.verifier;
-    }
-
-    function accuses(Dispute storage d, address account) private view returns (bool) {
-        for (uint256 i = 0; i < d.accusers.length; i++) {
-            if (d.accusers[i].account == account) return true;
-        }
-        return false;
-    }
-
-    /// @dev Whoever accepts a claim that was accused answers for it from now on, and has a whole response period to take a seat of
-    /// its own. A claim that is refuted has to be resolved first, which voids it.
-    function answerFor(State storage s, IArbiter arbiter, bytes32 entryHash) internal {
-        if (s.disputes[entryHash].jobId == 0) return;
-        if (arbiter.ruling(address(this), entryHash) == IArbiter.Ruling.Refuted) revert IAssay.RulingDue(entryHash);
-        arbiter.extend(entryHash, msg.sender);
+        Accusations.accuse(s, arbiter, jobId, w, index, NO_INDEX);
     }
 
     function resolve(State storage s, IArbiter arbiter, bytes32 entryHash) external {
@@ -129,23 +57,13 @@ library Disputes {
         job.seats[d.solver].accused--;
         if (live) window.openDisputes--;
         bool deserted = arbiter.lost(address(this), entryHash, d.solver);
-        IAssay.Accuser[] memory accusers = outcomes(arbiter, entryHash, d);
+        IAssay.Accuser[] memory accusers = Accusations.outcomes(s, arbiter, entryHash, d, live);
         emit IAssay.DisputeResolved(d.jobId, entryHash, d.solver, ruling, deserted, accusers);
-        if (ruling == IArbiter.Ruling.Refuted) refute(s, job, window, d, accusers, live);
-        else uphold(s, job, window, d, accusers, live, deserted);
-    }
-
-    function outcomes(IArbiter arbiter, bytes32 entryHash, Dispute storage d)
-        private
-        view
-        returns (IAssay.Accuser[] memory list)
-    {
-        list = new IAssay.Accuser[](d.accusers.length);
-        for (uint256 i = 0; i < list.length; i++) {
-            Accuser memory accuser = d.accusers[i];
-            bool lost = arbiter.lost(address(this), entryHash, accuser.account);
-            uint256 gas = arbiter.meteredGas(address(this), entryHash, accuser.account);
-            list[i] = IAssay.Accuser(accuser.account, accuser.bonded, lost, gas);
+        if (ruling == IArbiter.Ruling.Refuted) {
+            refute(s, job, window, d, accusers, live);
+        } else {
+            Accusations.handOn(s, arbiter, d, accusers);
+            uphold(s, job, window, d, accusers, live, deserted);
         }
     }
 
@@ -169,7 +87,9 @@ library Disputes {
             job.release(place, entry.verifier, job.terms.verdictStake);
             lost += job.slash(place, entry.verifier, job.terms.verdictStake);
         }
-        lost += settleAccusers(s, job, place, accusers) + settleRejections(job, window, d, place, accusers);
+        lost += settleAccusers(s, job, place, accusers);
+        (uint256 verdicts,) = settleRejections(s, job, window, d, place, accusers);
+        lost += verdicts;
         Vault.burn(place, lost - lost / 2);
         uint256 rest = repayGas(s, job.terms.gasPrice, place, accusers, lost / 2);
         if (!spent) rest = Plan.voidWindows(s, d.jobId, job.finalWindows, rest, d.solver);
@@ -180,7 +100,7 @@ library Disputes {
 
     /// @dev The claim stands against all who have accused it so far: their bonds and the stakes of their rejections are lost, half
     /// burned, half to the seat that stood. Where that is the acceptor's, the solver has lost its own: it is slashed all the same, and
-    /// leaves. A drawn entry whose verdict was this accusation counts as accepted, by nobody.
+    /// leaves. A drawn entry whose verdict was this accusation counts as accepted, by nobody; unless that accuses another one now.
     function uphold(
         State storage s,
         Job storage job,
@@ -192,7 +112,9 @@ library Disputes {
     ) private {
         Vault.Place memory place = Vault.Place(d.jobId, d.window, d.index);
         EntryState storage entry = window.state[entryKey(d.epoch, d.index)];
-        uint256 lost = settleAccusers(s, job, place, accusers) + settleRejections(job, window, d, place, accusers);
+        uint256 lost = settleAccusers(s, job, place, accusers);
+        (uint256 verdicts, uint64 settled) = settleRejections(s, job, window, d, place, accusers);
+        lost += verdicts;
         if (deserted) {
             lost += forfeit(job, place, d.solver, entry);
             entry.forfeited = true;
@@ -201,9 +123,9 @@ library Disputes {
         s.credit(place, deserted ? entry.verifier : d.solver, lost / 2, IAssay.Reason.Compensation);
         releaseClaim(job, place, d.solver, entry, live);
         if (live) {
-            window.committed &= ~d.rejections;
-            window.rejected &= ~d.rejections;
-            window.accepted |= d.rejections;
+            window.committed &= ~settled;
+            window.rejected &= ~settled;
+            window.accepted |= settled;
             Windows.markVerified(job, window, d.jobId, d.window);
             if (accusers.length >= MAX_CHALLENGERS) Windows.reopen(job, window, d.jobId, d.window);
         }
@@ -236,7 +158,7 @@ library Disputes {
         if (entry.accepted) job.release(place, entry.verifier, job.terms.verdictStake);
     }
 
-    /// @dev Bonds come back to accusers that have not lost.
+    /// @dev Bonds come back to accusers that have not lost, or need not pay for it. Those of accusations that were passed on stay.
     /// @return lost The bonds of the others.
     function settleAccusers(
         State storage s,
@@ -246,8 +168,8 @@ library Disputes {
     ) private returns (uint256 lost) {
         uint128 bond = job.terms.challengeBond;
         for (uint256 i = 0; i < accusers.length; i++) {
-            if (!accusers[i].bonded) continue;
-            if (!accusers[i].lost) {
+            if (!accusers[i].bonded || accusers[i].passage == IAssay.Passage.Onward) continue;
+            if (!Accusations.pays(accusers[i])) {
                 s.credit(place, accusers[i].account, bond, IAssay.Reason.BondReturn);
                 continue;
             }
@@ -256,26 +178,36 @@ library Disputes {
         }
     }
 
-    /// @return lost Verdict stakes of the rejections whose verifiers have lost; the others are free again.
+    /// @return lost Verdict stakes of the rejections whose verifiers pay; the others are free again.
+    /// @return settled The rejections but for those that accuse another entry from now on.
     function settleRejections(
+        State storage s,
         Job storage job,
         Window storage window,
         Dispute storage d,
         Vault.Place memory place,
         IAssay.Accuser[] memory accusers
-    ) private returns (uint256 lost) {
-        for (uint16 i = 0; d.rejections >> i != 0; i++) {
-            if (d.rejections >> i & 1 == 0) continue;
+    ) private returns (uint256 lost, uint64 settled) {
+        uint64 rejections = d.rejections;
+        for (uint16 i = 0; rejections >> i != 0; i++) {
+            if (rejections >> i & 1 == 0) continue;
             address verifier = window.state[entryKey(d.epoch, i)].verifier;
+            IAssay.Accuser memory accuser = find(accusers, verifier);
+            if (accuser.passage == IAssay.Passage.Onward) {
+                bytes32 next = window.state[entryKey(d.epoch, accuser.next)].entryHash;
+                s.disputes[next].rejections |= uint64(1) << i;
+                continue;
+            }
+            settled |= uint64(1) << i;
             job.release(place, verifier, job.terms.verdictStake);
-            if (hasLost(accusers, verifier)) lost += job.slash(place, verifier, job.terms.verdictStake);
+            if (Accusations.pays(accuser)) lost += job.slash(place, verifier, job.terms.verdictStake);
         }
     }
 
-    function hasLost(IAssay.Accuser[] memory accusers, address account) private pure returns (bool) {
+    function find(IAssay.Accuser[] memory accusers, address account) private pure returns (IAssay.Accuser memory) {
         uint256 i = 0;
         while (accusers[i].account != account) i++;
-        return accusers[i].lost;
+        return accusers[i];
     }
 
     /// @return rest What the pot has left.

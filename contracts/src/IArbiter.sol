@@ -38,6 +38,13 @@ interface IArbiter {
     /// @notice Whether an account has lost a game of this claim: as a challenger, or as a seat.
     function lost(address court, bytes32 entryHash, address account) external view returns (bool);
 
+    /// @notice Whether a challenger that has lost was shown that what it found wrong is an item of another entry of the same slot,
+    /// which all entries of it rest on: that of `replica`.
+    function passedTo(address court, bytes32 entryHash, address challenger)
+        external
+        view
+        returns (bool passed, uint16 replica);
+
     /// @notice Gas that a challenger's moves in all games of this claim used, intrinsic cost included where it sent the
     /// transactions itself.
     function meteredGas(address court, bytes32 entryHash, address challenger) external view returns (uint256);

@@ -182,11 +182,21 @@ interface IAssay {
         address[] accusers;
     }
 
+    /// @notice What becomes of the stakes of an accuser that has lost because what it found wrong is an item of another entry of the
+    /// slot: they are `Returned`, or stand for its accusation of that entry, to which it was passed `Onward`. `None` of all others.
+    enum Passage {
+        None,
+        Returned,
+        Onward
+    }
+
     /// @notice What became of an accuser: whether it has lost a game of the claim, and the gas that its moves used.
     struct Accuser {
         address account;
         bool bonded; // with a challengeBond; otherwise by a verdict alone
         bool lost;
+        Passage passage;
+        uint16 next; //  the entry that it was passed on to
         uint256 gas;
     }
 
@@ -248,6 +258,7 @@ interface IAssay {
     event WindowLapsed(bytes32 indexed jobId, uint32 indexed window, uint32 epoch);
     event WindowVoided(bytes32 indexed jobId, uint32 indexed window, uint32 epoch);
     event WindowFinal(bytes32 indexed jobId, uint32 indexed window, uint32 epoch, bytes32 rootAfter);
+    /// @notice Also of accusers that are passed on from another entry, after the `DisputeResolved` that says so.
     event Challenged(
         bytes32 indexed jobId,
         bytes32 indexed entryHash,
@@ -266,7 +277,9 @@ interface IAssay {
         bool deserted,
         Accuser[] accusers
     );
-    event Equivocated(bytes32 indexed jobId, address indexed solver, address reporter, bytes32 digestA, bytes32 digestB);
+    event Equivocated(
+        bytes32 indexed jobId, address indexed solver, address reporter, bytes32 digestA, bytes32 digestB
+    );
     event Summoned(bytes32 indexed jobId, uint32 epoch, uint16 replica, address solver, uint32 window, uint48 until);
     event Presented(bytes32 indexed jobId, uint32 epoch, uint16 replica, address solver, uint8 strikes);
 

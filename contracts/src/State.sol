@@ -88,6 +88,7 @@ struct Summons {
 struct Accuser {
     address account;
     bool bonded; // with a challengeBond in this contract; otherwise by a verdict alone
+    bool handed; // on from another entry of the slot: not once more
 }
 
 struct Dispute {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.37;
 
-import {Disputes} from "./Disputes.sol";
+import {Accusations} from "./Accusations.sol";
 import {Draws} from "./Draws.sol";
 import {Hashes} from "./Hashes.sol";
 import {IArbiter} from "./IArbiter.sol";
@@ -36,9 +36,7 @@ library Verdicts {
         return Draws.verifier(window.seed, window.state[entryKey(window.epoch, index)].entryHash, round, pool);
     }
 
-    function commit(State storage s, bytes32 jobId, uint32 epoch, uint32 w, uint16 index, bytes32 commitment)
-        external
-    {
+    function commit(State storage s, bytes32 jobId, uint32 epoch, uint32 w, uint16 index, bytes32 commitment) external {
         Job storage job = s.jobs[jobId];
         Window storage window = checkTurn(s, jobId, epoch, w, index);
         EntryState storage entry = window.state[entryKey(epoch, index)];
@@ -101,13 +99,13 @@ library Verdicts {
         if (commitment != entry.commitment) revert IAssay.WrongCommitment(index);
         emit IAssay.VerdictRevealed(jobId, w, epoch, index, msg.sender, accept, against, digest);
         if (accept) {
-            Disputes.answerFor(s, arbiter, entry.entryHash);
+            Accusations.answerFor(s, arbiter, entry.entryHash);
             entry.accepted = true;
             window.accepted |= uint64(1) << index;
             Windows.markVerified(job, window, jobId, w);
         } else {
             window.rejected |= uint64(1) << index;
-            Disputes.accuse(s, arbiter, jobId, w, against, index);
+            Accusations.accuse(s, arbiter, jobId, w, against, index);
         }
     }
 

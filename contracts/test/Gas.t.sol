@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.37;
 
+import {IArbiter} from "../src/IArbiter.sol";
 import {IAssay} from "../src/IAssay.sol";
 import {MAX_CHALLENGERS} from "../src/State.sol";
 import {Games} from "./Games.sol";
@@ -149,6 +150,36 @@ contract GasTest is Games {
         assay.resolve{gas: CAP - 30_000}(entryHash);
         measured("resolve: refuted by all who may accuse, 8 windows of 64 entries of 64 cells");
         yes(refuted(entryHash), "refuted");
+    }
+
+    /// @dev All of them have lost over sums of another replica, and accuse that now. What the arbiter says of each is told in its place.
+    function test_the_most_crowded_passage() public {
+        bytes32 jobId = crowdedJob();
+        bytes32 entryHash = assay.entryOf(jobId, 0, 0).entryHash;
+        for (uint256 i = 0; i < MAX_CHALLENGERS; i++) {
+            fund(actor("accuser", i));
+            vm.prank(actor("accuser", i));
+            assay.challenge(jobId, 1, 0, 0);
+        }
+        for (uint16 i = 0; i < 64; i++) {
+            commitVerdict(jobId, 0, i, i == 0, 0);
+        }
+        for (uint16 i = 0; i < 64; i++) {
+            revealVerdict(jobId, 0, i, i == 0, 0);
+        }
+        uint256 accusers = claim(entryHash).challengers.length;
+        for (uint256 i = 0; i < accusers; i++) {
+            bytes32 id = gameId(entryHash, 0, i);
+            address one = pinpoint.gameOf(id).challenger;
+            vm.prank(one);
+            pinpoint.concede(id);
+            bytes memory asked = abi.encodeCall(IArbiter.passedTo, (address(assay), entryHash, one));
+            vm.mockCall(address(pinpoint), asked, abi.encode(true, uint16(1)));
+        }
+        assay.resolve{gas: CAP - 30_000}(entryHash);
+        measured("resolve: upheld, and all who may accuse are passed on");
+        bytes32 next = assay.entryOf(jobId, 0, 1).entryHash;
+        eq(assay.disputeOf(next).accusers.length, accusers, "passed on");
     }
 
     /// @dev Eight windows of 64 cells, all but the first one accepted.

@@ -19,6 +19,8 @@ contract Handler is Games {
     address[4] private crooks;
     bytes32[] private disputes;
     mapping(bytes32 entryHash => address[]) private bonded;
+    /// @notice Accusers that were passed on.
+    uint256 public passages;
     /// @dev 1 + the replica that lied, by epoch and window; 0 where the window is sound.
     mapping(uint32 epoch => mapping(uint32 window => uint256)) private forged;
 
@@ -164,6 +166,14 @@ contract Handler is Games {
         IPinpoint.ClaimView memory c = claim(entryHash);
         uint256 seat = c.seats[0].done ? c.seats.length - 1 : 0;
         if (!c.seats[seat].done) concede(accuser, gameId(entryHash, seat, c.challengers.length - 1));
+        if (pick / 2048 % 2 == 0) passOn(entryHash, accuser, 1 - i % 2);
+    }
+
+    /// @dev As if the accuser had lost over a sum of the other replica's.
+    function passOn(bytes32 entryHash, address accuser, uint16 replica) private {
+        if (assay.cellsOf(jobId, assay.disputeOf(entryHash).epoch).length != 2) return;
+        bytes memory asked = abi.encodeCall(IArbiter.passedTo, (address(assay), entryHash, accuser));
+        vm.mockCall(address(pinpoint), asked, abi.encode(true, replica));
     }
 
     /// @dev The liar gives up a claim that somebody has accepted.
@@ -234,8 +244,34 @@ contract Handler is Games {
 
     function carryOutIfRuled(bytes32 entryHash) private {
         if (pinpoint.ruling(address(assay), entryHash) == IArbiter.Ruling.Pending) return;
+        address[] memory had = bonded[entryHash];
         delete bonded[entryHash];
+        IAssay.DisputeView memory d = assay.disputeOf(entryHash);
+        IAssay.WindowView memory v = window(jobId, d.window);
+        bool paired = assay.cellsOf(jobId, d.epoch).length == 2 && v.epoch == d.epoch;
+        if (!paired || v.status != IAssay.WindowStatus.Committed) return carryOut(entryHash);
+        bytes32 next = assay.entryOf(jobId, d.window, d.index ^ 1).entryHash;
+        address[] memory before = accusersOf(next);
         carryOut(entryHash);
+        address[] memory present = accusersOf(next);
+        // Bonds of those who were passed on have gone along.
+        for (uint256 i = 0; i < had.length; i++) {
+            if (!among(present, had[i]) || among(before, had[i])) continue;
+            bonded[note(d.window, d.index ^ 1)].push(had[i]);
+            passages++;
+        }
+    }
+
+    function accusersOf(bytes32 entryHash) private view returns (address[] memory) {
+        IAssay.DisputeView memory d = assay.disputeOf(entryHash);
+        return d.ruling == IArbiter.Ruling.Pending ? d.accusers : new address[](0);
+    }
+
+    function among(address[] memory accounts, address account) private pure returns (bool) {
+        for (uint256 i = 0; i < accounts.length; i++) {
+            if (accounts[i] == account) return true;
+        }
+        return false;
     }
 
     function isOpen(bytes32 entryHash) private view returns (bool) {

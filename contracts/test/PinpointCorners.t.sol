@@ -159,28 +159,37 @@ contract PinpointCornersTest is PinpointBase {
     }
 
     /// @dev Nothing says of such a sum whether the entry is true: the choice would leave its asserter without a proof.
-    function test_sums_that_are_no_items_are_refused() public {
+    /// @dev Nobody could prove anything about them: who names one has lost, and is passed on to who has computed it.
+    function test_sums_that_are_no_items_are_those_of_others() public {
         build(quarter());
         statement[IPinpoint.Level.Results] = Forest.uniform(false, 12, "item");
         setEntry("before", "after", statement[IPinpoint.Level.Results].root(), "metrics");
-        bytes32 gameId = accuse(challenger);
-        play(gameId, shape.items + 2, ALL);
-        post(gameId);
         // Of replicas 0 and 2, in either step; and none behind the last.
-        uint64[5] memory others = [uint64(0), 2, 6, 8, 12];
+        uint64[4] memory others = [uint64(0), 2, 6, 8];
         IPinpoint.Evidence memory none;
-        for (uint256 i = 0; i < others.length; i++) {
-            uint64 index = others[i];
-            bool within = index < 12;
-            bytes[] memory path = within ? statement[IPinpoint.Level.Results].open(index) : new bytes[](0);
-            refused(challenger, outOfRange(index));
-            pinpoint.choose(gameId, index, path, none);
+        for (uint160 i = 0; i < others.length; i++) {
+            address one = address(0x1000 + i);
+            bytes32 gameId = accuse(one);
+            play(gameId, shape.items + 2, ALL);
+            post(gameId);
+            refused(one, outOfRange(12));
+            pinpoint.choose(gameId, 12, new bytes[](0), none);
+            choose(gameId, others[i], ALL);
+            won(gameId, IPinpoint.Side.Asserter);
+            (bool passed, uint16 replica) = pinpoint.passedTo(address(this), entryHash, one);
+            yes(passed && replica == others[i] % 6, "passed on");
+            yes(pinpoint.lost(address(this), entryHash, one), "lost here");
         }
-        choose(gameId, 11, ALL);
+        bytes32 last = accuse(challenger);
+        play(last, shape.items + 2, ALL);
+        post(last);
+        choose(last, 11, ALL);
         prove(
-            gameId, solver, proof(statement[IPinpoint.Level.Items].open(9), statement[IPinpoint.Level.Results].open(11))
+            last, solver, proof(statement[IPinpoint.Level.Items].open(9), statement[IPinpoint.Level.Results].open(11))
         );
-        won(gameId, IPinpoint.Side.Asserter);
+        won(last, IPinpoint.Side.Asserter);
+        (bool own,) = pinpoint.passedTo(address(this), entryHash, challenger);
+        yes(!own, "what it has joined itself is its own");
     }
 
     function test_records_of_words() public {

@@ -252,7 +252,7 @@ contract PinpointEndsTest is PinpointBase {
     }
 
     /// @dev Sum `leaf` under `lanesRoot`, which must be `item`.
-    function sum(Shape memory p, uint256 leaves, uint256 leaf, uint256 item) private {
+    function sum(Shape memory p, uint256 leaves, uint256 leaf, uint256 item, IPinpoint.End end) private {
         for (uint256 lie = 0; lie < 2; lie++) {
             fresh();
             build(p);
@@ -261,24 +261,24 @@ contract PinpointEndsTest is PinpointBase {
             statement[RESULTS] =
                 Forest.uniform(false, leaves, "item").with(leaf, lie == 0 ? bytes32("sum") : bytes32("x"));
             setEntry("before", "after", statement[RESULTS].root(), "metrics");
-            itemExport(2, leaf, IPinpoint.End.Sum, proof(items.open(item), statement[RESULTS].open(leaf)), lie == 0);
+            itemExport(2, leaf, end, proof(items.open(item), statement[RESULTS].open(leaf)), lie == 0);
         }
     }
 
     function test_sums_of_two_replicas() public {
-        sum(small(), 4, 1, 3);
-        sum(small(), 4, 0, 4);
-        sum(small(), 4, 3, 9);
-        sum(small(), 4, 2, 10);
+        sum(small(), 4, 1, 3, IPinpoint.End.Sum);
+        sum(small(), 4, 0, 4, IPinpoint.End.Inbound);
+        sum(small(), 4, 3, 9, IPinpoint.End.Sum);
+        sum(small(), 4, 2, 10, IPinpoint.End.Inbound);
     }
 
     function test_sums_of_four_replicas() public {
         for (uint256 step = 0; step < 2; step++) {
             (uint256 leaf, uint256 item) = (6 * step, 1 + 6 * step);
-            sum(quarter(), 12, leaf + 1, item);
-            sum(quarter(), 12, leaf + 3, item + 1);
-            sum(quarter(), 12, leaf + 5, item + 2);
-            sum(quarter(), 12, leaf + 4, item + 3);
+            sum(quarter(), 12, leaf + 1, item, IPinpoint.End.Sum);
+            sum(quarter(), 12, leaf + 3, item + 1, IPinpoint.End.Inbound);
+            sum(quarter(), 12, leaf + 5, item + 2, IPinpoint.End.Sum);
+            sum(quarter(), 12, leaf + 4, item + 3, IPinpoint.End.Inbound);
         }
     }
 
@@ -306,30 +306,56 @@ contract PinpointEndsTest is PinpointBase {
         setEntry("before", "after", 0, "metrics");
         bytes32 gameId = accuse(challenger);
         post(gameId);
+        IPinpoint.Evidence memory e = evidence();
         refused(challenger, abi.encodeWithSelector(IPinpoint.OutOfRange.selector, 11));
-        pinpoint.choose(gameId, 11, new bytes[](0), evidence());
+        pinpoint.choose(gameId, 11, new bytes[](0), e);
     }
 
-    /// @dev Item `item` must be sum `leaf` under `lanesRoot`.
-    function inbound(Shape memory p, uint256 item, uint256 leaves, uint256 leaf) private {
+    /// @dev Item `item` must be sum `leaf` under `lanesRoot`, which replica `holder` has sent. If it is, whoever finds it wrong is passed on.
+    function inbound(Shape memory p, uint256 item, uint256 leaves, uint256 leaf, uint16 holder) private {
         for (uint256 lie = 0; lie < 2; lie++) {
             fresh();
             build(p);
             Forest.Tree memory lanes =
                 Forest.uniform(false, leaves, "y").with(leaf, lie == 0 ? bytes32("item") : bytes32("x"));
+            statement[RESULTS] = lanes;
             setEntry("before", "after", lanes.root(), "metrics");
             bytes32 gameId = accuse(challenger);
             play(gameId, item, ALL);
+            post(gameId);
+            choose(gameId, leaf, ALL);
             atEnd(gameId, IPinpoint.End.Inbound);
-            prove(gameId, solver, proof(lanes.open(leaf)));
+            passed(false, 0);
+            prove(gameId, solver, proof(statement[ITEMS].open(item), lanes.open(leaf)));
             won(gameId, lie == 0 ? IPinpoint.Side.Asserter : IPinpoint.Side.Challenger);
+            passed(lie == 0, lie == 0 ? holder : 0);
         }
     }
 
     function test_inbound_sums() public {
-        inbound(small(), 4, 4, 0);
-        inbound(small(), 10, 4, 2);
-        inbound(quarter(), 2, 12, 3);
-        inbound(quarter(), 10, 12, 10);
+        inbound(small(), 4, 4, 0, 0);
+        inbound(small(), 10, 4, 2, 0);
+        inbound(quarter(), 2, 12, 3, 3);
+        inbound(quarter(), 10, 12, 10, 0);
+    }
+
+    function passed(bool expected, uint16 to) private view {
+        (bool is_, uint16 replica) = pinpoint.passedTo(address(this), entryHash, challenger);
+        yes(is_ == expected && replica == to, "passed on");
+    }
+
+    /// @dev Who gives up is not passed on, wherever the game is.
+    function test_who_gives_up_at_an_inbound_sum_is_not_passed_on() public {
+        statement[RESULTS] = Forest.uniform(false, 4, "item");
+        setEntry("before", "after", statement[RESULTS].root(), "metrics");
+        bytes32 gameId = accuse(challenger);
+        play(gameId, 4, ALL);
+        post(gameId);
+        choose(gameId, 0, ALL);
+        atEnd(gameId, IPinpoint.End.Inbound);
+        vm.prank(challenger);
+        pinpoint.concede(gameId);
+        won(gameId, IPinpoint.Side.Asserter);
+        passed(false, 0);
     }
 }

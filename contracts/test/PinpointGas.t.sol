@@ -111,7 +111,9 @@ contract PinpointGasTest is PinpointBase {
         won(gameId, IPinpoint.Side.Asserter);
         gameId = accuse(stranger);
         choose(gameId, 26, ALL);
-        prove(gameId, solver, proof(sums.open(250)));
+        post(gameId);
+        choose(gameId, 250, ALL);
+        prove(gameId, solver, proof(statement[IPinpoint.Level.Items].open(26), sums.open(250)));
         measured("prove: an inbound sum");
         won(gameId, IPinpoint.Side.Asserter);
     }

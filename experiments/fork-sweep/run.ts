@@ -104,7 +104,7 @@ async function game(ground: Ground, asserter: Forked, challenger: Statement, ser
   const started = performance.now()
   const { outcome, claim, evidence } = await dispute(ground, asserter, challenger, served, ++window)
   const seconds = (performance.now() - started) / 1000
-  // A partner's entry is the court's to know: games that end in one are not repeated.
+  // Another replica's sum is the court's to know: games that end in one are not repeated.
   const repeated = outcome.end !== 'inbound' && outcome.by === 'proof'
   const costs = repeated ? await court.replay(claim, evidence, outcome) : undefined
   return { outcome, seconds, gas: costs?.gas }
@@ -160,10 +160,12 @@ async function sweep(ground: Ground, model: string, random: Random, rows: Row[])
   }
   const { replicas } = ground.source
   if (replicas > 1) {
-    const found = await forkOf(
-      ground,
-      new EntryStatement({ ...ground.source, received: spoilt(ground, random) }, ground.runner),
-    )
+    const own = new EntryStatement({ ...ground.source, received: spoilt(ground, random) }, ground.runner)
+    // It claims, and shows, what its partners have sent, and has gone on with something else.
+    const found = await forkOf(ground, {
+      preimage: (list, height, index) =>
+        (list.level === 'results' && list.of === 'sum' ? ground.statement : own).preimage(list, height, index),
+    })
     if (found !== undefined) done(await games(ground, `${model} lanes: inbound`, found, ['inbound']))
   }
   return lost

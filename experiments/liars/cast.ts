@@ -32,6 +32,8 @@ export interface Actor {
   readonly forge?: Forge
   /** All cells are in it. */
   readonly pair?: boolean
+  /** The second cell lies, and the first one claims what it was sent; neither shows any evidence. */
+  readonly hidden?: boolean
   /** The others do not say what it says: the contract takes neither, and it has to come back with the truth. */
   readonly alone?: boolean
   readonly judging?: Judging
@@ -111,7 +113,13 @@ const SOLVERS: readonly Actor[] = [
   { name: 'wrong init', lie: 'starts from another seed', ...one, ...FALSE, forge: wrongInit, ends: ['word'] },
   {
     ...{ name: 'other inbound sum', lie: 'two cells agree on a sum that neither claims', ...two, forge: otherInbound },
-    ...{ pair: true, ...FALSE, ends: ['inbound'] },
+    ...{ pair: true, rulings: ['Refuted', 'Refuted'], ends: ['inbound', 'rootAfter'] },
+  },
+  {
+    ...{ name: 'colluders that hide sums', lie: 'a wrong sum, which its partner claims, and nobody shows', ...two },
+    // The whistleblower accuses the first cell, finds only what that was sent, and is passed on.
+    ...{ forge: wrongLaneSum, hidden: true, judging: 'lazy', acceptor: { pace: 'never' } },
+    ...{ rulings: ['Upheld', 'Refuted'], ends: ['inbound', 'block'] },
   },
   {
     ...{ name: 'two-faced partner', lie: 'sends a wrong sum and claims the right one', ...two, forge: twoFaced },

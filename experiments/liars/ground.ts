@@ -119,9 +119,11 @@ export class Ground {
   /** What every entry of that place says, whatever it claims to have computed. */
   base(jobId: Hash, epoch: number, place: Place, solver: Hex): Entry {
     const rootBefore = this.roots[place.window] as Hash
+    // One replica exchanges no sums.
+    const lanesRoot = this.size.replicas === 1 ? new Uint8Array(32) : rootBefore
     return {
       ...{ jobId, epoch, ...place, ...stepsOf(place.window), rootBefore },
-      ...{ rootAfter: rootBefore, lanesRoot: rootBefore, metricsRoot: rootBefore },
+      ...{ rootAfter: rootBefore, lanesRoot, metricsRoot: rootBefore },
       solver: addressBytes(solver),
     }
   }

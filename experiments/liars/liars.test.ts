@@ -8,6 +8,7 @@ const NAMES = [
     'forged entry',
     'replayed old proof',
     'wrong lane sum',
+    'colluders that hide sums',
     'two-faced partner',
     'griefing verifier',
     'Sybil that launders',

@@ -1,5 +1,6 @@
 /** Lies between the replicas of a slot, which only some of them can tell. */
 import { elementsOf } from '#graph/shape.ts'
+import type { Statement } from '#pinpoint/types.ts'
 import { bytesEqual } from '#proto/bytes.ts'
 import type { EntrySource } from '#runtime/pinpoint/results.ts'
 import { EntryStatement } from '#runtime/pinpoint/statement.ts'
@@ -12,8 +13,15 @@ export const otherInbound: Forge = async (ground, place) => {
   const ports = [...ground.job.program.gradients, ...ground.job.program.metrics]
   const bytes = new Uint8Array(ports.reduce((sum, { type }) => sum + 4 * elementsOf(type.shape), 0))
   const received: NonNullable<EntrySource['received']> = (step) => (step === source.entry.stepFrom ? bytes : undefined)
-  const { lanesRoot } = await entryOf(ground.truth(place), ground.schedule(place), nobodys(ground, place))
-  return { statement: new EntryStatement({ ...source, received }, ground.runner), change: { lanesRoot } }
+  const truth = ground.truth(place)
+  const { lanesRoot } = await entryOf(truth, ground.schedule(place), nobodys(ground, place))
+  const own = new EntryStatement({ ...source, received }, ground.runner)
+  // What it claims it can show.
+  const statement: Statement = {
+    preimage: (list, height, index) =>
+      (list.level === 'results' && list.of === 'sum' ? truth : own).preimage(list, height, index),
+  }
+  return { statement, change: { lanesRoot } }
 }
 
 /**

@@ -6,6 +6,7 @@ import type { Player as Side, Statement } from '#pinpoint/types.ts'
 import type { SignedEntry } from '#proto/entry.ts'
 import type { ReceivedSum } from '#runtime/compute/dispute.ts'
 import { caseOf } from '#runtime/pinpoint/case.ts'
+import { EntryStatement } from '#runtime/pinpoint/statement.ts'
 import { entryOf } from '../fork-sweep/fork.ts'
 import { type Books, booksOf, wealthOf } from './books.ts'
 import type { Actor } from './cast.ts'
@@ -95,15 +96,15 @@ class Trial {
 
   /** Honest windows, then the one that is lied about. */
   async #commit(course: Course): Promise<Committed> {
-    const { forge, windows, pair, alone, solver, crookedSolver, hands } = this.#actor
+    const { forge, windows, pair, hidden, alone, solver, crookedSolver, hands } = this.#actor
     let last: Committed | undefined
     for (let window = 0; window < windows - 1; window++) last = await course.pass()
     if (hands !== undefined && !(await course.refuses(hands, last))) this.#found.push(`the contract takes ${hands}`)
     const cells = await course.cells()
-    const place: Place = { window: windows - 1, replica: 0 }
+    const place: Place = { window: windows - 1, replica: hidden ? 1 : 0 }
     if (crookedSolver) this.#crooked.set(cells[0] as Hex, solver ?? {})
     if (forge === undefined) return await course.commit()
-    this.#crooked.set(cells[0] as Hex, solver ?? {})
+    this.#crooked.set(cells[place.replica] as Hex, solver ?? {})
     const forged = await forge(this.#ground, place, this.#seed)
     if (alone) {
       if (!(await course.disagrees(new Map([[0, forged]]))))
@@ -112,7 +113,11 @@ class Trial {
       this.#crooked.clear()
       return await course.commit()
     }
-    this.#forged.set(0, forged)
+    this.#forged.set(place.replica, forged)
+    if (hidden) {
+      this.#crooked.set(cells[0] as Hex, {})
+      this.#forged.set(0, { statement: this.#deceived({ ...place, replica: 0 }, forged), change: {} })
+    }
     if (pair) await this.#pairUp(cells, place, forged)
     return await course.commit(this.#forged)
   }
@@ -129,6 +134,12 @@ class Trial {
       })
       this.#crooked.set(cell, {})
     }
+  }
+
+  /** What follows from the sums that a cell was sent. */
+  #deceived(place: Place, { sent }: Forged): Statement {
+    const received = (step: number): Uint8Array | undefined => sent?.(step)
+    return new EntryStatement({ ...this.#ground.source(place), received }, this.#ground.runner)
   }
 
   #corrupt(drawn: readonly Hex[]): void {
@@ -174,11 +185,13 @@ class Trial {
 
   /** Plays all games that are open, and carries out what they come to. */
   async #settleDisputes(course: Course, committed: Committed): Promise<void> {
-    const open = await this.#open(course, committed)
-    await this.#table.play(open)
-    for (const dispute of open) {
-      await this.#chain.block(() => this.#cast.bystander.assay.resolve(dispute.entryHash))
-      this.#rulings.push((await this.#chain.reader.disputeOf(dispute.entryHash)).ruling)
+    // An accuser that is passed on opens another one.
+    for (let open = await this.#open(course, committed); open.length > 0; open = await this.#open(course, committed)) {
+      await this.#table.play(open)
+      for (const dispute of open) {
+        await this.#chain.block(() => this.#cast.bystander.assay.resolve(dispute.entryHash))
+        this.#rulings.push((await this.#chain.reader.disputeOf(dispute.entryHash)).ruling)
+      }
     }
     // Games of claims that are accused again stay decided.
     this.#games.length = 0
@@ -191,7 +204,8 @@ class Trial {
     const open: Dispute[] = []
     for (const [replica, entryHash] of hashes.entries()) {
       const { disputed } = (await this.#chain.reader.entryOf(course.jobId, window, replica)) as EntryView
-      if (!disputed) continue
+      // Of a window that is void by now it stays so.
+      if (!disputed || (await this.#chain.reader.disputeOf(entryHash)).ruling !== 'Pending') continue
       const { spec, program, data: bytes } = this.#ground.job
       const { entry } = entries[replica] as SignedEntry
       const replicas = entries.length
@@ -265,9 +279,12 @@ class Trial {
     // Where the solver has lost its seat, others had time to take theirs.
     const taking = games.some(({ winner }) => winner === 'challenger') ? responsePeriod : 0
     fault(delay > challengePeriod + 2 * longest + taking, `the window settles ${delay} blocks after it was challenged`)
+    // Who was accused of what another has sent is not paid for saying so.
+    const passing = games.filter(({ winner, by, end }) => winner === 'asserter' && by === 'proof' && end === 'inbound')
+    const stood = new Set(passing.map(({ asserter }) => asserter))
     for (const [account, spent] of gas) {
       const due = BigInt(spent) * this.#ground.terms.gasPrice
-      const paid = crooked.has(account) || account === cast.bystander.address
+      const paid = crooked.has(account) || stood.has(account) || account === cast.bystander.address
       fault(!paid && (books.of.get(account)?.awarded ?? 0n) < due, `${account} was not repaid its gas`)
     }
     let net = 0n

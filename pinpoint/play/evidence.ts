@@ -8,7 +8,7 @@ import type { Hash } from '#proto/ids.ts'
 import { DTYPE_CODE } from '#proto/merkle.ts'
 import { chosen } from '../claim.ts'
 import { dataElement, inputRule, resultLeaves, sumLeaves } from '../inputs.ts'
-import { type GraphName, graphOf, itemAt, sumCount, sumItem, sumLeaf, totalItem } from '../schedule.ts'
+import { type GraphName, graphOf, itemAt, sumCount, sumItem, totalItem } from '../schedule.ts'
 import { LEAF_WORDS, wordOf } from '../tree.ts'
 import type { Evidence, Facts, List, OpenedWord, Opening, Position, Statement } from '../types.ts'
 import type { Case, Trees } from './context.ts'
@@ -41,17 +41,14 @@ export async function evidenceFor(view: View, position: Position): Promise<Evide
       return openings(await openedItem(view, position, schedule.count - 1))
     case 'rootBefore':
       return openings(await openedItem(view, position, 0))
-    case 'sum': {
+    case 'sum':
+    case 'inbound': {
       const item = sumItem(schedule, position.index)
       if (item === undefined) return undefined
       return openings(await openedItem(view, position, item), await openedSum(view, position.index))
     }
     case 'metric':
       return openings(...(await metricOpenings(view, position)))
-    case 'inbound': {
-      const item = itemAt(schedule, chosen(position, 'item'))
-      return item.kind === 'inbound' ? openings(await openedSum(view, sumLeaf(schedule, item))) : undefined
-    }
     case 'input':
       return openings(...(await inputOpenings(view, position)))
     case 'export':

@@ -7,8 +7,8 @@ import { ARITY, sha256 } from '#proto/hash.ts'
 import type { Hash } from '#proto/ids.ts'
 import { holdsWords, rootHeight } from '../choice.ts'
 import { chosen } from '../claim.ts'
-import { type GraphName, graphOf, itemAt, itemExport, sumCount } from '../schedule.ts'
-import { LEAF_WORDS } from '../tree.ts'
+import { doubtedSum, type GraphName, graphOf, itemAt, itemExport, sumCount } from '../schedule.ts'
+import { ancestorOf, LEAF_WORDS } from '../tree.ts'
 import type { Evidence, List, Move, Opening, Position } from '../types.ts'
 import { hashOf } from './context.ts'
 import { evidenceFor, METRICS, SUMS, type View } from './evidence.ts'
@@ -102,8 +102,9 @@ type Found =
   | { readonly kind: 'missing' }
 
 /** Goes down from the node in question to the first difference. `whole`: all the way to an item, or a word. */
-async function firstDifference({ own, trees }: View, position: Position): Promise<Found> {
+async function firstDifference({ own, trees, about }: View, position: Position): Promise<Found> {
   const list = listOf(position)
+  const doubted = doubtedSum(about.schedule, position)
   const words = holdsWords(list.level)
   let { height, index } = position
   let hash = position.node as Hash
@@ -116,7 +117,7 @@ async function firstDifference({ own, trees }: View, position: Position): Promis
     const theirs = await trees.preimage(list, height, index, hash)
     if (theirs === undefined) break
     const mine = await own.preimage(list, height, index)
-    const at = differs(mine, theirs, height > 0 ? 32 : 4)
+    const at = least(differs(mine, theirs, height > 0 ? 32 : 4), childOver(doubted, height, index))
     if (at === undefined) return { kind: 'same' }
     path.push(theirs)
     if (height === 0) return { kind: 'difference', index: index * LEAF_WORDS + at, path, whole: true }
@@ -127,6 +128,15 @@ async function firstDifference({ own, trees }: View, position: Position): Promis
   if (path.length === 0) return { kind: 'missing' }
   const first = index * spanOf(height) * (words ? LEAF_WORDS : 1)
   return { kind: 'difference', index: first, path, whole: false }
+}
+
+/** The number of the child of a node that is over an item of the list; undefined if the node is not over it. */
+function childOver(item: number | undefined, height: number, index: number): number | undefined {
+  return item !== undefined && ancestorOf(item, height) === index ? ancestorOf(item, height - 1) % ARITY : undefined
+}
+
+function least(a: number | undefined, b: number | undefined): number | undefined {
+  return a === undefined || b === undefined ? (a ?? b) : Math.min(a, b)
 }
 
 /** The first piece of `size` bytes in which two byte strings differ. */

@@ -34,12 +34,18 @@ export interface PoolMember {
   readonly weight: bigint
 }
 
+/** What becomes of the stakes of an accuser that has lost because what it found wrong is an item of another entry of the slot. */
+export type Passage = 'None' | 'Returned' | 'Onward'
+
 /** What became of an accuser: whether it has lost a game of the claim, and the gas that its moves used. */
 export interface Accuser {
   readonly account: Hex
   /** With a bond; otherwise by a verdict alone. */
   readonly bonded: boolean
   readonly lost: boolean
+  /** `Onward`: it accuses the entry `next` from now on. */
+  readonly passage: Passage
+  readonly next: number
   readonly gas: bigint
 }
 

@@ -12,7 +12,13 @@ export type VerdictView = { readonly verifier: Hex; readonly round: number } & (
   | { readonly status: 'committed'; readonly commitment: Hex }
   | { readonly status: 'abstained' }
   | { readonly status: 'accepted'; readonly digest: Hex }
-  | { readonly status: 'rejected'; readonly digest: Hex; readonly against: number }
+  | {
+      readonly status: 'rejected'
+      readonly digest: Hex
+      readonly against: number
+      /** The entry of the slot that it accuses since it was passed on. */
+      readonly passedTo?: number
+    }
 )
 
 export interface EntryView extends SignedEntry {

@@ -240,7 +240,7 @@ describe('a job', () => {
         solver: solverB,
         ruling: 'Upheld',
         deserted: false,
-        accusers: [{ account: verifierA, bonded: false, lost: true, gas: 0n }],
+        accusers: [{ account: verifierA, bonded: false, lost: true, passage: 'None', next: 0, gas: 0n }],
       })
       .add('WindowVerified', { window: 0, epoch: 1, challengesUntil: 900 })
       .view()
@@ -253,6 +253,35 @@ describe('a job', () => {
     const accused = { ruling: 'Pending', accusers: [solverC], beaten: [verifierA] }
     expect(again.disputes.get(entryHash)).toMatchObject(accused)
     expect(again.disputes.get(entryHash)?.slot.map((entry) => entry.entry.replica)).toEqual([0, 1])
+  })
+
+  test('follows a rejection that is passed on to another entry', () => {
+    const [first, second] = [0, 1].map((i) => to0x(entryDigest(entryOf(0, 1, 0, i, cells))) as Hex) as [Hex, Hex]
+    const accuser = { account: verifierA, bonded: false, lost: true, gas: 0n } as const
+    const history = new History()
+      .start()
+      .commit(0, 1, cells)
+      .add('SeedFixed', { window: 0, epoch: 1, seed: hex32(4), sampled: 3n })
+      .judge(0, 1, 0, false, 0)
+      .judge(0, 1, 1, true)
+      .add('Challenged', { entryHash: first, accuser: verifierA, solver: solverA, window: 0, epoch: 1, index: 0 })
+      .add('DisputeResolved', {
+        ...{ entryHash: first, solver: solverA, ruling: 'Upheld', deserted: false },
+        accusers: [{ ...accuser, passage: 'Onward', next: 1 }],
+      })
+      .add('Challenged', { entryHash: second, accuser: verifierA, solver: solverB, window: 0, epoch: 1, index: 1 })
+    const passed = history.view()
+    expect(passed.windows.get(0)?.entries[0]).toMatchObject({
+      accepted: false,
+      verdicts: [{ status: 'rejected', against: 0, passedTo: 1 }],
+    })
+    expect(passed.disputes.get(first)).toMatchObject({ ruling: 'Upheld', beaten: [verifierA] })
+    expect(passed.disputes.get(second)).toMatchObject({ ruling: 'Pending', accusers: [verifierA] })
+    const over = history.add('DisputeResolved', {
+      ...{ entryHash: second, solver: solverB, ruling: 'Upheld', deserted: false },
+      accusers: [{ ...accuser, passage: 'None', next: 0 }],
+    })
+    expect(over.view().windows.get(0)?.entries[0]).toMatchObject({ accepted: true })
   })
 
   test('knows the drawn verifier of each round', () => {

@@ -5,7 +5,7 @@
 import { check } from '#proto/errors.ts'
 import type { EventPlace, JobEvent, JobEventOf, LedgerReason } from '#proto/machines/events.ts'
 import { JOB_EVENTS, JOB_TRANSITIONS } from '#proto/machines/job-transitions.ts'
-import { type JobView, type LedgerRow, underWay, type VerdictView } from '#proto/machines/job-view.ts'
+import { type EntryView, type JobView, type LedgerRow, underWay, type VerdictView } from '#proto/machines/job-view.ts'
 import { type Draft, windowEvent } from '#proto/machines/job-window.ts'
 import type { Hex } from '#proto/terms.ts'
 import { windowCount } from '#proto/windows.ts'
@@ -263,10 +263,15 @@ function resolved(job: Draft, event: JobEventOf<'DisputeResolved'>): void {
   job.disputes.set(event.entryHash, { ...dispute, ruling: event.ruling, beaten })
   const window = job.windows.get(dispute.window)
   if (event.ruling !== 'Upheld' || window === undefined || window.epoch !== dispute.epoch) return
-  // rejections that accused an entry whose claim stands count as acceptances, by nobody
-  const against = (v: VerdictView): boolean => v.status === 'rejected' && v.against === dispute.index
-  job.windows.set(window.window, {
-    ...window,
-    entries: window.entries.map((entry) => (entry.verdicts.some(against) ? { ...entry, accepted: true } : entry)),
+  // Rejections that accused an entry whose claim stands count as acceptances, by nobody, unless they accuse another entry now.
+  const onward = new Map(event.accusers.flatMap((one) => (one.passage === 'Onward' ? [[one.account, one.next]] : [])))
+  const against = (v: VerdictView): boolean => v.status === 'rejected' && (v.passedTo ?? v.against) === dispute.index
+  const entries = window.entries.map((entry): EntryView => {
+    const verdict = entry.verdicts.find(against)
+    if (verdict === undefined) return entry
+    const next = onward.get(verdict.verifier)
+    if (next === undefined) return { ...entry, accepted: true }
+    return { ...entry, verdicts: entry.verdicts.map((v) => (v === verdict ? { ...verdict, passedTo: next } : v)) }
   })
+  job.windows.set(window.window, { ...window, entries })
 }

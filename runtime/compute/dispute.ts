@@ -108,6 +108,8 @@ export interface OpenJob {
 interface Open {
   readonly about: Case
   readonly own: Statement
+  /** What a challenger computes by itself, whatever the sums of others are said to be. */
+  readonly computed: Statement
 }
 
 /** The disputed entries of one job. */
@@ -126,7 +128,7 @@ export class Claims {
   open({ entry, replicas, before, received = [], sumRoots, lie }: ClaimRequest): { readonly facts: Facts } {
     const { spec, program, data, bytes } = this.#job
     const about = caseOf({ spec, program, bytes, entry, replicas })
-    const source = { spec, program, data, entry, replicas, ...(before && { before }), ...(sumRoots && { sumRoots }) }
+    const alone = { spec, program, data, entry, replicas, ...(before && { before }) }
     const ports = [...program.gradients, ...program.metrics]
     const size = listBytes(ports)
     const sums = sumsPerStep(replicas)
@@ -138,8 +140,12 @@ export class Claims {
       const used = claimed === undefined || (bytes && bytesEqual(listRoot(ports, bytes), claimed))
       return used ? bytes : undefined
     }
-    const statement = new EntryStatement({ ...source, received: find }, this.#runnerOf(source, lie), KEPT_BYTES)
-    this.#keep(toHex(entryDigest(entry)), { about, own: statement })
+    const runner = this.#runnerOf(alone, lie)
+    const of = (source: EntrySource): Statement => new EntryStatement(source, runner, KEPT_BYTES)
+    const computed = of(alone)
+    const told = received.length > 0 || sumRoots !== undefined
+    const own = told ? of({ ...alone, received: find, ...(sumRoots && { sumRoots }) }) : computed
+    this.#keep(toHex(entryDigest(entry)), { about, own, computed })
     return { facts: about.facts }
   }
 
@@ -156,10 +162,11 @@ export class Claims {
 
   /** A player's move at a position. @throws not-found unless the claim is open */
   async decide({ entry, side, position, posted, served }: DecideRequest): Promise<Decided> {
-    const { about, own } = this.#of(entry)
     if (side === 'asserter') {
+      const { about, own } = this.#of(entry)
       return { decision: await assert({ about, own, trees: treesOf(own) }, complete(about, position)), missing: [] }
     }
+    const { about, computed: own } = this.#of(entry)
     const answers = new Answers(served)
     const trees = new ShownTrees(answers)
     for (const data of posted) trees.post(data)

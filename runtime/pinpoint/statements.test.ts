@@ -25,6 +25,6 @@ test('what a game has chosen so far is the way that it has come', () => {
     Object.keys(pathOf({ level, end, item: 1, value: 2, element: 3 } as GameView)).length
   expect([at('Items'), at('Values'), at('Words'), at('Trace')]).toEqual([0, 1, 2, 3])
   expect([at('Results', 'Sum'), at('Results', 'Metric'), at('Results', 'Export')]).toEqual([0, 0, 1])
-  expect([at('End', 'RootAfter'), at('End', 'Inbound'), at('End', 'Input')]).toEqual([0, 1, 2])
+  expect([at('End', 'RootAfter'), at('End', 'Inbound'), at('End', 'Input')]).toEqual([0, 0, 2])
   expect([at('End', 'Word'), at('End', 'Stored'), at('End', 'Block')]).toEqual([3, 3, 3])
 })

@@ -34,8 +34,8 @@ export function nodeIn({ list, item, value, element, height, index }: StatementR
 /** How many of item, value and element a game has chosen at a level; at the last two, which of them its end has. */
 const CHOSEN = { Items: 0, Values: 1, Words: 2, Trace: 3, Results: undefined, End: undefined } as const
 const CHOSEN_AT: Readonly<Record<GameView['end'], number>> = {
-  ...{ None: 0, RootAfter: 0, RootBefore: 0, Sum: 0, Metric: 0 },
-  ...{ Inbound: 1, Export: 1, Input: 2, Word: 3, Stored: 3, Block: 3 },
+  ...{ None: 0, RootAfter: 0, RootBefore: 0, Sum: 0, Inbound: 0, Metric: 0 },
+  ...{ Export: 1, Input: 2, Word: 3, Stored: 3, Block: 3 },
 }
 
 /** How far a game has come. */

@@ -15,6 +15,9 @@ export type Kind = (typeof KIND_NAMES)[number]
 export const LEVEL_NAMES = ['Items', 'Values', 'Words', 'Trace', 'Results', 'End'] as const
 export type Level = (typeof LEVEL_NAMES)[number]
 
+export const PASSAGE_NAMES = ['None', 'Returned', 'Onward'] as const
+export type Passage = (typeof PASSAGE_NAMES)[number]
+
 export const PHASE_NAMES = ['None', 'Bidding', 'Active', 'Settled', 'Cancelled', 'Expired'] as const
 export type Phase = (typeof PHASE_NAMES)[number]
 
@@ -42,6 +45,7 @@ export const ENUMS: Readonly<Record<string, readonly string[]>> = {
   End: END_NAMES,
   Kind: KIND_NAMES,
   Level: LEVEL_NAMES,
+  Passage: PASSAGE_NAMES,
   Phase: PHASE_NAMES,
   Reason: REASON_NAMES,
   Role: ROLE_NAMES,
@@ -65,6 +69,8 @@ export interface Accuser {
   readonly account: Hex
   readonly bonded: boolean
   readonly lost: boolean
+  readonly passage: Passage
+  readonly next: number
   readonly gas: bigint
 }
 
@@ -408,6 +414,13 @@ export interface LedgerEvent {
   readonly index: number
 }
 
+export interface PassedEvent {
+  readonly name: 'Passed'
+  readonly gameId: Hex
+  readonly challenger: Hex
+  readonly replica: number
+}
+
 export interface PoolFixedEvent {
   readonly name: 'PoolFixed'
   readonly jobId: Hex
@@ -593,6 +606,7 @@ export type ContractEvent =
   | JobToppedUpEvent
   | LeaseTakenEvent
   | LedgerEvent
+  | PassedEvent
   | PoolFixedEvent
   | PostedEvent
   | PresentedEvent

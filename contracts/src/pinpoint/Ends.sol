@@ -36,17 +36,13 @@ library Ends {
             left = item(s, gameId, g, last ? Schedule.count(c) - 1 : 0, o[0]);
             return (left, last ? c.entry.rootAfter : c.entry.rootBefore);
         }
-        if (g.end == IPinpoint.End.Sum) {
+        if (g.end == IPinpoint.End.Sum || g.end == IPinpoint.End.Inbound) {
             opened(o, 2);
             left = item(s, gameId, g, Schedule.sumItem(c, g.index), o[0]);
             return (left, Trees.openHash(c.entry.lanesRoot, Schedule.sumCount(c), g.index, o[1]));
         }
         if (g.end == IPinpoint.End.Metric) return metric(s, gameId, g, c, o);
         Schedule.Item memory phase = Schedule.itemAt(c, g.item);
-        if (g.end == IPinpoint.End.Inbound) {
-            opened(o, 1);
-            return (Trees.openHash(c.entry.lanesRoot, Schedule.sumCount(c), Schedule.sumLeaf(c, phase), o[0]), g.node);
-        }
         if (g.end == IPinpoint.End.Input) return input(s, gameId, g, o, c, Schedule.originOf(c, phase, g.value));
         if (g.end == IPinpoint.End.Export) return exported(s, gameId, g, o, c, phase);
         return (word(formula(g, o, c, phase)), word(g.word));

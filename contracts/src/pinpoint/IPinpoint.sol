@@ -157,6 +157,8 @@ interface IPinpoint is IArbiter {
     /// @notice The evidence of an end was authentic; these two were compared.
     event Compared(bytes32 indexed gameId, address indexed player, End end, bytes32 left, bytes32 right);
     event Decided(bytes32 indexed gameId, Side winner, Decision decision);
+    /// @notice The challenger loses over a sum that the asserter has not computed, but `replica` has.
+    event Passed(bytes32 indexed gameId, address indexed challenger, uint16 replica);
 
     // --------------------------------------------------------------- errors
 
@@ -186,7 +188,7 @@ interface IPinpoint is IArbiter {
     error WrongPreimage(uint256 height, uint256 index);
     /// @notice Thrown when an opening has more or fewer preimages than there are levels.
     error WrongDepth(uint256 expected, uint256 given);
-    /// @notice Thrown when a choice is not under the node in question, or neither item nor export; or a sum that is no item of the entry.
+    /// @notice Thrown when a choice is not under the node in question, or neither item nor export.
     error OutOfRange(uint256 index);
     /// @notice Thrown when a root differs from what the seat has posted for this list before.
     error WrongRoot(bytes32 posted);
@@ -201,7 +203,8 @@ interface IPinpoint is IArbiter {
     /// @param data Child hashes side by side; at the bottom of a word list its leaf; of a list of one hash that hash.
     function post(bytes32 gameId, bytes calldata header, bytes calldata data) external;
 
-    /// @notice The challenger names an item, or from the list's length on an export, and goes towards it.
+    /// @notice The challenger names an item, or from the list's length on an export, and goes towards it. Of the sums under `lanesRoot` it may
+    /// name one that others than the asserter have exchanged: it has lost this game, and is passed on to who has computed that sum.
     /// @param path Preimages from the node in question downwards, as many as the challenger has; none for an export.
     /// @param evidence Where the choice is reached: of items and values `entry` and `facts`; of a node's value `node` and `nodePath`, too; of
     /// a word of such a value `node` again.

@@ -27,8 +27,7 @@ library Levels {
         }
         if (g.level == IPinpoint.Level.Results) {
             if (choice >= g.count) revert IPinpoint.OutOfRange(choice);
-            if (g.end == IPinpoint.End.Sum) checkSum(Stores.claimOf(s, gameId), choice);
-            return end(g, g.end, choice);
+            return g.end == IPinpoint.End.Sum ? sum(Stores.claimOf(s, gameId), g, choice) : end(g, g.end, choice);
         }
         if (g.level == IPinpoint.Level.Words) return behindWord(s, gameId, g, choice, evidence);
         Schedule.Context memory c = Stores.context(s, gameId, evidence.entry, evidence.facts);
@@ -39,9 +38,12 @@ library Levels {
         return results(g, IPinpoint.End.Export, s.anchors[gameId], Schedule.results(c, item));
     }
 
-    /// @dev Nobody could prove anything about a sum that is no item of the entry, and the asserter's clock would run out.
-    function checkSum(Claim storage claim, uint256 choice) private view {
-        Schedule.placeOfSum(choice, claim.replica, claim.replicas);
+    /// @dev The asserter answers for what it has summed up or received. Who names a sum of others has nothing against the asserter.
+    function sum(Claim storage claim, Game memory g, uint256 choice) private view returns (Game memory) {
+        uint256 place = Schedule.placeOfSum(choice, claim.replica, claim.replicas);
+        if (place == Schedule.NO_PLACE) g.winner = IPinpoint.Side.Asserter;
+        else if (place % 2 == 1) return end(g, IPinpoint.End.Inbound, choice);
+        return end(g, IPinpoint.End.Sum, choice);
     }
 
     function behindItem(Store storage s, bytes32 gameId, Game memory g, uint256 choice, Schedule.Context memory c)
@@ -61,7 +63,10 @@ library Levels {
         }
         Schedule.Item memory item = Schedule.itemAt(c, choice);
         g.item = uint32(choice);
-        if (item.kind == Schedule.Kind.Inbound) return end(g, IPinpoint.End.Inbound, choice);
+        // What was received follows from the sums that all entries of the slot claim.
+        if (item.kind == Schedule.Kind.Inbound) {
+            return results(g, IPinpoint.End.Sum, c.entry.lanesRoot, Schedule.sumCount(c));
+        }
         GraphFacts memory graph = Schedule.graphOf(c, item);
         s.anchors[gameId] = g.node;
         return list(s, gameId, g, IPinpoint.Level.Values, uint256(graph.inputs) + graph.nodes);

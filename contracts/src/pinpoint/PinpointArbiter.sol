@@ -38,6 +38,10 @@ contract PinpointArbiter is IPinpoint {
         return Seats.lost(s.claims[Stores.claimIdOf(court, entryHash)], account);
     }
 
+    function passedTo(address court, bytes32 entryHash, address challenger) external view returns (bool, uint16) {
+        return Seats.passedTo(s.claims[Stores.claimIdOf(court, entryHash)], challenger);
+    }
+
     function meteredGas(address court, bytes32 entryHash, address challenger) external view returns (uint256 gas) {
         bytes32 claimId = Stores.claimIdOf(court, entryHash);
         Claim storage c = s.claims[claimId];
@@ -115,6 +119,7 @@ contract PinpointArbiter is IPinpoint {
         g.since = uint48(block.number);
         g.gas += gasSince(start);
         s.games[gameId] = g;
+        bool over = g.winner != Side.None;
         emit Chosen(
             gameId,
             msg.sender,
@@ -130,6 +135,9 @@ contract PinpointArbiter is IPinpoint {
             g.asserterClock,
             g.challengerClock
         );
+        if (!over) return;
+        Seats.pass(s, gameId, g.index);
+        decide(gameId, g, g.winner, Decision.Concession);
     }
 
     /// @dev Moves the node in question along the path.
@@ -160,6 +168,7 @@ contract PinpointArbiter is IPinpoint {
         (bytes32 left, bytes32 right) = Ends.compare(s, gameId, g, evidence);
         emit Compared(gameId, msg.sender, g.end, left, right);
         if (msg.sender == challenger) g.gas += gasSince(start);
+        if (left == right && g.end == End.Inbound) Seats.pass(s, gameId, g.index);
         decide(gameId, g, left == right ? Side.Asserter : Side.Challenger, Decision.Proof);
     }
 

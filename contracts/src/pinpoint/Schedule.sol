@@ -50,6 +50,7 @@ library Schedule {
     }
 
     uint256 private constant FOUND = type(uint256).max;
+    uint256 internal constant NO_PLACE = type(uint256).max;
 
     // ---------------------------------------------------------------- items
 
@@ -131,19 +132,29 @@ library Schedule {
         return first(c) + step * perStep(c) + own + placeOfSum(index, c.entry.replica, c.replicas);
     }
 
-    /// @dev Reverts for a sum that other replicas have joined among themselves: it has no place.
-    /// @return The place of sum `index` under `lanesRoot` among the items of its step, counted from the replica's own sum.
+    /// @return The place of sum `index` under `lanesRoot` among the items of its step, counted from the replica's own sum: even of one
+    /// that the replica holds, odd of one that it receives. NO_PLACE of what others have joined among themselves.
     function placeOfSum(uint256 index, uint256 replica, uint256 replicas) internal pure returns (uint256) {
+        (uint256 width, uint256 holder) = holderOf(index, replicas);
+        uint256 held;
+        for (uint256 w = replicas; w > width; w /= 2) {
+            held += 2;
+        }
+        uint256 apart = (holder ^ replica) % width;
+        if (apart == 0) return held;
+        return width > 1 && apart == width / 2 ? held + 1 : NO_PLACE;
+    }
+
+    /// @return width The number of different sums of the step when that sum is one of them.
+    /// @return holder The first replica that has summed it up, or joined it.
+    function holderOf(uint256 index, uint256 replicas) internal pure returns (uint256 width, uint256 holder) {
         uint256 n = index % sumsPerStep(replicas);
-        (uint256 width, uint256 held) = (replicas, 0);
+        width = replicas;
         // Replicas 0 .. w - 1 of w have the numbers from 2 (R - w) on.
         while (n >= 2 * replicas - width) {
-            (width, held) = (width / 2, held + 2);
+            width /= 2;
         }
-        uint256 apart = ((n - 2 * (replicas - width)) ^ replica) % width;
-        if (apart == 0) return held;
-        if (apart == width / 2) return held + 1;
-        revert IPinpoint.OutOfRange(index);
+        holder = n - 2 * (replicas - width);
     }
 
     /// @return The number of an inbound sum under `lanesRoot`.

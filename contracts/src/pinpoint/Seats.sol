@@ -3,6 +3,7 @@ pragma solidity ^0.8.37;
 
 import {IArbiter} from "../IArbiter.sol";
 import {IPinpoint} from "./IPinpoint.sol";
+import {Schedule} from "./Schedule.sol";
 import {Claim, MAX_ACCEPTORS, Party, Seat, Store, Stores} from "./Store.sol";
 
 /// @title Who defends a claim, who challenges it, and what their games come to
@@ -20,7 +21,7 @@ library Seats {
         if (number == type(uint16).max) revert IPinpoint.ClaimFull(claimId);
         c.challengerCount = number + 1;
         c.challengerNumber[accuser] = uint256(number) + 1;
-        c.challengers[number] = Party(accuser, uint40(block.number), false);
+        c.challengers[number] = Party(accuser, uint40(block.number), false, false, 0);
         emit IPinpoint.ChallengerJoined(claimId, accuser, number);
     }
 
@@ -92,6 +93,21 @@ library Seats {
         c.seatsLost++;
         if (c.defendUntil == 0) c.defendUntil = uint48(block.number) + c.responsePeriod;
         emit IPinpoint.SeatLost(Stores.claimIdIn(gameId), seat.account, uint16(uint256(gameId) >> 16), c.defendUntil);
+    }
+
+    /// @dev A challenger has lost over sum `index` under `lanesRoot`, which others have computed.
+    function pass(Store storage s, bytes32 gameId, uint256 index) internal {
+        (, uint256 holder) = Schedule.holderOf(index, Stores.claimOf(s, gameId).replicas);
+        Party storage challenger = Stores.challengerOf(s, gameId);
+        (challenger.passed, challenger.replica) = (true, uint16(holder));
+        emit IPinpoint.Passed(gameId, challenger.account, uint16(holder));
+    }
+
+    function passedTo(Claim storage c, address account) internal view returns (bool, uint16) {
+        uint256 number = c.challengerNumber[account];
+        if (number == 0) return (false, 0);
+        Party storage challenger = c.challengers[number - 1];
+        return (challenger.passed, challenger.replica);
     }
 
     // ---------------------------------------------------------------- ruling

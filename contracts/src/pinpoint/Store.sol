@@ -44,10 +44,13 @@ struct Seat {
 }
 
 /// @param done A challenger has lost a game; an acceptor has taken a seat.
+/// @param passed A challenger has lost at a sum that the asserter did not compute, but `replica` did.
 struct Party {
     address account;
     uint40 since;
     bool done;
+    bool passed;
+    uint16 replica;
 }
 
 /// @dev See IPinpoint.GameView.

@@ -28,6 +28,8 @@ contract OracleArbiter is IArbiter {
     uint256 public gas;
 
     mapping(address court => mapping(bytes32 entryHash => Claim)) private claims;
+    /// @dev Plus 1.
+    mapping(bytes32 entryHash => mapping(address challenger => uint16)) private passes;
 
     function tell(bytes32 entryHash, bool falseClaim) external {
         isFalse[entryHash] = falseClaim;
@@ -35,6 +37,11 @@ contract OracleArbiter is IArbiter {
 
     function silence(address account, bool absent) external {
         isAbsent[account] = absent;
+    }
+
+    /// @notice Who challenges that entry in vain is told that its lie is another replica's.
+    function pass(bytes32 entryHash, address challenger, uint16 replica) external {
+        passes[entryHash][challenger] = replica + 1;
     }
 
     function meter(uint256 gas_) external {
@@ -109,6 +116,12 @@ contract OracleArbiter is IArbiter {
             if (parties[i].account == account) return block.number > parties[i].until;
         }
         return false;
+    }
+
+    function passedTo(address, bytes32 entryHash, address challenger) external view returns (bool passed, uint16) {
+        uint16 replica = passes[entryHash][challenger];
+        passed = replica > 0;
+        return (passed, passed ? replica - 1 : 0);
     }
 
     function meteredGas(address, bytes32, address) external view returns (uint256) {
