@@ -56,6 +56,10 @@ export function replay(trainer: Trainer, request: ReplayRequest): Replayed {
  * (docs/spec/protocol.md, Lanes).
  */
 export function replayStep(trainer: Trainer, step: number, replicas: number): Uint8Array[] {
+  if (replicas === 1) {
+    trainer.sum(step, 0, 1)
+    return []
+  }
   const sums = Array.from({ length: replicas }, (_, replica) => {
     trainer.sum(step, replica, replicas)
     return copyOfSum(trainer)
