@@ -232,9 +232,9 @@ export const PATCHES: readonly Patch[] = [
   {
     name: 'record-position',
     about: 'every step trains on the records of the step after it',
-    file: 'runtime/trainer.ts',
-    find: 'const position = step * this.spec.batch + microBatch * count + i',
-    replace: 'const position = (step + 1) * this.spec.batch + microBatch * count + i',
+    file: 'runtime/feed.ts',
+    find: 'const position = step * this.#spec.batch + microBatch * count + i',
+    replace: 'const position = (step + 1) * this.#spec.batch + microBatch * count + i',
     tests: ['test/golden'],
   },
 ]
