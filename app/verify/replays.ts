@@ -60,7 +60,7 @@ function before({ entries }: Slot): string {
 const isDrawn = ({ entries }: Slot): boolean => entries.some(({ view }) => view.sampled)
 
 /**
- * What was sampled, or everything, computed again: state roots, lane sums and metrics of each entry, the proof of replay in
+ * What was sampled, or everything, computed again: state roots, sums and metrics of each entry, the proof of replay in
  * each verdict, and that every verdict says what the replay says.
  * Why: the only check that does not rest on anybody's word.
  */
@@ -232,7 +232,7 @@ class Replays {
       const judgement = judge(replayed, view.entry, replicas, shown[0])
       const accused = judgement.accept ? index : (entries[judgement.against]?.index ?? index)
       this.#compare(slot, index, view, replayed, judgement.accept)
-      this.#verdicts(slot, index, view, judgement.accept, accused)
+      this.#verdicts(slot, index, view, judgement.accept, shown.length > 0 ? accused : undefined)
     }
     for (const [i, entry] of drawn.entries()) this.#proof(slot, entry, replayed.activations[i] as Uint8Array)
   }
@@ -251,14 +251,16 @@ class Replays {
       if (!bytesEqual(claimed, computed)) this.#findings.same(place, `the ${what}`, to0x(claimed), to0x(computed))
   }
 
-  #verdicts({ window }: Slot, index: number, view: EntryView, accept: boolean, accused: number): void {
+  /** @param accused whom a verdict that rejects has to name; undefined where no evidence is kept that tells */
+  #verdicts({ window }: Slot, index: number, view: EntryView, accept: boolean, accused: number | undefined): void {
     for (const verdict of view.verdicts) {
       const place = `${entryPlace(window, index)}, verdict of ${verdict.verifier}`
       if (verdict.status === 'accepted')
         this.#findings.expect(accept, place, () => 'it accepts what the replay refutes')
       if (verdict.status === 'rejected') {
         this.#findings.expect(!accept, place, () => 'it rejects what the replay confirms')
-        if (!accept && this.#material.evidence.size > 0)
+        // Who was shown no evidence names the entry that it was drawn for.
+        if (!accept && accused !== undefined && verdict.against !== index)
           this.#findings.same(place, 'the entry it accuses', verdict.against, accused)
       }
     }
