@@ -73,7 +73,9 @@ export function decide(job: JobView, pool: EntryPool, me: Hex, block: number): C
     return [{ ...of(`commit:${window}`), type: 'commitWindow', epoch, window, entries }]
   }
   if (!overdue) return []
-  return missing
+  // Where cells disagree the first one to be replaced may be honest: it is another one each time.
+  const first = job.clock % missing.length
+  return [...missing.slice(first), ...missing.slice(0, first)]
     .filter((replica) => !job.summons.has(replica))
     .map((replica) => {
       const type = (job.strikes.get(replica) ?? 0) >= MAX_STRIKES ? 'replace' : 'summon'

@@ -3,7 +3,7 @@ import { fromHex } from '#proto/bytes.ts'
 import type { Entry, SignedEntry } from '#proto/entry.ts'
 import type { JobView } from '#proto/machines/job-view.ts'
 import type { Hex } from '#proto/terms.ts'
-import { type EntryPool, slotKey } from './decide.ts'
+import { decide, type EntryPool, slotKey } from './decide.ts'
 import { decideStandIn } from './stand-in.ts'
 
 const cells = ['aa', 'bb'].map((byte) => `0x${byte.repeat(20)}` as Hex)
@@ -74,4 +74,16 @@ test('it takes nothing that it could not commit at once, and nobody else takes a
   }
   expect(types(jobOf({}), poolOf(...whole), 500, `0x${'dd'.repeat(20)}`)).toEqual([])
   expect(types(jobOf({ escrow: 0n }), poolOf(...whole), 500)).toEqual([])
+})
+
+test('of cells that disagree another one is replaced first each time', () => {
+  const pool = poolOf(...whole.slice(0, 3), signed(1, 1, { lanesRoot: new Uint8Array(32).fill(1) }))
+  const strikes = new Map([0, 1].map((replica) => [replica, 2]))
+  const orders = [100, 101].map((clock) =>
+    decide(jobOf({ clock, strikes, lease: me }), pool, me, 500).map((action) => 'replica' in action && action.replica),
+  )
+  expect(orders).toEqual([
+    [0, 1],
+    [1, 0],
+  ])
 })
