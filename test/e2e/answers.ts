@@ -14,10 +14,10 @@ export const ANSWERS: readonly Answer[] = [
   ],
   [
     'an entry',
-    () => flipLog('WindowCommitted', ({ entries }) => entries[1]?.lanesRoot),
+    () => flipLog('WindowCommitted', ({ entries }) => entries[0]?.lanesRoot),
     'training',
     'signatures',
-    /^window 0 of epoch 1, entry 1: signed by 0x/,
+    /^window 0 of epoch 1, entry 0: signed by 0x/,
   ],
   [
     'a signature',
