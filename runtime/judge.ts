@@ -34,7 +34,7 @@ function reportedRoot(metrics: readonly Uint8Array[]): Uint8Array {
 }
 
 /** Whether evidence - sums and reported metrics - belongs to an entry, one of `replicas` of its slot. */
-export function evidenceMatches(entry: Entry, replicas: number, evidence: Evidence): boolean {
+function evidenceMatches(entry: Entry, replicas: number, evidence: Evidence): boolean {
   const steps = entry.stepTo - entry.stepFrom
   return (
     // A node is a hash as a leaf is: only the number tells them apart.

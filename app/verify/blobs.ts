@@ -8,7 +8,7 @@ import { jobId } from '#proto/ids.ts'
 import { decodeJob, type JobSpec, MAX_JOB_BYTES } from '#proto/job.ts'
 import type { EntryView, JobView, WindowView } from '#proto/machines/job-view.ts'
 import type { Hex } from '#proto/terms.ts'
-import { type Evidence, evidenceMatches } from '#runtime/judge.ts'
+import { type Evidence, isEvidence } from '#runtime/judge.ts'
 import { sharedBytes } from '#runtime/rpc.ts'
 import { OBJECTS } from '#runtime/store.ts'
 import { listBytes, listRoot, sliceList } from '#runtime/tensors.ts'
@@ -205,7 +205,7 @@ export function checkEvidence(folders: BlobFolders, history: History): { outcome
     for (const [index, entry] of window.entries.entries()) {
       for (const { place, value, error } of folders.objects(OBJECTS.evidence, fromHex(entry.entryHash, 32))) {
         checked++
-        if (isEvidence(entry, replicasOf(window, entry), value)) kept.set(entry.entryHash, value)
+        if (isEvidence(entry.entry, replicasOf(window, entry), value)) kept.set(entry.entryHash, value)
         else {
           const why = error instanceof Error ? error.message : 'it does not have the roots in the entry'
           findings.add(`${place} (${entryPlace(window, index)})`, why)
@@ -219,14 +219,6 @@ export function checkEvidence(folders: BlobFolders, history: History): { outcome
 /** Entries of the slot of an entry. */
 const replicasOf = ({ entries }: WindowView, { entry }: EntryView): number =>
   entries.filter((one) => one.entry.stepFrom === entry.stepFrom).length
-
-function isEvidence({ entry }: EntryView, replicas: number, value: unknown): value is Evidence {
-  const { sumRoots, metrics } = (value ?? {}) as { sumRoots?: unknown; metrics?: unknown }
-  const lists = Array.isArray(sumRoots) && Array.isArray(metrics)
-  if (!lists || ![...sumRoots, ...metrics].every((part) => part instanceof Uint8Array)) return false
-  if (!sumRoots.every((root: Uint8Array) => root.length === 32)) return false
-  return metrics.every((row: Uint8Array) => row.length % 4 === 0) && evidenceMatches(entry, replicas, value as Evidence)
-}
 
 /** The first byte at which two strings of equal length differ. */
 function differsAt(a: Uint8Array, b: Uint8Array): number | undefined {

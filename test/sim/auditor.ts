@@ -5,7 +5,7 @@ import { fail } from '#proto/errors.ts'
 import type { EntryView, WindowView } from '#proto/machines/job-view.ts'
 import type { Audit } from '#runtime/auditor.ts'
 import { type Replayed, replay } from '#runtime/compute/replay.ts'
-import { type Evidence, evidenceMatches, judge } from '#runtime/judge.ts'
+import { type Evidence, isEvidence, judge } from '#runtime/judge.ts'
 import type { Trainer } from '#runtime/trainer.ts'
 
 /** What solvers serve at the moment. */
@@ -36,7 +36,7 @@ export class SimAuditor {
     const replayed = this.#replay(entry.stepFrom, entry.stepTo, entry.rootBefore, slot.length, drawn)
     const shown = slot.flatMap((view): Evidence[] => {
       const evidence = this.#served.evidence(view.entryHash)
-      return evidence && evidenceMatches(view.entry, slot.length, evidence) ? [evidence] : []
+      return evidence && isEvidence(view.entry, slot.length, evidence) ? [evidence] : []
     })
     const judgement = judge(replayed, entry, slot.length, shown[0])
     const [activation] = replayed.activations

@@ -4,7 +4,7 @@ import type { Entry } from '#proto/entry.ts'
 import { AssayError, fail } from '#proto/errors.ts'
 import type { Announcement, AnnouncementKind, Provider, Role } from '#proto/messages.ts'
 import type { Announcer } from '#runtime/announcer.ts'
-import { type Evidence, evidenceMatches } from '#runtime/judge.ts'
+import { type Evidence, isEvidence } from '#runtime/judge.ts'
 import type { RoleNode } from '#runtime/node.ts'
 import type { ContentStore } from '#runtime/store.ts'
 import type { Air, Place } from '#test/sim/world/air.ts'
@@ -163,7 +163,7 @@ export class PeerOf {
     const { disk } = this
     const fitting = (entry: Entry, replicas: number, bytes: Uint8Array): Evidence | undefined => {
       const evidence = disk.decode(bytes)
-      return evidenceMatches(entry, replicas, evidence) ? evidence : undefined
+      return isEvidence(entry, replicas, evidence) ? evidence : undefined
     }
     const keptEvidence = (hash: string, entry: Entry, replicas: number): Evidence | undefined => {
       const kept = disk.evidence.get(toHex(fromHex(hash, 32)))
